@@ -1,0 +1,167 @@
+/**
+ * Assurance as values: which factors were given when, and whether that is enough. Only a factor
+ * that was given raises it. NIST 63B-4 5.1; RFC 8176 (amr); RFC 9470 (step-up).
+ */
+import { ArgumentError } from "./errors.ts";
+import type { Assurance, Factor } from "./record.ts";
+
+/** Factor kinds by RFC 8176 value. Methods we do not know count as a kind of their own. */
+const KNOWLEDGE: ReadonlySet<string> = new Set(["pwd", "pin", "kba"]);
+const INHERENCE: ReadonlySet<string> = new Set(["face", "fpt", "iris", "retina", "vbm", "bio"]);
+const POSSESSION: ReadonlySet<string> = new Set([
+  "otp",
+  "sms",
+  "tel",
+  "swk",
+  "hwk",
+  "pop",
+  "sc",
+  "mca",
+  "email",
+]);
+/** Say something about the authentication, but are no factor by themselves. */
+const NO_FACTOR: ReadonlySet<string> = new Set(["mfa", "user", "geo", "rba", "wia", "fed"]);
+
+const LEVELS: readonly string[] = ["aal1", "aal2", "aal3"];
+const AMR_MAX = 16;
+const WORD_MAX = 64;
+
+function kindOf(method: string): string | undefined {
+  if (NO_FACTOR.has(method)) return undefined;
+  if (KNOWLEDGE.has(method)) return "knowledge";
+  if (INHERENCE.has(method)) return "inherence";
+  if (POSSESSION.has(method)) return "possession";
+  return method;
+}
+
+/** Distinct factor kinds among methods. `mfa` by itself vouches for two. */
+export function factorCount(methods: readonly string[]): number {
+  const kinds = new Set<string>();
+  for (const method of methods) {
+    const kind = kindOf(method);
+    if (kind !== undefined) kinds.add(kind);
+  }
+  return methods.includes("mfa") ? Math.max(2, kinds.size) : kinds.size;
+}
+
+/** The NIST level that the given methods can reach at most. */
+function reachableLevel(methods: readonly string[]): number {
+  const count = factorCount(methods);
+  if (count >= 2) return methods.includes("hwk") || methods.includes("sc") ? 3 : 2;
+  return count >= 1 ? 1 : 0;
+}
+
+/** What an authentication brought: methods and, when it asserts one, a context class. */
+export interface Authentication {
+  readonly amr?: readonly string[] | undefined;
+  readonly acr?: string | undefined;
+}
+
+/**
+ * Add an authentication to what was there. An `aalN` class is accepted only when the methods reach
+ * it; other classes are the identity provider's word.
+ *
+ * @param before `undefined` when a session is being opened.
+ * @throws {ArgumentError} `ERR_ASSURANCE` when no factor was given or the class is out of reach.
+ */
+export function addAuthentication(
+  before: Assurance | undefined,
+  given: Authentication,
+  now: number,
+): Assurance {
+  const methods = given.amr ?? [];
+  checkWords(methods, given.acr);
+  if (before !== undefined && factorCount(methods) === 0) {
+    throw new ArgumentError("amr", "a step-up must name a factor that was given", "ERR_ASSURANCE");
+  }
+  const amr = [...new Set([...(before?.amr ?? []), ...methods])];
+  const level = given.acr === undefined ? -1 : LEVELS.indexOf(given.acr);
+  if (level >= 0 && reachableLevel(amr) < level + 1) {
+    throw new ArgumentError(
+      "acr",
+      `${given.acr} is out of reach of the methods [${amr.join(", ")}]; ` +
+        "aal2 needs two kinds of factor, aal3 one of them in hardware (hwk, sc)",
+      "ERR_ASSURANCE",
+    );
+  }
+  const acr = raise(before?.acr, given.acr);
+  const factors = mergeFactors(before?.factors ?? [], methods, now);
+  return {
+    amr,
+    authTime: now,
+    factors,
+    ...(acr === undefined ? {} : { acr }),
+    ...(before?.elevatedUntil === undefined ? {} : { elevatedUntil: before.elevatedUntil }),
+  };
+}
+
+function checkWords(methods: readonly string[], acr: string | undefined): void {
+  if (methods.length > AMR_MAX) {
+    throw new ArgumentError("amr", `at most ${AMR_MAX} methods, got ${methods.length}`);
+  }
+  for (const word of acr === undefined ? methods : [...methods, acr]) {
+    if (typeof word !== "string" || word.length === 0 || word.length > WORD_MAX) {
+      throw new ArgumentError("amr", `methods and acr are texts of 1 to ${WORD_MAX} characters`);
+    }
+  }
+}
+
+/** Known levels never fall; another class replaces what was there. */
+function raise(before: string | undefined, given: string | undefined): string | undefined {
+  if (given === undefined) return before;
+  if (before === undefined) return given;
+  const had = LEVELS.indexOf(before);
+  const has = LEVELS.indexOf(given);
+  return had >= 0 && has >= 0 && has < had ? before : given;
+}
+
+function mergeFactors(before: readonly Factor[], methods: readonly string[], at: number): Factor[] {
+  const times = new Map(before.map((factor) => [factor.method, factor.at]));
+  for (const method of methods) {
+    if (kindOf(method) !== undefined) times.set(method, at);
+  }
+  return [...times].map(([method, when]) => ({ method, at: when }));
+}
+
+/** What an operation asks of the session. RFC 9470 `acr_values` and `max_age`, and more. */
+export interface Requirement {
+  readonly acr?: string | undefined;
+  /** Span in milliseconds since a factor was last given; inclusive. */
+  readonly maxAgeMs?: number | undefined;
+  /** Distinct factor kinds given within `maxAgeMs` (or ever, without it). */
+  readonly factors?: number | undefined;
+  /** Must be elevated now. */
+  readonly elevated?: boolean | undefined;
+}
+
+/** What is missing, in the words of the requirement; `undefined` when nothing is. */
+export type Unmet = { readonly [K in keyof Requirement]?: Requirement[K] };
+
+/** Compare assurance with a requirement. ASVS 5.0 7.5.1, 7.5.3. */
+export function unmetBy(
+  assurance: Assurance,
+  required: Requirement,
+  now: number,
+): Unmet | undefined {
+  const unmet: { -readonly [K in keyof Requirement]: Requirement[K] } = {};
+  if (required.acr !== undefined && !satisfiesAcr(assurance.acr, required.acr)) {
+    unmet.acr = required.acr;
+  }
+  const { maxAgeMs } = required;
+  if (maxAgeMs !== undefined && now - assurance.authTime > maxAgeMs) unmet.maxAgeMs = maxAgeMs;
+  if (required.factors !== undefined) {
+    const fresh = assurance.factors.filter(
+      (factor) => maxAgeMs === undefined || now - factor.at <= maxAgeMs,
+    );
+    const count = factorCount(fresh.map((factor) => factor.method));
+    if (count < required.factors) unmet.factors = required.factors;
+  }
+  if (required.elevated === true && !(now < (assurance.elevatedUntil ?? 0))) unmet.elevated = true;
+  return Object.keys(unmet).length === 0 ? undefined : unmet;
+}
+
+function satisfiesAcr(has: string | undefined, wants: string): boolean {
+  if (has === wants) return true;
+  const wanted = LEVELS.indexOf(wants);
+  return wanted >= 0 && has !== undefined && LEVELS.indexOf(has) >= wanted;
+}

@@ -1,0 +1,164 @@
+/**
+ * How writes meet, as pure functions: a touch or a decision onto a stored record, operations onto
+ * data, and two copies of a session from different places (the lattice of invariant I9). All of
+ * them only ever move forward; none makes an ended session live. Nothing changed: same object.
+ */
+import type { DataOperation, StoredData, StoredSession, Touch } from "./ports.ts";
+import type { PendingToken, SessionEnd, SessionRecord } from "./record.ts";
+
+/** Max-merge activity and the pending token's last sending. Leaves `version` alone. */
+export function touchedRecord(record: SessionRecord, touch: Omit<Touch, "ref">): SessionRecord {
+  const seenAt = Math.max(record.seenAt, touch.seenAt ?? record.seenAt);
+  const pending = record.rotation.pending;
+  const sent = touch.sent;
+  const resent =
+    pending !== undefined && sent?.generation === pending.generation && sent.at > pending.sentAt;
+  if (!resent) return seenAt === record.seenAt ? record : { ...record, seenAt };
+  const rotation = { ...record.rotation, pending: { ...pending, sentAt: sent.at } };
+  return { ...record, seenAt, rotation };
+}
+
+/**
+ * The record to store for a decision made on an older read of `stored`: what monotone writes moved
+ * meanwhile is kept, and what never changes (identity, subject, creation) is taken from `stored`.
+ */
+export function decidedRecord(stored: SessionRecord, decision: SessionRecord): SessionRecord {
+  const before = stored.rotation.pending;
+  const moved: SessionRecord = {
+    ...decision,
+    id: stored.id,
+    tenant: stored.tenant,
+    subject: stored.subject,
+    createdAt: stored.createdAt,
+    version: stored.version + 1,
+    epoch: Math.max(stored.epoch, decision.epoch),
+    seenAt: Math.max(stored.seenAt, decision.seenAt),
+  };
+  if (before === undefined) return moved;
+  return touchedRecord(moved, { sent: { generation: before.generation, at: before.sentAt } });
+}
+
+/** Data after operations, applied in order. Any text is a key, `__proto__` included. */
+export function patchedData(data: StoredData, operations: readonly DataOperation[]): StoredData {
+  const merged = new Map(Object.entries(data));
+  for (const operation of operations) {
+    if (operation.op === "set") merged.set(operation.key, operation.value);
+    else merged.delete(operation.key);
+  }
+  return Object.fromEntries(merged);
+}
+
+/** What data counts for under `maxDataBytes`: keys and values as UTF-8. */
+export function dataBytes(data: StoredData): number {
+  let bytes = 0;
+  for (const key of Object.keys(data)) bytes += utf8Bytes(key) + utf8Bytes(data[key] ?? "");
+  return bytes;
+}
+
+function utf8Bytes(text: string): number {
+  let bytes = text.length;
+  for (let index = 0; index < text.length; index += 1) {
+    const unit = text.charCodeAt(index);
+    if (unit < 0x80) continue;
+    // Each half of a surrogate pair counts 2, so that the pair makes 4.
+    bytes += unit < 0x800 || (unit >= 0xd800 && unit <= 0xdfff) ? 1 : 2;
+  }
+  return bytes;
+}
+
+/**
+ * Join two copies of one session: commutative, associative, idempotent. An end wins over none and
+ * the earlier end over the later; latest activity, highest epoch, earliest absolute end; everything
+ * else from the higher version, data from the higher data version, ties by content.
+ *
+ * @returns `a` itself when `b` adds nothing to it.
+ */
+export function mergeSessions(a: StoredSession, b: StoredSession): StoredSession {
+  const record = mergeRecords(a.record, b.record);
+  const dataFromB =
+    b.dataVersion > a.dataVersion ||
+    (b.dataVersion === a.dataVersion && canonical(b.data) > canonical(a.data));
+  const subjectEpoch = Math.max(a.subjectEpoch, b.subjectEpoch);
+  if (record === a.record && !dataFromB && subjectEpoch === a.subjectEpoch) return a;
+  const { data, dataVersion } = dataFromB ? b : a;
+  return { record, data, dataVersion, subjectEpoch };
+}
+
+/** {@link mergeSessions} for the records alone. */
+export function mergeRecords(a: SessionRecord, b: SessionRecord): SessionRecord {
+  const winner = compareDecisions(a, b) >= 0 ? a : b;
+  const end = earlierEnd(a.end, b.end);
+  const seenAt = Math.max(a.seenAt, b.seenAt);
+  const epoch = Math.max(a.epoch, b.epoch);
+  const absoluteExpiresAt = Math.min(a.absoluteExpiresAt, b.absoluteExpiresAt);
+  const unmoved =
+    winner === a &&
+    end === a.end &&
+    seenAt === a.seenAt &&
+    epoch === a.epoch &&
+    absoluteExpiresAt === a.absoluteExpiresAt;
+  if (unmoved) return a;
+  const joined: SessionRecord = { ...winner, seenAt, epoch, absoluteExpiresAt };
+  if (end === undefined) return joined;
+  const { lockFactors: _lockFactors, ...unlocked } = joined;
+  return { ...unlocked, state: "ended", end };
+}
+
+/** The end that happened first; of two at the same instant always the same one. */
+function earlierEnd(a: SessionEnd | undefined, b: SessionEnd | undefined): SessionEnd | undefined {
+  if (a === undefined || b === undefined) return a ?? b;
+  if (a.at !== b.at) return a.at < b.at ? a : b;
+  return canonical(a) <= canonical(b) ? a : b;
+}
+
+/**
+ * A total order of decisions: version, then content, then `sentAt`, then state. What merges on its
+ * own is left out, or the winner would depend on the order in which copies arrived; state comes
+ * last because an end overwrites it.
+ */
+function compareDecisions(a: SessionRecord, b: SessionRecord): number {
+  if (a === b) return 0;
+  if (a.version !== b.version) return a.version - b.version;
+  return (
+    compareText(decisionText(a), decisionText(b)) ||
+    sentAtOf(a.rotation.pending) - sentAtOf(b.rotation.pending) ||
+    compareText(stateText(a), stateText(b))
+  );
+}
+
+function sentAtOf(pending: PendingToken | undefined): number {
+  return pending?.sentAt ?? 0;
+}
+
+const MERGED_ON_ITS_OWN = {
+  state: undefined,
+  lockFactors: undefined,
+  end: undefined,
+  seenAt: undefined,
+  epoch: undefined,
+  absoluteExpiresAt: undefined,
+};
+
+function decisionText(record: SessionRecord): string {
+  const { pending, ...token } = record.rotation;
+  const unsent = pending === undefined ? undefined : { ...pending, sentAt: 0 };
+  return canonical({ ...record, ...MERGED_ON_ITS_OWN, rotation: { ...token, pending: unsent } });
+}
+
+/** Nothing for an ended one: its former state is lost, so it must not take part. */
+function stateText(record: SessionRecord): string {
+  return record.state === "ended" ? "" : `${record.state} ${record.lockFactors ?? 0}`;
+}
+
+function compareText(a: string, b: string): number {
+  if (a === b) return 0;
+  return a < b ? -1 : 1;
+}
+
+/** JSON with sorted keys and without absent fields: equal content gives equal text. */
+function canonical(value: unknown): string {
+  return JSON.stringify(value, (_key, part: unknown) => {
+    if (typeof part !== "object" || part === null || Array.isArray(part)) return part;
+    return Object.fromEntries(Object.entries(part).toSorted(([a], [b]) => compareText(a, b)));
+  });
+}

@@ -1,0 +1,279 @@
+/**
+ * The rotation protocol as a pure decision: what a MAC-valid token that presents some generation
+ * is worth, and what must be written for it. The table of the concept page `docs/concepts/rotation.md`
+ * is this file's order of cases. Forged tokens never get here.
+ *
+ * G is `rotateGraceMs`, T is `transitMs`: the longest an honest message is under way.
+ */
+import { equalText } from "./equal.ts";
+import type { Policy } from "./policy/policy.ts";
+import type {
+  Assurance,
+  Holder,
+  PendingToken,
+  ReplacedTokens,
+  Rotation,
+  SessionRecord,
+} from "./record.ts";
+
+/** How far ahead of the store an honest token can be after the store lost writes. */
+export const GENERATION_AHEAD_MAX = 64;
+/** How long after a change of the store's incarnation a token may be ahead of it. */
+export const AHEAD_WINDOW_MS: number = 15 * 60_000;
+/** A browser writes its cookies to disk within this time. */
+const COOKIE_FLUSH_MS = 60_000;
+/** `sentAt` moves at most this often, so that a burst costs one write. */
+export const SENT_EVERY_MS = 1_000;
+const FORGIVING_CONFIRMATIONS = 2;
+
+/** A token that passed its MAC, reduced to what the record can be compared with. */
+export type Presented = Holder;
+
+export interface RotationContext {
+  readonly now: number;
+  readonly policy: Policy;
+  /** The caller can send a new token back to the client. */
+  readonly canSetToken: boolean;
+  /** Keyed hash of the client's context; absent when the caller gave none. */
+  readonly fingerprint?: string | undefined;
+  /** When the store's incarnation last changed; absent until it was asked. */
+  readonly incarnationSince?: number | undefined;
+}
+
+export type ForkReaction = "alert" | "step-up" | "revoke";
+
+export type RotationDecision =
+  /** Good as it is. With `assurance`: the token was replaced, this is what it is still worth. */
+  | { readonly act: "serve"; readonly assurance?: Assurance }
+  /** Send the identical successor again. `markSent`: record that it left. */
+  | { readonly act: "resend"; readonly pending: PendingToken; readonly markSent: boolean }
+  /** Issue a new successor by compare-and-set. `from` names the row the branch starts from. */
+  | { readonly act: "issue"; readonly from: "confirmed" | "previous" }
+  | { readonly act: "confirm" }
+  /** The store lost writes. `roll`: move the record forward to what the client holds. */
+  | { readonly act: "ahead"; readonly roll: boolean }
+  /** Replaced by a hard rotation: ended, without an alarm. */
+  | { readonly act: "replaced" }
+  /** Two holders. */
+  | { readonly act: "fork"; readonly reaction: ForkReaction; readonly sameContext: boolean };
+
+const SERVE: RotationDecision = { act: "serve" };
+
+function holds(holder: Holder | undefined, presented: Presented): boolean {
+  return (
+    holder !== undefined &&
+    holder.generation === presented.generation &&
+    equalText(holder.verifier, presented.verifier)
+  );
+}
+
+/** True when a token of the confirmed generation must be answered with a successor. */
+export function rotationDue(rotation: Rotation, policy: Policy, now: number): boolean {
+  return now - rotation.confirmedAt >= policy.rotateEveryMs;
+}
+
+/** Decide what the presented token is worth. Judge a fork only on a record just read. */
+export function judgePresented(
+  record: SessionRecord,
+  presented: Presented,
+  context: RotationContext,
+): RotationDecision {
+  const { rotation } = record;
+  const { now, policy } = context;
+  const replaced = rotation.replaced;
+  if (replaced !== undefined && coversReplaced(replaced, presented)) {
+    const inTransit = now <= replaced.at + policy.transitMs;
+    if (inTransit && replaced.holders.some((holder) => holds(holder, presented))) {
+      return { act: "serve", assurance: replaced.assurance };
+    }
+    return { act: "replaced" };
+  }
+  if (holds(rotation.pending, presented)) return { act: "confirm" };
+  if (holds(rotation, presented)) return judgeConfirmed(rotation, context);
+  if (holds(rotation.previous, presented)) return judgePrevious(record, context);
+  return judgeUnheld(rotation, presented, context);
+}
+
+function coversReplaced(replaced: ReplacedTokens, presented: Presented): boolean {
+  return presented.generation >= replaced.from && presented.generation <= replaced.to;
+}
+
+function judgeConfirmed(rotation: Rotation, context: RotationContext): RotationDecision {
+  const { now, policy, canSetToken } = context;
+  const pending = rotation.pending;
+  if (pending === undefined) {
+    return canSetToken && rotationDue(rotation, policy, now)
+      ? { act: "issue", from: "confirmed" }
+      : SERVE;
+  }
+  if (!canSetToken) return SERVE;
+  if (now - pending.issuedAt <= policy.rotateGraceMs) {
+    if (pending.fingerprint !== context.fingerprint) return SERVE;
+    return { act: "resend", pending, markSent: now - pending.sentAt >= SENT_EVERY_MS };
+  }
+  // The successor may still be under way: a branch now would orphan a token the client is about
+  // to hold, whose use would then count as theft.
+  if (now - pending.sentAt <= 2 * policy.transitMs + SENT_EVERY_MS) return SERVE;
+  return { act: "issue", from: "confirmed" };
+}
+
+function judgePrevious(record: SessionRecord, context: RotationContext): RotationDecision {
+  const { rotation } = record;
+  const { now, policy } = context;
+  const previous = rotation.previous;
+  if (previous === undefined) return SERVE;
+  // A straggler gets no token: it must not turn the cookie jar back.
+  if (now <= previous.graceUntil) return SERVE;
+  const sameContext = previous.fingerprint === context.fingerprint;
+  const flushMs = Math.max(COOKIE_FLUSH_MS, policy.touchEveryMs);
+  // The confirmed token was hardly used after it was confirmed: a browser that crashed before its
+  // cookies reached the disk looks like this.
+  if (sameContext && record.seenAt <= rotation.confirmedAt + flushMs) {
+    return context.canSetToken ? { act: "issue", from: "previous" } : SERVE;
+  }
+  return fork(rotation, context, sameContext);
+}
+
+function judgeUnheld(
+  rotation: Rotation,
+  presented: Presented,
+  context: RotationContext,
+): RotationDecision {
+  const { now, incarnationSince } = context;
+  const ahead = presented.generation - rotation.generation;
+  const storeChanged = incarnationSince !== undefined && now - incarnationSince <= AHEAD_WINDOW_MS;
+  if (storeChanged && ahead >= 0 && ahead <= GENERATION_AHEAD_MAX) {
+    return { act: "ahead", roll: rotation.pending === undefined };
+  }
+  return fork(rotation, context, rotation.fingerprint === context.fingerprint);
+}
+
+function fork(
+  rotation: Rotation,
+  context: RotationContext,
+  sameContext: boolean,
+): RotationDecision {
+  const wanted = context.policy.onFork;
+  const reaction: ForkReaction = wanted === "auto" ? (sameContext ? "step-up" : "revoke") : wanted;
+  const forgiven = reaction === "revoke" && (rotation.forgiving ?? 0) > 0;
+  return { act: "fork", reaction: forgiven ? "step-up" : reaction, sameContext };
+}
+
+/** A freshly minted successor, not yet part of a record. */
+export interface Successor extends Holder {
+  readonly sealed: string;
+  readonly fingerprint?: string | undefined;
+}
+
+/** The generation the next issued token must carry. */
+export function nextGeneration(rotation: Rotation): number {
+  return rotation.lastIssued + 1;
+}
+
+/** Record a successor as issued. `from: "previous"` orphans the confirmed token. */
+export function issuePending(
+  record: SessionRecord,
+  successor: Successor,
+  from: "confirmed" | "previous",
+  now: number,
+): SessionRecord {
+  const { rotation } = record;
+  const pending: PendingToken = {
+    generation: successor.generation,
+    verifier: successor.verifier,
+    issuedAt: now,
+    sentAt: now,
+    sealed: successor.sealed,
+    ...(successor.fingerprint === undefined ? {} : { fingerprint: successor.fingerprint }),
+  };
+  const lastIssued = Math.max(rotation.lastIssued, successor.generation);
+  const previous = rotation.previous;
+  if (from === "previous" && previous !== undefined) {
+    const { previous: _dropped, ...kept } = rotation;
+    const base = { generation: previous.generation, verifier: previous.verifier };
+    return { ...record, rotation: { ...kept, ...base, lastIssued, pending } };
+  }
+  return { ...record, rotation: { ...rotation, lastIssued, pending } };
+}
+
+/** The client has presented its successor: it becomes the confirmed token. */
+export function confirmPending(record: SessionRecord, context: RotationContext): SessionRecord {
+  const { rotation } = record;
+  const { pending } = rotation;
+  if (pending === undefined) return record;
+  const forgiving = (rotation.forgiving ?? 0) - 1;
+  return {
+    ...record,
+    rotation: {
+      generation: pending.generation,
+      verifier: pending.verifier,
+      confirmedAt: context.now,
+      lastIssued: rotation.lastIssued,
+      previous: {
+        generation: rotation.generation,
+        verifier: rotation.verifier,
+        graceUntil: context.now + context.policy.rotateGraceMs,
+        ...(rotation.fingerprint === undefined ? {} : { fingerprint: rotation.fingerprint }),
+      },
+      ...(context.fingerprint === undefined ? {} : { fingerprint: context.fingerprint }),
+      ...(rotation.replaced === undefined ? {} : { replaced: rotation.replaced }),
+      ...(forgiving > 0 ? { forgiving } : {}),
+    },
+  };
+}
+
+/** The store lost writes and the client holds a later token: move forward to it. */
+export function rollForward(
+  record: SessionRecord,
+  presented: Presented,
+  context: RotationContext,
+): SessionRecord {
+  const { rotation } = record;
+  return {
+    ...record,
+    rotation: {
+      ...rotation,
+      generation: presented.generation,
+      verifier: presented.verifier,
+      confirmedAt: context.now,
+      lastIssued: Math.max(rotation.lastIssued, presented.generation),
+      previous: {
+        generation: rotation.generation,
+        verifier: rotation.verifier,
+        graceUntil: context.now + context.policy.rotateGraceMs,
+        ...(rotation.fingerprint === undefined ? {} : { fingerprint: rotation.fingerprint }),
+      },
+      forgiving: FORGIVING_CONFIRMATIONS,
+    },
+  };
+}
+
+/**
+ * Replace every live token at once, after a change of rights. The new generation is confirmed at
+ * once and never sealed; the old tokens are worth their old assurance for T, then `replaced`.
+ */
+export function rotateHard(record: SessionRecord, next: Holder, now: number): SessionRecord {
+  const { rotation } = record;
+  const inGrace = rotation.previous !== undefined && now <= rotation.previous.graceUntil;
+  const holders: Holder[] = [];
+  for (const holder of [inGrace ? rotation.previous : undefined, rotation, rotation.pending]) {
+    if (holder !== undefined) {
+      holders.push({ generation: holder.generation, verifier: holder.verifier });
+    }
+  }
+  const first = holders[0]?.generation ?? rotation.generation;
+  const earlier = rotation.replaced;
+  const from = earlier !== undefined && earlier.to + 1 >= first ? earlier.from : first;
+  return {
+    ...record,
+    rotation: {
+      generation: next.generation,
+      verifier: next.verifier,
+      confirmedAt: now,
+      lastIssued: next.generation,
+      replaced: { from, to: rotation.lastIssued, at: now, holders, assurance: record.assurance },
+      ...(rotation.fingerprint === undefined ? {} : { fingerprint: rotation.fingerprint }),
+      ...(rotation.forgiving === undefined ? {} : { forgiving: rotation.forgiving }),
+    },
+  };
+}

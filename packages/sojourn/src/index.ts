@@ -1,0 +1,56 @@
+/** The public face of the library. */
+export { createSessions } from "./sessions/create-sessions.ts";
+export type { SessionsOptions, CookieSettings } from "./sessions/options.ts";
+export { Sessions } from "./sessions/sessions.ts";
+export type { Description, InTenant, OpenedSession, OpenOptions } from "./sessions/sessions.ts";
+export { Session } from "./sessions/session.ts";
+export { SubjectSessions } from "./sessions/subject.ts";
+export type { ListOptions } from "./sessions/subject.ts";
+export type { AuthenticateContext, Standing } from "./sessions/standing.ts";
+export type { LoginOptions } from "./sessions/open.ts";
+export type { RevokeWords } from "./sessions/lifecycle.ts";
+export { LimitReachedError } from "./sessions/open.ts";
+export type { NewsListener, SessionNews } from "./sessions/watch.ts";
+export { Exchange } from "./sessions/exchange.ts";
+export type { CookieNotice, RequestView, ResponseHead } from "./sessions/exchange.ts";
+export type { SweepSettings } from "./sessions/sweeper.ts";
+export type { Authentication, Requirement, Unmet } from "./engine/assurance.ts";
+export {
+  ArgumentError,
+  ClockJumpedError,
+  ConfigError,
+  ContentionError,
+  DataTooLargeError,
+  InvariantError,
+  SessionEndedError,
+  SessionLockedError,
+  SojournError,
+  StoreUnavailableError,
+} from "./engine/errors.ts";
+export type { ConfigProblem, ErrorCode } from "./engine/errors.ts";
+export type * from "./engine/ports.ts";
+export type {
+  Assurance,
+  Device,
+  Factor,
+  SessionEnd,
+  SessionRecord,
+  SessionSummary,
+} from "./engine/record.ts";
+export { idleExpiresAt } from "./engine/record.ts";
+export { createPolicyBook } from "./engine/policy/tighten.ts";
+export type { PolicyBook, Tightening, TighteningLayer, Who } from "./engine/policy/tighten.ts";
+export { explainPolicy, formatExplain } from "./engine/policy/explain.ts";
+export type { Explanation } from "./engine/policy/explain.ts";
+export { composePolicies } from "./engine/policy/compose.ts";
+export { resolvePolicy } from "./engine/policy/resolve.ts";
+export type { PolicyInput, ResolvedPolicy } from "./engine/policy/resolve.ts";
+export type { Policy } from "./engine/policy/policy.ts";
+export { EVENT_NAMES } from "./protocol/events.ts";
+export type { EventDetails, EventName, SessionEvent } from "./protocol/events.ts";
+export { END_REASONS, handleOf, idOfHandle, SESSION_STATES } from "./protocol/words.ts";
+export type { Durability, EndReason, SessionState } from "./protocol/words.ts";
+export { problemOf, problemOfError } from "./http/problem.ts";
+export type { ProblemAnswer } from "./http/problem.ts";
+export type { MintedServiceKey, ServiceKeyRecord, ServiceKeys } from "./tokens/service-key.ts";
+export { MemoryStore } from "./stores/memory.ts";

@@ -1,0 +1,81 @@
+/**
+ * The event catalogue. CAEP names where one exists; `session-ended` is sent to others as
+ * CAEP `session-revoked`. Every path that ends a session emits exactly one `session-ended`.
+ */
+import type { EndReason } from "./words.ts";
+
+/** Fields that every event carries. Never a token; `sidRef` is a keyed hash for logs. */
+export interface EventBase {
+  /** Milliseconds since the epoch, by the clock that took the decision. */
+  readonly at: number;
+  readonly tenant: string;
+  readonly subject?: string;
+  /** Public handle (`ses_…`). */
+  readonly session?: string;
+  /** Keyed hash of the id: what logs carry instead of the handle. */
+  readonly sidRef?: string;
+  /** Who acted: a subject, an operator, a service key, `"system"`. */
+  readonly actor?: string;
+  /** Free text: why a person or program did it, e.g. `"credential_change"`. */
+  readonly cause?: string;
+}
+
+/** What each event adds to {@link EventBase}. */
+export interface EventDetails {
+  "session-established": { readonly kind: string; readonly acr?: string; readonly amr: string[] };
+  "session-extended": { readonly idleExpiresAt: number };
+  "session-rotated": { readonly generation: number; readonly how: "sealed" | "hard" | "confirmed" };
+  "session-locked": { readonly factors: number };
+  "session-unlocked": { readonly amr: string[] };
+  "assurance-level-change": { readonly acr?: string; readonly amr: string[] };
+  /** Keys only, never values. */
+  "session-data-changed": { readonly keys: string[]; readonly dataVersion: number };
+  "token-claims-change": { readonly roles: string[] };
+  "session-ended": { readonly reason: EndReason };
+  "subject-revoked": { readonly epoch: number; readonly ended: number };
+  /** A genuine old token came back after its time: two holders, or one that lost its place. */
+  "token-fork": {
+    readonly generation: number;
+    readonly confirmed: number;
+    readonly reaction: "alert" | "step-up" | "revoke";
+    readonly sameContext: boolean;
+  };
+  /** Counted by why the token was refused; nothing was read from the store. */
+  "token-forged": { readonly why: string };
+  /** Well-formed and ours, but no such session: purged, or made by a lost store. */
+  "token-unknown": { readonly why: string };
+  /** The store is behind what clients hold: a failover lost writes. */
+  "generation-ahead": { readonly generation: number; readonly confirmed: number };
+  "limit-reached": { readonly max: number; readonly onLimit: string };
+  "cookie-conflict": { readonly name: string };
+  "cookie-not-set": { readonly why: string };
+  "store-unavailable": { readonly operation: string };
+  "store-recovered": { readonly operation: string };
+}
+
+export type EventName = keyof EventDetails;
+export type SessionEvent<Name extends EventName = EventName> = {
+  readonly [N in Name]: EventBase & { readonly name: N } & EventDetails[N];
+}[Name];
+
+export const EVENT_NAMES: readonly EventName[] = [
+  "session-established",
+  "session-extended",
+  "session-rotated",
+  "session-locked",
+  "session-unlocked",
+  "assurance-level-change",
+  "session-data-changed",
+  "token-claims-change",
+  "session-ended",
+  "subject-revoked",
+  "token-fork",
+  "token-forged",
+  "token-unknown",
+  "generation-ahead",
+  "limit-reached",
+  "cookie-conflict",
+  "cookie-not-set",
+  "store-unavailable",
+  "store-recovered",
+];

@@ -1,0 +1,299 @@
+/**
+ * What every operation of one `Sessions` shares: store, time, keys, policies, events. The only
+ * place where load → decide → compare-and-set is written out.
+ */
+import type { EventName, SessionEvent } from "../protocol/events.ts";
+import { handleOf } from "../protocol/words.ts";
+import {
+  ClockJumpedError,
+  ContentionError,
+  SessionEndedError,
+  SojournError,
+} from "../engine/errors.ts";
+import { invariant } from "../engine/invariant.ts";
+import type { PolicyBook } from "../engine/policy/tighten.ts";
+import type { Policy } from "../engine/policy/policy.ts";
+import type {
+  Clock,
+  Digest,
+  Entropy,
+  SessionRef,
+  SessionStore,
+  StoredSession,
+  Timers,
+} from "../engine/ports.ts";
+import type { SessionRecord, SessionSummary } from "../engine/record.ts";
+import { assess } from "../engine/session.ts";
+import type { Judgement } from "../engine/session.ts";
+import { decodeBase64Url, encodeBase64Url } from "../tokens/base64url.ts";
+import type { TokenDesk } from "./token-desk.ts";
+import { Emitter } from "./emitter.ts";
+import type { EventInput } from "./emitter.ts";
+import { TokenMemo } from "./memo.ts";
+import { SerialQueues } from "./serial.ts";
+import { TouchQueue } from "./touches.ts";
+
+/** Lost races are retried this long, with jitter, before the caller is told. */
+export const CONTENTION_MS_MAX = 2_000;
+const ATTEMPTS_MAX = 1_000;
+const BACKOFF_MS_MAX = 40;
+const PROVED_TOKENS_MAX = 100_000;
+
+export interface CoreParts {
+  readonly store: SessionStore;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly entropy: Entropy;
+  readonly digest: Digest;
+  readonly policies: PolicyBook;
+  readonly keys: Promise<TokenDesk>;
+  readonly encryptData: boolean;
+  readonly development: boolean;
+  readonly onError: (error: unknown) => void;
+}
+
+/** A session as just read, judged at `now` by its own policy. */
+export interface Loaded {
+  readonly stored: StoredSession;
+  readonly policy: Policy;
+  readonly judgement: Judgement;
+  readonly now: number;
+}
+
+export class Core {
+  readonly store: SessionStore;
+  readonly timers: Timers;
+  readonly entropy: Entropy;
+  readonly digest: Digest;
+  readonly emitter: Emitter;
+  readonly memo: TokenMemo = new TokenMemo(PROVED_TOKENS_MAX);
+  readonly queues: SerialQueues = new SerialQueues();
+  readonly touches: TouchQueue;
+  readonly policies: PolicyBook;
+  readonly encryptData: boolean;
+  readonly development: boolean;
+  readonly #clock: Clock;
+  readonly #onError: (error: unknown) => void;
+  #keys: TokenDesk | undefined;
+  readonly #keysPromise: Promise<TokenDesk>;
+  #storeDown = false;
+  #lastNow = 0;
+  #learning: Promise<void> | undefined;
+  #bucketKey: Promise<Uint8Array> | undefined;
+
+  constructor(parts: CoreParts) {
+    this.store = parts.store;
+    this.#clock = parts.clock;
+    this.timers = parts.timers;
+    this.entropy = parts.entropy;
+    this.digest = parts.digest;
+    this.policies = parts.policies;
+    this.encryptData = parts.encryptData;
+    this.development = parts.development;
+    this.#onError = parts.onError;
+    this.emitter = new Emitter(parts.onError);
+    this.touches = new TouchQueue(parts.store, parts.timers, (error) =>
+      this.noteTrouble("touch", error),
+    );
+    this.#keysPromise = parts.keys;
+    parts.keys.then(
+      (keys) => void (this.#keys = keys),
+      () => undefined,
+    );
+  }
+
+  /** Everything keyed; a promise only until the first derivation is done. */
+  keys(): TokenDesk | Promise<TokenDesk> {
+    return this.#keys ?? this.#keysPromise;
+  }
+
+  /**
+   * @throws {ClockJumpedError} while the wall clock and the monotonic clock disagree; the store is
+   * asked for its time meanwhile.
+   */
+  now(): number {
+    try {
+      return this.#clock.now();
+    } catch (error) {
+      if (error instanceof ClockJumpedError) this.#learn();
+      throw error;
+    }
+  }
+
+  #learn(): void {
+    this.#learning ??= this.store
+      .health()
+      .then((health) => this.#clock.learn(health.nowAt))
+      .catch((error: unknown) => this.noteTrouble("health", error))
+      .finally(() => void (this.#learning = undefined));
+  }
+
+  /** The installation's bucket key: one store round trip, once. */
+  async bucketKey(): Promise<Uint8Array> {
+    this.#bucketKey ??= this.#readBucketKey();
+    try {
+      return await this.#bucketKey;
+    } catch (error) {
+      this.#bucketKey = undefined;
+      throw error;
+    }
+  }
+
+  async #readBucketKey(): Promise<Uint8Array> {
+    const id = encodeBase64Url(this.entropy.bytes(12));
+    const bucketKey = encodeBase64Url(this.entropy.bytes(32));
+    const kept = await this.attempt("installation", () =>
+      this.store.installation({ id, bucketKey }),
+    );
+    const key = decodeBase64Url(kept.bucketKey);
+    invariant(key !== undefined, "the store's installation record is unreadable");
+    return key;
+  }
+
+  policyOf(record: SessionSummary): Policy {
+    return this.policies.policyFor(record);
+  }
+
+  emit<Name extends EventName>(name: Name, input: EventInput<Name>): void {
+    if (!this.emitter.wanted(name)) return;
+    const keys = this.#keys;
+    const id = input.session;
+    const at = this.lastNow();
+    const fields: Record<string, unknown> = { name, at };
+    for (const [key, value] of Object.entries(input)) {
+      if (value !== undefined) fields[key] = value;
+    }
+    if (id !== undefined) {
+      fields["session"] = handleOf(id);
+      const ref = keys?.sidRef(id);
+      if (typeof ref === "string") fields["sidRef"] = ref;
+    }
+    this.emitter.emit(fields as unknown as SessionEvent);
+  }
+
+  /** The time for records of what happened: during a clock jump, the last time before it. */
+  lastNow(): number {
+    try {
+      this.#lastNow = this.#clock.now();
+    } catch (error) {
+      if (!(error instanceof ClockJumpedError)) throw error;
+    }
+    return this.#lastNow;
+  }
+
+  /** Tell listeners once per outage, and report what is no outage. */
+  noteTrouble(operation: string, error: unknown): void {
+    if (error instanceof SojournError && error.code === "ERR_STORE_UNAVAILABLE") {
+      if (this.#storeDown) return;
+      this.#storeDown = true;
+      this.emit("store-unavailable", { tenant: "", operation });
+    } else this.#onError(error);
+  }
+
+  noteRecovery(operation: string): void {
+    if (!this.#storeDown) return;
+    this.#storeDown = false;
+    this.emit("store-recovered", { tenant: "", operation });
+  }
+
+  /** Run a store call, noting trouble and recovery. @throws what the call throws. */
+  async attempt<Result>(operation: string, call: () => Promise<Result>): Promise<Result> {
+    try {
+      const result = await call();
+      if (this.#storeDown) this.noteRecovery(operation);
+      return result;
+    } catch (error) {
+      if (error instanceof SojournError) this.noteTrouble(operation, error);
+      throw error;
+    }
+  }
+
+  /** Read one session; activity noted here but not yet stored counts. One store round trip. */
+  async load(ref: SessionRef): Promise<StoredSession | undefined> {
+    let stored: StoredSession | undefined;
+    try {
+      stored = await this.store.find(ref);
+    } catch (error) {
+      this.noteTrouble("find", error);
+      throw error;
+    }
+    if (this.#storeDown) this.noteRecovery("find");
+    if (stored === undefined) return undefined;
+    const seenAt = this.touches.seenAt(ref);
+    if (seenAt === undefined || seenAt <= stored.record.seenAt) return stored;
+    return { ...stored, record: { ...stored.record, seenAt } };
+  }
+
+  /** Read and judge. @returns `undefined` for an unknown session. */
+  async inspect(ref: SessionRef): Promise<Loaded | undefined> {
+    const stored = await this.load(ref);
+    return stored === undefined ? undefined : this.judge(stored);
+  }
+
+  judge(stored: StoredSession): Loaded {
+    const now = this.now();
+    const policy = this.policyOf(stored.record);
+    return { stored, policy, now, judgement: assess(stored.record, stored.subjectEpoch, now) };
+  }
+
+  /** Like {@link inspect}. @throws {SessionEndedError} when it is ended or unknown. */
+  async inspectLive(ref: SessionRef): Promise<Loaded> {
+    const loaded = await this.inspect(ref);
+    if (loaded === undefined) throw new SessionEndedError(undefined);
+    if (loaded.judgement.state === "ended")
+      throw new SessionEndedError(loaded.judgement.end.reason);
+    return loaded;
+  }
+
+  /**
+   * Load, decide, compare-and-set, until it holds or 2 s are over. `step` may run several times and
+   * decides on a fresh record each time; `undefined` means nothing is to be written.
+   *
+   * @throws {ContentionError} after {@link CONTENTION_MS_MAX} of lost races; retryable.
+   * @throws {SessionEndedError} when the session ends meanwhile: a logout that lands between load
+   * and write stays a logout. Invariant I1.
+   */
+  async decide(
+    ref: SessionRef,
+    operation: string,
+    step: (loaded: Loaded) => SessionRecord | undefined | Promise<SessionRecord | undefined>,
+  ): Promise<StoredSession> {
+    return this.retrying(operation, async () => {
+      const loaded = await this.inspectLive(ref);
+      const { stored } = loaded;
+      const next = await step(loaded);
+      if (next === undefined) return stored;
+      const result = await this.attempt(operation, () =>
+        this.store.replace(next, stored.record.version),
+      );
+      if (result === "conflict") return undefined;
+      if (result === "gone") {
+        await this.inspectLive(ref);
+        return undefined;
+      }
+      return { ...stored, record: { ...next, version: stored.record.version + 1 } };
+    });
+  }
+
+  /** Run `attempt` until it gives something, with jittered pauses, for at most 2 s. */
+  async retrying<Result>(
+    operation: string,
+    attempt: () => Promise<Result | undefined>,
+  ): Promise<Result> {
+    const startedAt = this.now();
+    for (let count = 0; count < ATTEMPTS_MAX; count += 1) {
+      const result = await attempt();
+      if (result !== undefined) return result;
+      if (this.now() - startedAt >= CONTENTION_MS_MAX) break;
+      // Most races are lost once: the first retry does not wait.
+      if (count > 0) await this.#pause(count);
+    }
+    throw new ContentionError(operation);
+  }
+
+  #pause(count: number): Promise<void> {
+    const ceiling = Math.min(2 ** Math.min(count, 10), BACKOFF_MS_MAX);
+    const fraction = (this.entropy.bytes(1)[0] ?? 0) / 256;
+    return new Promise((resolve) => void this.timers.after(1 + ceiling * fraction, resolve));
+  }
+}

@@ -1,0 +1,300 @@
+/**
+ * One HTTP request's session work: find the credential, judge the request, authenticate, and say
+ * at the end which headers the response gets. Adapters only translate to and from it.
+ */
+import { isLoopbackAddress } from "../http/address.ts";
+import { readBearer } from "../http/bearer.ts";
+import { clearCookie, readCookie, serializeCookie } from "../http/cookie.ts";
+import type { CookieRules } from "../http/cookie-rules.ts";
+import { CSRF_VARY, judgeCsrf } from "../http/csrf.ts";
+import { readToken } from "../http/csrf-token.ts";
+import { clientOf } from "../http/forwarded.ts";
+import { CLEAR_SITE_DATA, mergeCacheControl, mergeVary } from "../http/headers.ts";
+import { problemOf, problemOfError } from "../http/problem.ts";
+import type { ProblemAnswer } from "../http/problem.ts";
+import { idOfHandle } from "../protocol/words.ts";
+import { SojournError } from "../engine/errors.ts";
+import { authenticate } from "./authenticate.ts";
+import type { HttpRules } from "./cookie-choice.ts";
+import type { Core } from "./core.ts";
+import { Session } from "./session.ts";
+import type { Sessions } from "./sessions.ts";
+import type { TokenCarrier } from "./standing.ts";
+
+/** What an adapter tells of a request. Header names are lower-case. */
+export interface RequestView {
+  /** `undefined` when a sub-request does not name the original method: then it counts as unsafe. */
+  readonly method: string | undefined;
+  readonly path: string;
+  readonly header: (name: string) => string | undefined;
+  /** The peer of the socket. */
+  readonly remoteAddress: string | undefined;
+  /** True when the socket itself is TLS. */
+  readonly encrypted: boolean;
+  /** A form's token, where the adapter has the parsed body; else the header is read. */
+  readonly csrfToken?: string | undefined;
+  /** False for polls and peeks. Default true. */
+  readonly activity?: boolean;
+  /** False where no response header can be set (a server component). Default true. */
+  readonly canSetToken?: boolean;
+}
+
+/** How an adapter lets us look at and set response headers. */
+export interface ResponseHead {
+  get(name: string): string | readonly string[] | undefined;
+  set(name: string, value: string): void;
+  /** Add one `Set-Cookie`, leaving the application's own alone. */
+  addCookie(value: string): void;
+}
+
+/** Why a cookie that should have been set was not. */
+export type CookieNotice = "plain-http" | "late-successor" | "headers-sent" | "bearer";
+
+interface Household<Data extends object> {
+  readonly core: Core;
+  readonly http: HttpRules;
+  readonly tenant: string;
+  readonly sessions: Sessions<Data>;
+}
+
+interface Waiting {
+  readonly token: string;
+  readonly sealed: boolean;
+  readonly takenAt: number;
+  readonly persistUntil: number | undefined;
+}
+
+const BEARER_PREFIX = "sj1";
+const CSRF_HEADER = "x-csrf-token";
+const VARY = `Cookie, ${CSRF_VARY}`;
+
+export class Exchange<Data extends object = Record<string, unknown>> implements TokenCarrier {
+  readonly #house: Household<Data>;
+  readonly #view: RequestView;
+  readonly #rules: CookieRules;
+  /** False when the cookie may neither be set nor accepted here: production over plain HTTP. */
+  readonly #cookieAllowed: boolean;
+  #viaBearer = false;
+  #session: Session<Data>;
+  #refusal: ProblemAnswer | undefined;
+  #waiting: Waiting | undefined;
+  #cleared = false;
+  #committed = false;
+
+  private constructor(house: Household<Data>, view: RequestView) {
+    this.#house = house;
+    this.#view = view;
+    const { jar, forwarded } = house.http;
+    const proxied = forwarded.networks.length > 0;
+    const https = proxied ? clientOf(forwarded, view).protocol === "https" : view.encrypted;
+    const plain = https ? undefined : this.#loopbackRules();
+    this.#rules = plain ?? jar.secure;
+    this.#cookieAllowed = https || !this.#rules.secure;
+    this.#session = this.#anonymous();
+  }
+
+  /** @returns an exchange that either has a session or a refusal to be sent as it is. */
+  static async begin<Data extends object>(
+    house: Household<Data>,
+    view: RequestView,
+  ): Promise<Exchange<Data>> {
+    const exchange = new Exchange(house, view);
+    try {
+      await exchange.#begin();
+    } catch (error) {
+      // Store trouble is 503: never 401, never a cleared cookie. Invariant I7.
+      if (!(error instanceof SojournError)) throw error;
+      exchange.#refusal = problemOfError(error);
+    }
+    return exchange;
+  }
+
+  /** Anonymous when there was no credential, or none that is worth anything. */
+  get session(): Session<Data> {
+    return this.#session;
+  }
+
+  /** To be answered instead of the application: cross-site request, store trouble. */
+  get refusal(): ProblemAnswer | undefined {
+    return this.#refusal;
+  }
+
+  #loopbackRules(): CookieRules | undefined {
+    const { loopback } = this.#house.http.jar;
+    const { remoteAddress } = this.#view;
+    if (loopback === undefined || remoteAddress === undefined) return undefined;
+    return isLoopbackAddress(remoteAddress) ? loopback : undefined;
+  }
+
+  async #begin(): Promise<void> {
+    const { header } = this.#view;
+    const reading = readCookie(header("cookie"), this.#rules.name);
+    const bearer = readBearer(header("authorization"));
+    const ours =
+      bearer.kind === "value" && bearer.value.startsWith(BEARER_PREFIX) ? bearer.value : undefined;
+    const denied = this.#judgeOrigin(reading.kind !== "absent", ours !== undefined);
+    if (denied) return;
+    if (
+      reading.kind === "conflict" ||
+      (reading.kind === "value" && ours !== undefined && ours !== reading.value)
+    ) {
+      const { core, tenant } = this.#house;
+      core.emit("cookie-conflict", { tenant, name: this.#rules.name });
+      return;
+    }
+    const cookie = reading.kind === "value" && this.#cookieAllowed ? reading.value : undefined;
+    const token = cookie ?? ours;
+    this.#viaBearer = cookie === undefined && ours !== undefined;
+    if (token !== undefined && token !== "") await this.#present(token);
+  }
+
+  /** @returns true when the request was refused. */
+  #judgeOrigin(hasSessionCookie: boolean, hasBearer: boolean): boolean {
+    // A bearer header is not sent by browsers on their own: nothing to forge.
+    if (hasBearer && !hasSessionCookie) return false;
+    const { header, method, path, remoteAddress, encrypted } = this.#view;
+    const verdict = judgeCsrf(this.#house.http.csrf, {
+      method,
+      path,
+      upgrade: header("upgrade") !== undefined,
+      origin: header("origin"),
+      secFetchSite: header("sec-fetch-site"),
+      host: header("host"),
+      remoteAddress,
+      encrypted,
+      hasSessionCookie,
+    });
+    this.#tokenNeeded =
+      this.#house.http.csrfToken &&
+      verdict.allowed &&
+      verdict.why !== "safe_method" &&
+      verdict.why !== "exempt";
+    if (verdict.allowed || verdict.reportOnly) return false;
+    this.#refusal = problemOf("csrf_failed", { check: verdict.check, detail: verdict.detail });
+    return true;
+  }
+
+  #tokenNeeded = false;
+
+  async #present(token: string): Promise<void> {
+    const { core, tenant, sessions } = this.#house;
+    const fingerprint = this.#view.header("user-agent");
+    const canSetToken = !this.#viaBearer && (this.#view.canSetToken ?? true);
+    const activity = this.#view.activity ?? true;
+    const takenAt = core.now();
+    const verdict = await authenticate(core, token, { tenant, activity, canSetToken, fingerprint });
+    if (verdict.state === "unknown") return;
+    if (verdict.state === "ended") {
+      this.#session = new Session<Data>({
+        core,
+        tenant,
+        carrier: this,
+        fingerprint,
+        ended: verdict.reason,
+      });
+      return;
+    }
+    this.#session = await sessions.sessionOf(verdict, tenant, { carrier: this, fingerprint });
+    const { successor, stored } = verdict;
+    if (successor !== undefined) {
+      const persistUntil =
+        stored.record.remember === true ? stored.record.absoluteExpiresAt : undefined;
+      this.#waiting = { token: successor, sealed: true, takenAt, persistUntil };
+    }
+    if (this.#tokenNeeded && !this.#viaBearer) await this.#checkCsrfToken();
+  }
+
+  async #checkCsrfToken(): Promise<void> {
+    const { core, tenant } = this.#house;
+    const id = idOfHandle(this.#session.id ?? "");
+    if (id === undefined) return;
+    const presented = readToken(this.#view.csrfToken ?? this.#view.header(CSRF_HEADER));
+    const genuine =
+      presented !== undefined &&
+      (await (await core.keys()).verifyCsrfValue({ tenant, id }, presented));
+    if (genuine) return;
+    this.#refusal = problemOf("csrf_failed", {
+      check: "token",
+      detail: `This policy asks for a session-bound token in ${CSRF_HEADER}: take it from session.csrfToken().`,
+    });
+  }
+
+  #anonymous(): Session<Data> {
+    const { core, tenant } = this.#house;
+    const canSet = this.#view.canSetToken ?? true;
+    const fingerprint = this.#view.header("user-agent");
+    return new Session<Data>({ core, tenant, fingerprint, carrier: canSet ? this : undefined });
+  }
+
+  /** @internal For the session of this exchange. */
+  set(token: string, how: "login" | "hard" | "sealed" | "anonymous", persistUntil?: number): void {
+    this.#cleared = false;
+    if (this.#viaBearer && how !== "login" && how !== "anonymous") return;
+    if (this.#committed) return this.#notice("headers-sent");
+    this.#waiting = {
+      token,
+      sealed: how === "sealed",
+      takenAt: this.#house.core.lastNow(),
+      persistUntil,
+    };
+  }
+
+  /** @internal For the session of this exchange. */
+  clear(): void {
+    this.#waiting = undefined;
+    this.#cleared = true;
+    if (this.#committed) this.#notice("headers-sent");
+  }
+
+  /** Changes not yet stored. Adapters wait for them before the headers leave. */
+  get working(): Promise<unknown> | undefined {
+    return this.#session.working;
+  }
+
+  /** Put our headers into the response; once, just before the headers leave. */
+  commit(head: ResponseHead): void {
+    if (this.#committed) return;
+    this.#committed = true;
+    const setsCookie = this.#cookieOf(head);
+    if (!setsCookie && !this.#session.wasRead) return;
+    if (setsCookie) head.set("cache-control", mergeCacheControl(head.get("cache-control")));
+    else if (head.get("cache-control") === undefined) head.set("cache-control", "no-store");
+    head.set("vary", mergeVary(head.get("vary"), VARY));
+  }
+
+  /** @returns true when a cookie leaves or is deleted. */
+  #cookieOf(head: ResponseHead): boolean {
+    if (this.#cleared) {
+      head.addCookie(clearCookie(this.#rules));
+      head.set("clear-site-data", CLEAR_SITE_DATA);
+      return true;
+    }
+    const waiting = this.#waiting;
+    if (waiting === undefined) return false;
+    const reason = this.#whyNot(waiting);
+    if (reason !== undefined) {
+      this.#notice(reason);
+      if (this.#house.core.development) head.set("sojourn-notice", `cookie not set: ${reason}`);
+      return false;
+    }
+    const { token, persistUntil } = waiting;
+    const maxAge =
+      persistUntil === undefined ? {} : { maxAgeMs: persistUntil - this.#house.core.lastNow() };
+    head.addCookie(serializeCookie(this.#rules, token, maxAge));
+    return true;
+  }
+
+  #whyNot(waiting: Waiting): CookieNotice | undefined {
+    if (!this.#cookieAllowed) return "plain-http";
+    if (!waiting.sealed) return undefined;
+    // A late successor could overwrite a newer cookie: the client will be offered it again.
+    const { core } = this.#house;
+    const late = core.lastNow() - waiting.takenAt > core.policies.base.transitMs;
+    return late ? "late-successor" : undefined;
+  }
+
+  #notice(why: CookieNotice): void {
+    const { core, tenant } = this.#house;
+    core.emit("cookie-not-set", { tenant, why });
+  }
+}

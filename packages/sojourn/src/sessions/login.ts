@@ -1,0 +1,96 @@
+/**
+ * Login from whatever was there before. With the same subject it is one atomic step; otherwise the
+ * old session ends first, which freezes its data, and only then is the new one made.
+ */
+import type { EncodedData } from "../engine/data.ts";
+import { ContentionError, InvariantError } from "../engine/errors.ts";
+import type { StoredSession } from "../engine/ports.ts";
+import type { Core } from "./core.ts";
+import { decodeStored } from "./data-codec.ts";
+import { revokeSession } from "./lifecycle.ts";
+import { LimitReachedError, openStored } from "./open.ts";
+import type { LoginOptions, Opened, OpenInput } from "./open.ts";
+
+const REPLACE_ATTEMPTS_MAX = 100;
+const LIST_MAX = 200;
+
+export interface LoginInput {
+  readonly tenant: string;
+  readonly subject: string | null;
+  readonly options: LoginOptions;
+  /** What the request came with, if anything. */
+  readonly from: StoredSession | undefined;
+  /** Initial data of a session that replaces nothing. */
+  readonly data?: EncodedData;
+}
+
+const NONE: EncodedData = new Map();
+
+/** @throws as `openStored`. */
+export async function loginFrom(core: Core, input: LoginInput): Promise<Opened> {
+  const { tenant, subject, from } = input;
+  // Read before anything else, so that a revoke-all from here on refuses this login.
+  const subjectEpoch =
+    subject === null
+      ? undefined
+      : (input.options.subjectEpoch ??
+        (await core.attempt("epoch", () => core.store.subjectEpoch(tenant, subject))));
+  const options = subjectEpoch === undefined ? input.options : { ...input.options, subjectEpoch };
+  const base = { tenant, subject, options };
+  if (from === undefined) return openFresh(core, { ...base, data: input.data ?? NONE });
+  if (from.record.subject === subject) return replaceSame(core, base, from);
+  if (subject !== null) await assertRoom(core, { tenant, subject, options });
+  await revokeSession(core, from.record, "replaced");
+  if (from.record.subject !== null) return openFresh(core, { ...base, data: NONE });
+  const frozen = await core.load(from.record);
+  const data = frozen === undefined ? NONE : await decodeStored(core, frozen);
+  return openFresh(core, { ...base, data });
+}
+
+/**
+ * Refuse before the old session ends where the policy would refuse after. The count that binds is
+ * taken inside `create`; this one only spares people the loss of what they came with.
+ */
+async function assertRoom(
+  core: Core,
+  who: { readonly tenant: string; readonly subject: string; readonly options: LoginOptions },
+): Promise<void> {
+  const { tenant, subject, options } = who;
+  const { client, roles } = options;
+  const { max, onLimit } = core.policies.policyFor({ tenant, client, roles }).concurrency;
+  if (max === null || onLimit === "evict-oldest" || onLimit === "evict-idle") return;
+  const now = core.now();
+  const page = { now, limit: Math.min(max, LIST_MAX) };
+  const live = await core.attempt("list", () => core.store.listBySubject(tenant, subject, page));
+  if (live.items.length >= max) throw new LimitReachedError(max, live.items);
+}
+
+async function openFresh(core: Core, input: OpenInput): Promise<Opened> {
+  const result = await openStored(core, input);
+  if (result.outcome === "opened") return result.opened;
+  throw new InvariantError(`a session that replaces nothing met "${result.outcome}"`);
+}
+
+/** The old session's data as it is at the very step that ends it: read, try, read again. */
+async function replaceSame(
+  core: Core,
+  base: Omit<OpenInput, "data">,
+  from: StoredSession,
+): Promise<Opened> {
+  const { tenant, id } = from.record;
+  let stored: StoredSession | undefined = from;
+  for (let attempt = 0; attempt < REPLACE_ATTEMPTS_MAX; attempt += 1) {
+    stored = attempt === 0 ? from : await core.load({ tenant, id });
+    const gone = stored === undefined || core.judge(stored).judgement.state === "ended";
+    if (gone || stored === undefined) return openFresh(core, { ...base, data: NONE });
+    const data = await decodeStored(core, stored);
+    const replaces = { ref: { tenant, id }, dataVersion: stored.dataVersion };
+    const result = await openStored(core, { ...base, data, replaces });
+    if (result.outcome === "opened") {
+      core.memo.forget(id);
+      return result.opened;
+    }
+    if (result.outcome === "gone") return openFresh(core, { ...base, data: NONE });
+  }
+  throw new ContentionError("login");
+}

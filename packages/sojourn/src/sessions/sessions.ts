@@ -1,0 +1,313 @@
+/** Sessions of one installation: open, authenticate, find, list, end. */
+import type { EndReason, SessionState } from "../protocol/words.ts";
+import { ArgumentError } from "../engine/errors.ts";
+import type { Page, SessionFilter, StoreHealth, Subscription } from "../engine/ports.ts";
+import type { Explanation } from "../engine/policy/explain.ts";
+import type { SessionSummary } from "../engine/record.ts";
+import { authenticate } from "./authenticate.ts";
+import type { Verdict } from "./authenticate.ts";
+import type { Core } from "./core.ts";
+import { decodeStored, encodeInitial } from "./data-codec.ts";
+import { summaryOf } from "./describe.ts";
+import type { EventListener } from "./emitter.ts";
+import { Exchange } from "./exchange.ts";
+import type { RequestView } from "./exchange.ts";
+import { revokeSession } from "./lifecycle.ts";
+import type { RevokeWords } from "./lifecycle.ts";
+import { loginFrom } from "./login.ts";
+import { checkSubject } from "./open.ts";
+import type { LoginOptions } from "./open.ts";
+import { isTenant } from "./options.ts";
+import type { HttpRules } from "./cookie-choice.ts";
+import { Session } from "./session.ts";
+import type { AuthenticateContext, Standing, TokenCarrier } from "./standing.ts";
+import { checkLimit, requireHandle, SubjectSessions } from "./subject.ts";
+import type { ListOptions } from "./subject.ts";
+import type { Sweeper } from "./sweeper.ts";
+import type { EventName } from "../protocol/events.ts";
+import type { KeyFacts } from "../tokens/key-ring.ts";
+import type { ServiceKeys } from "../tokens/service-key.ts";
+import { Watches } from "./watch.ts";
+import type { NewsListener } from "./watch.ts";
+
+export interface OpenOptions<Data extends object> extends LoginOptions {
+  readonly subject: string;
+  readonly tenant?: string;
+  readonly data?: Partial<Data>;
+}
+
+export interface OpenedSession<Data extends object> {
+  readonly session: Session<Data>;
+  /** The only time it is shown. */
+  readonly token: string;
+  readonly evicted: readonly SessionSummary[];
+}
+
+/** Where a handle is looked for. */
+export interface InTenant {
+  readonly tenant?: string;
+}
+
+/** A session as operators see it, live or not. */
+export interface Description {
+  readonly summary: SessionSummary;
+  /** As judged now: a passed deadline reads `ended` before the sweep has written it. */
+  readonly state: SessionState;
+  readonly reason?: EndReason;
+  readonly version: string;
+  readonly dataKeys: readonly string[];
+}
+
+const OPEN_FIELDS: ReadonlySet<string> = new Set([
+  "subject",
+  "tenant",
+  "kind",
+  "amr",
+  "acr",
+  "device",
+  "remember",
+  "pending",
+  "data",
+  "parent",
+  "actor",
+  "client",
+  "roles",
+  "subjectEpoch",
+  "fingerprint",
+]);
+
+export interface SessionsParts {
+  readonly core: Core;
+  readonly tenant: string;
+  readonly http: HttpRules;
+  readonly sweeper: Sweeper;
+  readonly ownsStore: boolean;
+}
+
+export class Sessions<Data extends object = Record<string, unknown>> {
+  readonly #core: Core;
+  readonly #tenant: string;
+  readonly #parts: SessionsParts;
+  readonly #watches: Watches;
+
+  /** Use `createSessions`. */
+  constructor(parts: SessionsParts) {
+    this.#core = parts.core;
+    this.#tenant = parts.tenant;
+    this.#parts = parts;
+    this.#watches = new Watches(parts.core);
+  }
+
+  /** Every transition, with reason and actor. `"*"` hears all. Events of this process only. */
+  readonly events = {
+    on: <Name extends EventName>(name: Name | "*", listener: EventListener<Name>): (() => void) =>
+      this.#core.emitter.on(name, listener),
+  };
+
+  /**
+   * Open a session after you authenticated somebody. One or two store round trips.
+   *
+   * @throws {LimitReachedError} where the policy rejects or asks instead of evicting.
+   * @throws {ArgumentError} for fields it does not know: id and secret are never the caller's.
+   */
+  async open(options: OpenOptions<Data>): Promise<OpenedSession<Data>> {
+    for (const field of Object.keys(options)) {
+      if (!OPEN_FIELDS.has(field)) {
+        throw new ArgumentError(
+          `open.${field}`,
+          `unknown field; known are ${[...OPEN_FIELDS].join(", ")}`,
+        );
+      }
+    }
+    const { subject, tenant: wanted, data, ...login } = options;
+    checkSubject("open.subject", subject);
+    const tenant = this.#in({ ...(wanted === undefined ? {} : { tenant: wanted }) });
+    const initial = encodeInitial(data);
+    const opened = await loginFrom(this.#core, {
+      tenant,
+      subject,
+      options: login,
+      from: undefined,
+      data: initial,
+    });
+    const { judgement } = this.#core.judge(opened.stored);
+    const session = new Session<Data>({
+      core: this.#core,
+      tenant,
+      live: { stored: opened.stored, judgement, data: initial },
+    });
+    return { session, token: opened.token, evicted: opened.evicted };
+  }
+
+  /**
+   * What is this token worth now? Forged ones cost no store access. One store read otherwise.
+   *
+   * @throws {StoreUnavailableError | ContentionError | ClockJumpedError} Trouble is never a standing.
+   */
+  async authenticate(token: string, context: AuthenticateContext = {}): Promise<Standing<Data>> {
+    const tenant = this.#in(context);
+    const verdict = await authenticate(this.#core, token, {
+      tenant,
+      activity: context.activity ?? true,
+      canSetToken: context.canSetToken ?? false,
+      fingerprint: context.fingerprint,
+    });
+    return verdict.state === "live" ? this.#standing(verdict, tenant) : verdict;
+  }
+
+  async #standing(
+    verdict: Extract<Verdict, { state: "live" }>,
+    tenant: string,
+  ): Promise<Standing<Data>> {
+    const session = await this.sessionOf(verdict, tenant, undefined);
+    const { judgement, successor } = verdict;
+    if (judgement.state === "pending" || judgement.state === "locked")
+      return { state: judgement.state, session };
+    return successor === undefined
+      ? { state: "active", session }
+      : { state: "active", session, successor };
+  }
+
+  /** For the exchange: a live verdict as a session. */
+  async sessionOf(
+    verdict: Extract<Verdict, { state: "live" }>,
+    tenant: string,
+    request:
+      | { readonly carrier: TokenCarrier; readonly fingerprint?: string | undefined }
+      | undefined,
+  ): Promise<Session<Data>> {
+    const { stored, judgement, assurance } = verdict;
+    const data = this.#core.encryptData ? await decodeStored(this.#core, stored) : undefined;
+    return new Session<Data>({
+      core: this.#core,
+      tenant,
+      live: { stored, judgement, assurance, data },
+      ...request,
+    });
+  }
+
+  /** A live session by its handle, for operators and back ends; `undefined` when it is not live. */
+  async find(handle: string, where: InTenant = {}): Promise<Session<Data> | undefined> {
+    const tenant = this.#in(where);
+    const loaded = await this.#core.inspect({ tenant, id: requireHandle("find", handle) });
+    if (loaded === undefined || loaded.judgement.state === "ended") return undefined;
+    const { stored, judgement } = loaded;
+    const data = await decodeStored(this.#core, stored);
+    return new Session<Data>({ core: this.#core, tenant, live: { stored, judgement, data } });
+  }
+
+  /** A session by its handle, also when it has ended; `undefined` when it is unknown or purged. */
+  async describe(handle: string, where: InTenant = {}): Promise<Description | undefined> {
+    const tenant = this.#in(where);
+    const loaded = await this.#core.inspect({ tenant, id: requireHandle("describe", handle) });
+    if (loaded === undefined) return undefined;
+    const { stored, judgement } = loaded;
+    return {
+      summary: summaryOf(stored.record),
+      state: judgement.state,
+      ...(judgement.state === "ended" ? { reason: judgement.end.reason } : {}),
+      version: `${stored.record.version}.${stored.dataVersion}`,
+      dataKeys: Object.keys(stored.data),
+    };
+  }
+
+  /** All sessions of one subject. */
+  subject(subject: string, where: InTenant = {}): SubjectSessions {
+    checkSubject("subject", subject);
+    return new SubjectSessions(this.#core, this.#in(where), subject);
+  }
+
+  /**
+   * End one session now; durable when it returns. Idempotent.
+   *
+   * @returns how it ended (the first end is kept), or `undefined` when it is unknown.
+   */
+  async revoke(
+    handle: string,
+    words: RevokeWords & InTenant = {},
+  ): Promise<{ endedAt: number; reason: EndReason } | undefined> {
+    const { tenant: _tenant, ...rest } = words;
+    const ref = { tenant: this.#in(words), id: requireHandle("revoke", handle) };
+    const result = await revokeSession(this.#core, ref, "revoked", rest);
+    return result.end === undefined
+      ? undefined
+      : { endedAt: result.end.at, reason: result.end.reason };
+  }
+
+  /** Newest first. Only on stores with `capabilities.query: "full"`. */
+  query(
+    filter: Omit<SessionFilter, "tenant"> & InTenant,
+    options: ListOptions = {},
+  ): Promise<Page<SessionSummary>> {
+    const full = { ...filter, tenant: this.#in(filter) };
+    const page = {
+      now: this.#core.now(),
+      limit: checkLimit(options.limit),
+      ...(options.cursor === undefined ? {} : { cursor: options.cursor }),
+    };
+    return this.#core.attempt("query", () => this.#core.store.query(full, page));
+  }
+
+  count(
+    filter: Omit<SessionFilter, "tenant"> & InTenant = {},
+  ): Promise<{ readonly count: number; readonly exact: boolean }> {
+    const full = { ...filter, tenant: this.#in(filter) };
+    return this.#core.attempt("count", () => this.#core.store.count(full, this.#core.now()));
+  }
+
+  /** Live news of one session, from every process on the store. Never counts as activity. */
+  watch(handle: string, listener: NewsListener, where: InTenant = {}): Subscription {
+    return this.#watches.add(
+      { tenant: this.#in(where), id: requireHandle("watch", handle) },
+      listener,
+    );
+  }
+
+  /** One HTTP request's session work. Adapters call this; applications use an adapter. */
+  exchange(view: RequestView): Promise<Exchange<Data>> {
+    return Exchange.begin<Data>(
+      { core: this.#core, http: this.#parts.http, tenant: this.#tenant, sessions: this },
+      view,
+    );
+  }
+
+  /** Why sessions live as long as they do, for this tenant, client and roles. */
+  explainPolicy(
+    who: InTenant & { readonly client?: string; readonly roles?: readonly string[] } = {},
+  ): Explanation {
+    return this.#core.policies.explainFor({ ...who, tenant: this.#in(who) });
+  }
+
+  /** Which keys there are and what for; never the keys. ASVS 5.0 11.1.2. */
+  async keys(): Promise<readonly KeyFacts[]> {
+    return (await this.#core.keys()).inventory();
+  }
+
+  /** Keys of back ends: made and proved here, kept by whoever runs a service. Never sessions. */
+  async serviceKeys(): Promise<ServiceKeys> {
+    return (await this.#core.keys()).serviceKeys;
+  }
+
+  health(): Promise<StoreHealth> {
+    return this.#core.attempt("health", () => this.#core.store.health());
+  }
+
+  /** End what is overdue now instead of at the next timed run. @returns how many ended. */
+  sweep(): Promise<number> {
+    return this.#parts.sweeper.run();
+  }
+
+  /** Stop timers and streams, send what waits, close the store if it was made here. */
+  async close(): Promise<void> {
+    this.#watches.close();
+    await this.#parts.sweeper.close();
+    await this.#core.touches.flush();
+    if (this.#parts.ownsStore) await this.#core.store.close();
+  }
+
+  #in(where: InTenant): string {
+    const tenant = where.tenant ?? this.#tenant;
+    if (!isTenant(tenant)) throw new ArgumentError("tenant", "not a tenant name");
+    return tenant;
+  }
+}

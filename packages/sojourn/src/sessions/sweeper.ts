@@ -1,0 +1,67 @@
+/**
+ * Works off what is overdue, a little at a time. Correctness never waits for it: a passed deadline
+ * is judged at every read. It gives each ended session its event, and keeps the store small.
+ */
+import type { Core } from "./core.ts";
+import { announceEnds } from "./open.ts";
+
+export interface SweepSettings {
+  /** Span between runs in milliseconds; jittered by a quarter so that nodes do not march in step. */
+  readonly everyMs: number;
+  /** Ended sessions stay readable (with their reason) this long, in milliseconds. */
+  readonly keepEndedMs: number;
+}
+
+export const SWEEP_DEFAULTS: SweepSettings = { everyMs: 30_000, keepEndedMs: 7 * 86_400_000 };
+const BATCH = 500;
+const BATCHES_MAX = 200;
+
+export class Sweeper {
+  readonly #core: Core;
+  readonly #settings: SweepSettings;
+  #cancel: (() => void) | undefined;
+  #running: Promise<number> | undefined;
+  #closed = false;
+
+  constructor(core: Core, settings: SweepSettings) {
+    this.#core = core;
+    this.#settings = settings;
+  }
+
+  start(): void {
+    if (this.#closed) return;
+    const jitter = (this.#core.entropy.bytes(1)[0] ?? 0) / 1024;
+    this.#cancel = this.#core.timers.after(this.#settings.everyMs * (1 + jitter), () => {
+      void this.run()
+        .catch((error: unknown) => this.#core.noteTrouble("sweep", error))
+        .finally(() => this.start());
+    });
+  }
+
+  /** One run: batches until nothing is overdue. @returns how many sessions it ended. */
+  run(): Promise<number> {
+    this.#running ??= this.#work().finally(() => void (this.#running = undefined));
+    return this.#running;
+  }
+
+  async #work(): Promise<number> {
+    let ended = 0;
+    for (let batch = 0; batch < BATCHES_MAX && !this.#closed; batch += 1) {
+      const now = this.#core.now();
+      const purgeBefore = now - this.#settings.keepEndedMs;
+      const result = await this.#core.attempt("sweep", () =>
+        this.#core.store.sweep({ now, limit: BATCH, purgeBefore }),
+      );
+      announceEnds(this.#core, result.ended);
+      ended += result.ended.length;
+      if (!result.more) break;
+    }
+    return ended;
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#cancel?.();
+    await this.#running?.catch(() => undefined);
+  }
+}

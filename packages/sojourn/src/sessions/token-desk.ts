@@ -1,0 +1,70 @@
+/** Everything keyed that the composition needs, over one key ring. */
+import type { Digest, Entropy, MaybePromise, SessionRef } from "../engine/ports.ts";
+import { fingerprintLike } from "../tokens/context.ts";
+import { csrfValue, verifyCsrfValue } from "../tokens/csrf-value.ts";
+import { sessionCipher } from "../tokens/data-cipher.ts";
+import type { SessionCipher } from "../tokens/data-cipher.ts";
+import { createKeyRing } from "../tokens/key-ring.ts";
+import type { KeyFacts } from "../tokens/key-ring.ts";
+import { sidRef } from "../tokens/log-ref.ts";
+import { serviceKeys } from "../tokens/service-key.ts";
+import type { ServiceKeys } from "../tokens/service-key.ts";
+import { sessionTokens } from "../tokens/session-token.ts";
+import type { MintedToken, TokenOwner } from "../tokens/session-token.ts";
+import { successors } from "../tokens/successor.ts";
+import type { Successors } from "../tokens/successor.ts";
+import { parseToken } from "../tokens/token-format.ts";
+import type { ParsedToken } from "../tokens/token-format.ts";
+
+/** Whose token: sessions without a subject have tokens of their own type (ID-13). */
+export interface TokenPlace extends SessionRef {
+  readonly generation: number;
+  readonly subject: string | null;
+}
+
+export interface TokenDesk {
+  readonly successors: Successors;
+  readonly serviceKeys: ServiceKeys;
+  mint(place: TokenPlace): MaybePromise<MintedToken>;
+  /** No I/O: forged, truncated and foreign-tenant tokens end here. */
+  verifyMac(token: ParsedToken, tenant: string): MaybePromise<boolean>;
+  verifierOf(token: ParsedToken, owner: TokenOwner): MaybePromise<string>;
+  cipher(ref: SessionRef): SessionCipher;
+  csrfValue(ref: SessionRef): MaybePromise<Uint8Array>;
+  verifyCsrfValue(ref: SessionRef, presented: Uint8Array): MaybePromise<boolean>;
+  /** What logs carry instead of a session id. */
+  sidRef(id: string): MaybePromise<string>;
+  /** Keyed hash of a text that describes the client, in the spelling that `known` has of it. */
+  fingerprint(text: string, known: readonly (string | undefined)[]): MaybePromise<string>;
+  inventory(): readonly KeyFacts[];
+}
+
+/** @throws {ConfigError} for secrets that cannot be keys. */
+export async function createTokenDesk(
+  secrets: readonly Uint8Array[],
+  digest: Digest,
+  entropy: Entropy,
+): Promise<TokenDesk> {
+  const ring = await createKeyRing({ secrets, digest });
+  const tools = { ring, entropy };
+  const tokens = sessionTokens(tools);
+  return {
+    successors: successors(tools),
+    serviceKeys: serviceKeys(tools),
+    mint: (place) =>
+      tokens.mint({ ...place, type: place.subject === null ? "anonymous" : "session" }),
+    verifyMac: (token, tenant) => tokens.verify(token, tenant),
+    verifierOf: (token, owner) => tokens.verifierOf(token, owner),
+    cipher: (ref) => sessionCipher(tools, ref),
+    csrfValue: (ref) => csrfValue(ring, ref),
+    verifyCsrfValue: (ref, presented) => verifyCsrfValue(ring, ref, presented),
+    sidRef: (id) => sidRef(ring, id),
+    fingerprint: (text, known) => fingerprintLike(ring, text, known),
+    inventory: () => ring.inventory(),
+  };
+}
+
+/** Sessions and anonymous sessions come in one cookie; nothing else is accepted there (ID-02). */
+export function parsePresented(text: string): ParsedToken | undefined {
+  return parseToken(text, "session") ?? parseToken(text, "anonymous");
+}

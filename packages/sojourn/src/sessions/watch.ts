@@ -1,0 +1,233 @@
+/**
+ * Live news of one session, for streams and sockets: it learns of changes by other processes from
+ * the store's tail, and of passing deadlines by itself. Watching never counts as activity.
+ */
+import type { EndReason } from "../protocol/words.ts";
+import type { SessionRef, StoreChange, StoredSession, Subscription } from "../engine/ports.ts";
+import { endsAt, idleExpiresAt } from "../engine/record.ts";
+import { warnAt } from "../engine/session.ts";
+import type { Core } from "./core.ts";
+
+export type SessionNews =
+  | {
+      readonly type: "hello" | "extended";
+      readonly serverNow: number;
+      readonly idleExpiresAt: number;
+      readonly absoluteExpiresAt: number;
+      readonly warnAt: number;
+    }
+  /** A deadline is near. `why` says which: only idleness can be answered by extending. */
+  | {
+      readonly type: "expiring";
+      readonly serverNow: number;
+      readonly at: number;
+      readonly why: "idle" | "absolute";
+    }
+  | { readonly type: "rotated" }
+  | { readonly type: "locked"; readonly factors: number }
+  | { readonly type: "unlocked" }
+  | { readonly type: "data"; readonly keys: readonly string[]; readonly version: string }
+  | { readonly type: "ended"; readonly reason: EndReason };
+
+export type NewsListener = (news: SessionNews) => void;
+
+/** While a warning stands, the deadline is read again this often: another node may extend it. */
+const WARNED_POLL_MS = 1_000;
+/** Never sleep longer: clocks drift and machines are suspended. */
+const SLEEP_MS_MAX = 60_000;
+const SLEEP_MS_MIN = 5;
+
+/** One store tail for all watchers of a process. */
+export class Watches {
+  readonly #core: Core;
+  readonly #watchers: Map<string, Set<Watcher>> = new Map();
+  #tail: Subscription | undefined;
+  #closed = false;
+
+  constructor(core: Core) {
+    this.#core = core;
+  }
+
+  add(ref: SessionRef, listener: NewsListener): Subscription {
+    if (this.#closed) return { close: () => undefined };
+    this.#tail ??= this.#core.store.tail("now", {
+      change: (change) => this.#deliver(change),
+      gap: () => this.#all((watcher) => watcher.refresh()),
+      error: (error) => this.#core.noteTrouble("tail", error),
+    });
+    const key = ref.id + ref.tenant;
+    const watcher = new Watcher(this.#core, ref, listener);
+    const set = this.#watchers.get(key) ?? new Set();
+    this.#watchers.set(key, set.add(watcher));
+    watcher.refresh();
+    return {
+      close: () => {
+        watcher.close();
+        set.delete(watcher);
+        if (set.size === 0 && this.#watchers.get(key) === set) this.#watchers.delete(key);
+        if (this.#watchers.size === 0) this.#stopTail();
+      },
+    };
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#all((watcher) => watcher.close());
+    this.#watchers.clear();
+    this.#stopTail();
+  }
+
+  #stopTail(): void {
+    this.#tail?.close();
+    this.#tail = undefined;
+  }
+
+  #all(run: (watcher: Watcher) => void): void {
+    for (const set of this.#watchers.values()) for (const watcher of set) run(watcher);
+  }
+
+  #deliver(change: StoreChange): void {
+    if (change.kind === "subject") {
+      this.#all((watcher) => watcher.refreshIf(change.tenant, change.subject));
+      return;
+    }
+    for (const watcher of this.#watchers.get(change.ref.id + change.ref.tenant) ?? []) {
+      if (change.what === "data") watcher.data(change.keys ?? []);
+      else watcher.refresh();
+    }
+  }
+}
+
+class Watcher {
+  readonly #core: Core;
+  readonly #ref: SessionRef;
+  readonly #listener: NewsListener;
+  #last: StoredSession | undefined;
+  #locked = false;
+  #warned = false;
+  #closed = false;
+  #reading = false;
+  #again = false;
+  readonly #keys: Set<string> = new Set();
+  #cancel: (() => void) | undefined;
+
+  constructor(core: Core, ref: SessionRef, listener: NewsListener) {
+    this.#core = core;
+    this.#ref = { tenant: ref.tenant, id: ref.id };
+    this.#listener = listener;
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#cancel?.();
+  }
+
+  refreshIf(tenant: string, subject: string): void {
+    const { record } = this.#last ?? {};
+    if (record === undefined || (record.tenant === tenant && record.subject === subject))
+      this.refresh();
+  }
+
+  data(keys: readonly string[]): void {
+    for (const key of keys) this.#keys.add(key);
+    this.refresh();
+  }
+
+  refresh(): void {
+    void this.#read();
+  }
+
+  async #read(): Promise<void> {
+    if (this.#closed) return;
+    if (this.#reading) {
+      this.#again = true;
+      return;
+    }
+    this.#reading = true;
+    try {
+      const stored = await this.#core.load(this.#ref);
+      if (!this.#closed) this.#judge(stored);
+    } catch (error) {
+      // Trouble is not an end: say nothing and look again. Invariant I7.
+      this.#core.noteTrouble("watch", error);
+      this.#sleep(WARNED_POLL_MS);
+    } finally {
+      this.#reading = false;
+    }
+    if (this.#again) {
+      this.#again = false;
+      this.refresh();
+    }
+  }
+
+  #say(news: SessionNews): void {
+    if (!this.#closed) this.#listener(news);
+  }
+
+  #judge(stored: StoredSession | undefined): void {
+    if (stored === undefined) return this.#end("revoked");
+    const { judgement, now, policy } = this.#core.judge(stored);
+    if (judgement.state === "ended") return this.#end(judgement.end.reason);
+    const before = this.#last;
+    this.#last = stored;
+    const locked = judgement.state === "locked";
+    if (locked && !this.#locked) this.#say({ type: "locked", factors: judgement.factors });
+    if (!locked && this.#locked) this.#say({ type: "unlocked" });
+    this.#locked = locked;
+    const { record } = stored;
+    const deadlines = {
+      serverNow: now,
+      idleExpiresAt: idleExpiresAt(record),
+      absoluteExpiresAt: record.absoluteExpiresAt,
+      warnAt: warnAt(record, policy),
+    };
+    if (before === undefined) this.#say({ type: "hello", ...deadlines });
+    else {
+      const { rotation } = before.record;
+      if (rotation.generation !== record.rotation.generation) this.#say({ type: "rotated" });
+      const moved = record.seenAt > before.record.seenAt;
+      if (moved && now < deadlines.warnAt) {
+        this.#warned = false;
+        this.#say({ type: "extended", ...deadlines });
+      }
+    }
+    if (this.#keys.size > 0) {
+      const keys = [...this.#keys];
+      this.#keys.clear();
+      this.#say({ type: "data", keys, version: `${record.version}.${stored.dataVersion}` });
+    }
+    if (locked) return this.#sleep(endsAt(record) - now);
+    this.#warn(deadlines);
+  }
+
+  #warn(deadlines: {
+    readonly serverNow: number;
+    readonly idleExpiresAt: number;
+    readonly absoluteExpiresAt: number;
+    readonly warnAt: number;
+  }): void {
+    const { serverNow, warnAt: from, idleExpiresAt: at, absoluteExpiresAt } = deadlines;
+    if (serverNow < from) return this.#sleep(from - serverNow);
+    if (!this.#warned) {
+      this.#warned = true;
+      this.#say({
+        type: "expiring",
+        serverNow,
+        at,
+        why: at < absoluteExpiresAt ? "idle" : "absolute",
+      });
+    }
+    this.#sleep(Math.min(WARNED_POLL_MS, at - serverNow));
+  }
+
+  #end(reason: EndReason): void {
+    this.#say({ type: "ended", reason });
+    this.close();
+  }
+
+  #sleep(ms: number): void {
+    this.#cancel?.();
+    const bounded = Math.min(Math.max(ms, SLEEP_MS_MIN), SLEEP_MS_MAX);
+    this.#cancel = this.#core.timers.after(bounded, () => this.refresh());
+  }
+}

@@ -1,0 +1,94 @@
+/** Merging what another store saw into the memory store's table. Invariant I9. */
+import { StoreUnavailableError } from "../engine/errors.ts";
+import { mergeSessions } from "../engine/merge.ts";
+import type { SessionRef, StoreDelta, StoredData, StoredSession } from "../engine/ports.ts";
+import type { ChangeLog } from "./memory-log.ts";
+import { current } from "./memory-table.ts";
+import type { MemoryTable, Row } from "./memory-table.ts";
+
+export class MemoryMerge {
+  readonly #table: MemoryTable;
+  readonly #log: ChangeLog;
+  readonly #maxSessions: number;
+
+  constructor(table: MemoryTable, log: ChangeLog, maxSessions: number) {
+    this.#table = table;
+    this.#log = log;
+    this.#maxSessions = maxSessions;
+  }
+
+  /** @throws {StoreUnavailableError} when the store is full of live sessions; apply it again. */
+  apply(delta: StoreDelta): void {
+    switch (delta.kind) {
+      case "session":
+        return this.#session(delta.session);
+      case "tombstone":
+        return this.#tombstone(delta.ref, delta.until);
+      case "epoch":
+        return this.#epoch(delta.tenant, delta.subject, delta.epoch);
+    }
+  }
+
+  #session(session: StoredSession): void {
+    const { record, subjectEpoch } = session;
+    if (record.subject !== null) this.#epoch(record.tenant, record.subject, subjectEpoch);
+    if (this.#table.isBuried(record)) return;
+    const row = this.#table.row(record);
+    if (row === undefined) this.#insert(session);
+    else this.#merge(row, session);
+  }
+
+  #insert(session: StoredSession): void {
+    const { record, data, dataVersion } = session;
+    const full = this.#table.size >= this.#maxSessions && !this.#table.eraseOldestEnded(undefined);
+    if (full && record.state !== "ended") throw new StoreUnavailableError("apply: full");
+    // An end always finds room: a tombstone says all that matters of it.
+    if (full) return this.#table.bury(record, record.absoluteExpiresAt);
+    const row = this.#table.insert({ ...record }, { ...data }, dataVersion);
+    this.#note(row, record.state === "ended" ? "ended" : "created");
+  }
+
+  #merge(row: Row, session: StoredSession): void {
+    const before = current(row);
+    const merged = mergeSessions(before, session);
+    const { record, data, dataVersion } = merged;
+    const sameData = data === before.data && dataVersion === before.dataVersion;
+    if (record === before.record && sameData) return;
+    this.#table.write(row, record, sameData ? data : { ...data }, dataVersion);
+    const ended = record.state === "ended" && before.record.state !== "ended";
+    if (record !== before.record) this.#note(row, ended ? "ended" : "changed");
+    if (!sameData) this.#noteData(row, changedKeys(before.data, data));
+  }
+
+  #tombstone(ref: SessionRef, until: number): void {
+    const row = this.#table.row(ref);
+    this.#table.bury(ref, until);
+    if (row === undefined) return;
+    if (row.stored.record.state !== "ended") this.#note(row, "ended");
+    this.#table.bury(ref, row.stored.record.absoluteExpiresAt);
+    this.#table.erase(row, undefined);
+  }
+
+  #epoch(tenant: string, subject: string, epoch: number): void {
+    if (epoch <= this.#table.epoch(tenant, subject)) return;
+    this.#table.raiseEpoch(tenant, subject, epoch);
+    this.#log.append({ kind: "subject", tenant, subject, epoch });
+  }
+
+  #note(row: Row, what: "created" | "changed" | "ended"): void {
+    const { id, tenant, subject, end } = row.stored.record;
+    const change = { kind: "session", what, ref: { tenant, id }, subject } as const;
+    this.#log.append(end === undefined ? change : { ...change, end });
+  }
+
+  #noteData(row: Row, keys: readonly string[]): void {
+    const { id, tenant, subject } = row.stored.record;
+    const change = { kind: "session", what: "data", ref: { tenant, id }, subject, keys } as const;
+    this.#log.append(change);
+  }
+}
+
+function changedKeys(before: StoredData, after: StoredData): readonly string[] {
+  const keys = new Set([...Object.keys(before), ...Object.keys(after)]);
+  return [...keys].filter((key) => before[key] !== after[key]);
+}

@@ -1,0 +1,83 @@
+/** Merging what another store saw. Order and repetition do not matter. Invariant I9. */
+import { mergeSessions } from "../../engine/merge.ts";
+import type { StoreDelta, StoredData, StoredSession } from "../../engine/ports.ts";
+import type { SessionRecord } from "../../engine/record.ts";
+import { CHANGE } from "./connection.ts";
+import type { Connection } from "./connection.ts";
+import { erase } from "./ends.ts";
+import { pack } from "./packed.ts";
+import { findRow } from "./rows.ts";
+import { insertSession } from "./writes.ts";
+
+export function applyDelta(db: Connection, delta: StoreDelta): void {
+  switch (delta.kind) {
+    case "session":
+      return applySession(db, delta.session);
+    case "tombstone":
+      return applyTombstone(db, delta);
+    case "epoch":
+      return applyEpoch(db, delta.tenant, delta.subject, delta.epoch);
+  }
+}
+
+function applySession(db: Connection, session: StoredSession): void {
+  const { record, subjectEpoch } = session;
+  if (record.subject !== null) applyEpoch(db, record.tenant, record.subject, subjectEpoch);
+  if (db.entombed(db.idHash(record.tenant, record.id))) return;
+  const before = findRow(db, record);
+  if (before === undefined) {
+    insertSession(db, record, session.data, session.dataVersion);
+    return note(db, record, record.end === undefined ? CHANGE.created : CHANGE.ended);
+  }
+  const merged = mergeSessions(before, session);
+  const { data, dataVersion } = merged;
+  const sameData = data === before.data && dataVersion === before.dataVersion;
+  if (merged.record === before.record && sameData) return;
+  db.run(
+    "DELETE FROM session WHERE id = ?1 AND tenant = ?2",
+    pack(record.id),
+    db.tenantMade(record.tenant),
+  );
+  insertSession(db, merged.record, data, dataVersion);
+  const ended = merged.record.end !== undefined && before.record.end === undefined;
+  if (merged.record !== before.record) {
+    note(db, merged.record, ended ? CHANGE.ended : CHANGE.changed);
+  }
+  if (!sameData) noteData(db, record, changedKeys(before.data, data));
+}
+
+function applyTombstone(db: Connection, delta: StoreDelta & { kind: "tombstone" }): void {
+  const { ref, until } = delta;
+  const before = findRow(db, ref)?.record;
+  db.entomb(db.idHash(ref.tenant, ref.id), until);
+  if (before === undefined) return;
+  if (before.end === undefined) note(db, before, CHANGE.ended);
+  erase(db, before, undefined);
+}
+
+function applyEpoch(db: Connection, tenantName: string, subject: string, epoch: number): void {
+  if (epoch === 0) return;
+  const tenant = db.tenantMade(tenantName);
+  if (epoch <= db.subjectState(tenant, subject).epoch) return;
+  db.raiseEpoch(tenant, subject, epoch);
+  const detail = JSON.stringify({ epoch });
+  db.append({ what: CHANGE.subject, tenant, id: null, subject, detail });
+}
+
+function note(db: Connection, record: SessionRecord, what: 1 | 2 | 4): void {
+  const { subject, end } = record;
+  const change = { tenant: db.tenantMade(record.tenant), id: pack(record.id), subject };
+  if (end === undefined) db.append({ ...change, what });
+  else db.append({ ...change, what, detail: JSON.stringify(end) });
+}
+
+function noteData(db: Connection, record: SessionRecord, keys: readonly string[]): void {
+  const { subject } = record;
+  const change = { tenant: db.tenantMade(record.tenant), id: pack(record.id), subject };
+  db.append({ ...change, what: CHANGE.data, detail: JSON.stringify(keys) });
+}
+
+function changedKeys(before: StoredData, after: StoredData): readonly string[] {
+  const keys = new Set([...Object.keys(before), ...Object.keys(after)]);
+  return [...keys].filter((key) => before[key] !== after[key]);
+}

@@ -1,0 +1,191 @@
+/**
+ * The narrow seam over SQLite drivers: `node:sqlite` and better-sqlite3, both synchronous. Rows
+ * are arrays in the order of the columns; integers are numbers, blobs are `Uint8Array`.
+ */
+import { ConfigError } from "../../engine/errors.ts";
+import { isRecord } from "./shape.ts";
+
+export type SqlValue = null | number | string | Uint8Array;
+export type SqlRow = readonly SqlValue[];
+
+export interface Statement {
+  get(...values: readonly SqlValue[]): SqlRow | undefined;
+  all(...values: readonly SqlValue[]): readonly SqlRow[];
+  /** @returns how many rows were changed. */
+  run(...values: readonly SqlValue[]): number;
+}
+
+export interface Driver {
+  readonly name: "node:sqlite" | "better-sqlite3";
+  exec(sql: string): void;
+  prepare(sql: string): Statement;
+  /** True while somebody else's transaction is open on this connection. */
+  inTransaction(): boolean;
+  close(): void;
+}
+
+/** What both drivers' database objects have; the rest is told apart by {@link adoptDriver}. */
+export interface SqliteDatabase {
+  exec(sql: string): unknown;
+  prepare(sql: string): unknown;
+  close(): unknown;
+}
+
+interface NodeStatement {
+  get(...values: readonly SqlValue[]): unknown;
+  all(...values: readonly SqlValue[]): unknown[];
+  run(...values: readonly SqlValue[]): { readonly changes: number | bigint };
+  setReadBigInts(enabled: boolean): void;
+  setReturnArrays?(enabled: boolean): void;
+}
+
+interface BetterStatement {
+  readonly reader: boolean;
+  get(...values: readonly SqlValue[]): unknown;
+  all(...values: readonly SqlValue[]): unknown[];
+  run(...values: readonly SqlValue[]): { readonly changes: number };
+  raw(enabled: boolean): unknown;
+  safeIntegers(enabled: boolean): unknown;
+}
+
+/** The oldest Node whose built-in SQLite needs no flag, and that better-sqlite3 13 survives. */
+const NODE_FLOOR: readonly [number, number] = [22, 13];
+
+/**
+ * Refuse a runtime that cannot carry the store before a driver is touched: better-sqlite3 13 ends
+ * the whole process on Node 20.
+ *
+ * @throws {ConfigError} naming the version that is needed.
+ */
+export function requireRuntime(versions: Readonly<Record<string, string | undefined>>): void {
+  if (versions["bun"] !== undefined || versions["deno"] !== undefined) return;
+  const [major = 0, minor = 0] = (versions["node"] ?? "0.0").split(".").map(Number);
+  const [floorMajor, floorMinor] = NODE_FLOOR;
+  if (major > floorMajor || (major === floorMajor && minor >= floorMinor)) return;
+  const message = `SqliteStore needs Node ${NODE_FLOOR.join(".")} or newer; this is ${major}.${minor}`;
+  throw new ConfigError([{ path: "store", message }]);
+}
+
+/** Wrap a database object that the application opened. @throws {ConfigError} for anything else. */
+export function adoptDriver(database: SqliteDatabase): Driver {
+  const shape: unknown = database;
+  const usable =
+    isRecord(shape) &&
+    typeof shape["prepare"] === "function" &&
+    typeof shape["exec"] === "function";
+  if (usable && typeof shape["pragma"] === "function") return betterDriver(database);
+  if (usable && typeof shape["location"] === "function") return nodeDriver(database);
+  const message =
+    "expected a Database of better-sqlite3 13 or a DatabaseSync of node:sqlite; " +
+    "pass { path } to let the store open the file itself";
+  throw new ConfigError([{ path: "store.database", message }]);
+}
+
+/** Open a file with the driver that Node brings along. */
+export function openNodeDriver(path: string, load: LoadBuiltin = loadNodeSqlite): Driver {
+  const sqlite = load();
+  if (sqlite === undefined) {
+    const message =
+      "this runtime has no node:sqlite; pass { database } with an open better-sqlite3 Database";
+    throw new ConfigError([{ path: "store.path", message }]);
+  }
+  return nodeDriver(new sqlite.DatabaseSync(path));
+}
+
+export type LoadBuiltin = () => NodeSqlite | undefined;
+
+interface NodeSqlite {
+  readonly DatabaseSync: new (path: string) => SqliteDatabase;
+}
+
+/**
+ * Load `node:sqlite` on first use, so that an application that never makes this store never loads
+ * it. Node 22 and early 24 print an ExperimentalWarning then, which the application's operator
+ * can do nothing about: that one line is left out, every other warning passes.
+ */
+function loadNodeSqlite(): NodeSqlite | undefined {
+  if (typeof process.getBuiltinModule !== "function") return undefined;
+  const emitWarning = process.emitWarning;
+  process.emitWarning = (...call: unknown[]): void => {
+    const text = call[0] instanceof Error ? call[0].message : String(call[0]);
+    if (text.startsWith("SQLite is an experimental feature")) return;
+    Reflect.apply(emitWarning, process, call);
+  };
+  try {
+    return process.getBuiltinModule("node:sqlite") as unknown as NodeSqlite | undefined;
+  } finally {
+    process.emitWarning = emitWarning;
+  }
+}
+
+function nodeDriver(database: SqliteDatabase): Driver {
+  const state = database as SqliteDatabase & { readonly isTransaction?: boolean };
+  return {
+    name: "node:sqlite",
+    exec: (sql) => void database.exec(sql),
+    prepare: (sql) => nodeStatement(database.prepare(sql) as NodeStatement),
+    inTransaction: () => state.isTransaction === true,
+    close: () => void database.close(),
+  };
+}
+
+function nodeStatement(statement: NodeStatement): Statement {
+  statement.setReadBigInts(false);
+  const run = (...values: readonly SqlValue[]): number => Number(statement.run(...values).changes);
+  if (statement.setReturnArrays !== undefined) {
+    statement.setReturnArrays(true);
+    return {
+      get: (...values) => statement.get(...values) as SqlRow | undefined,
+      all: (...values) => statement.all(...values) as SqlRow[],
+      run,
+    };
+  }
+  // Node 22 before 22.16 has objects only; our columns all have names of their own.
+  return {
+    get: (...values) => {
+      const row = statement.get(...values);
+      return isRecord(row) ? (Object.values(row) as SqlRow) : undefined;
+    },
+    all: (...values) =>
+      statement.all(...values).map((row) => Object.values(row as object) as SqlRow),
+    run,
+  };
+}
+
+function betterDriver(database: SqliteDatabase): Driver {
+  const state = database as SqliteDatabase & { readonly inTransaction?: boolean };
+  return {
+    name: "better-sqlite3",
+    exec: (sql) => void database.exec(sql),
+    prepare: (sql) => {
+      const { text, order } = anonymous(sql);
+      return betterStatement(database.prepare(text) as BetterStatement, order);
+    },
+    inTransaction: () => state.inTransaction === true,
+    close: () => void database.close(),
+  };
+}
+
+/** better-sqlite3 takes `?1` for a name, so each occurrence becomes a `?` bound on its own. */
+function anonymous(sql: string): { text: string; order: readonly number[] } {
+  const order: number[] = [];
+  const text = sql.replaceAll(/\?(\d+)/g, (_whole, digits: string) => {
+    order.push(Number(digits) - 1);
+    return "?";
+  });
+  return { text, order };
+}
+
+function betterStatement(statement: BetterStatement, order: readonly number[]): Statement {
+  if (statement.reader) {
+    statement.raw(true);
+    statement.safeIntegers(false);
+  }
+  const placed = (values: readonly SqlValue[]): readonly SqlValue[] =>
+    order.length === 0 ? values : order.map((index) => values[index] ?? null);
+  return {
+    get: (...values) => statement.get(...placed(values)) as SqlRow | undefined,
+    all: (...values) => statement.all(...placed(values)) as SqlRow[],
+    run: (...values) => statement.run(...placed(values)).changes,
+  };
+}

@@ -1,0 +1,230 @@
+/**
+ * Changes of this and of other processes, in the order of the log. Own writes are told inside the
+ * commit that made them: when a revocation returns, every cache on this tail has heard of it.
+ * Foreign ones are noticed by `PRAGMA data_version`, which changes with every commit of another
+ * connection; asking for it costs a few microseconds.
+ */
+import type { StoreChange, Subscription, TailHandlers } from "../../engine/ports.ts";
+import type { SessionEnd } from "../../engine/record.ts";
+import { CHANGE } from "./connection.ts";
+import type { Connection } from "./connection.ts";
+import type { SqlRow } from "./driver.ts";
+import { unpack } from "./packed.ts";
+
+const ROWS_PER_READ = 500;
+/** Reads in one go before the event loop gets its turn. */
+const READS_PER_TURN = 8;
+
+interface Subscriber {
+  readonly handlers: TailHandlers;
+  /** Sequence of the last change delivered; `undefined` until the database is open. */
+  seq: number | undefined;
+  /** Where the caller wants to begin. */
+  readonly from: string;
+  open: boolean;
+}
+
+export interface TailOptions {
+  readonly pollMs: number;
+  /** Milliseconds since the epoch, for `frontier`. */
+  readonly now: () => number;
+  /** The open database, opened now if need be. */
+  readonly connection: () => Promise<Connection>;
+}
+
+export class Tail {
+  readonly #options: TailOptions;
+  readonly #subscribers: Set<Subscriber> = new Set<Subscriber>();
+  #timer: NodeJS.Timeout | undefined;
+  #polling = false;
+  #delivering = false;
+  /** `data_version` at the last complete delivery; `undefined` when there is more to read. */
+  #version: number | undefined;
+  #incarnation: string | undefined;
+
+  constructor(options: TailOptions) {
+    this.#options = options;
+  }
+
+  subscribe(from: string, handlers: TailHandlers): Subscription {
+    const subscriber: Subscriber = { handlers, seq: undefined, from, open: true };
+    this.#subscribers.add(subscriber);
+    this.#version = undefined;
+    void this.#poll();
+    this.#timer ??= setInterval(() => void this.#poll(), this.#options.pollMs).unref();
+    return {
+      close: () => {
+        subscriber.open = false;
+        this.#subscribers.delete(subscriber);
+        if (this.#subscribers.size === 0) this.#stop();
+      },
+    };
+  }
+
+  /** This process has just committed changes: tell them before their callers are answered. */
+  committed(db: Connection): void {
+    if (this.#subscribers.size === 0 || this.#delivering) return;
+    this.#version = undefined;
+    this.#deliver(db);
+  }
+
+  close(): void {
+    for (const subscriber of this.#subscribers) subscriber.open = false;
+    this.#subscribers.clear();
+    this.#stop();
+  }
+
+  #stop(): void {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+
+  async #poll(): Promise<void> {
+    if (this.#polling) return;
+    this.#polling = true;
+    try {
+      this.#deliver(await this.#options.connection());
+    } catch (error) {
+      for (const subscriber of this.#subscribers) subscriber.handlers.error?.(error);
+    } finally {
+      this.#polling = false;
+    }
+  }
+
+  /** One turn: everything there is, or as much as fits; then the proof of freshness. */
+  #deliver(db: Connection): void {
+    if (this.#delivering) return;
+    this.#delivering = true;
+    try {
+      const at = this.#options.now();
+      // Read before the log: a commit in between makes the next poll look again.
+      const version = Number(db.get("PRAGMA data_version")?.[0]);
+      const complete = version === this.#version || this.#readLog(db);
+      this.#version = complete ? version : undefined;
+      if (complete) this.#tellFrontier(at);
+      else setImmediate(() => void this.#poll());
+    } finally {
+      this.#delivering = false;
+    }
+  }
+
+  /** @returns false when there is more than one turn may read. */
+  #readLog(db: Connection): boolean {
+    const { incarnation, floor, last } = boundsOf(db);
+    for (const subscriber of this.#subscribers) this.#place(subscriber, incarnation, floor, last);
+    this.#incarnation = incarnation;
+    for (let reads = 0; reads < READS_PER_TURN; reads += 1) {
+      const from = Math.min(...[...this.#subscribers].map((subscriber) => subscriber.seq ?? last));
+      if (from >= last) return true;
+      const rows = db.all(READ, from, ROWS_PER_READ);
+      for (const row of rows) this.#tell(db, row);
+      if (rows.length < ROWS_PER_READ) {
+        for (const subscriber of this.#subscribers) subscriber.seq = Math.max(subscriber.seq ?? 0, last);
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /** Give a subscriber its place in the log, or tell it that the log no longer reaches back. */
+  #place(subscriber: Subscriber, incarnation: string, floor: number, last: number): void {
+    const replaced = this.#incarnation !== undefined && this.#incarnation !== incarnation;
+    let gap = false;
+    if (subscriber.seq === undefined) {
+      const wanted = subscriber.from === "now" ? last : sequenceOf(subscriber.from, incarnation);
+      gap = wanted === undefined;
+      subscriber.seq = wanted ?? last;
+    } else if (replaced) {
+      gap = true;
+      subscriber.seq = last;
+    }
+    if (subscriber.seq > last) {
+      gap = true;
+      subscriber.seq = last;
+    }
+    if (subscriber.seq < floor) {
+      gap = true;
+      subscriber.seq = floor;
+    }
+    if (gap) call(subscriber, () => subscriber.handlers.gap?.());
+  }
+
+  #tell(db: Connection, row: SqlRow): void {
+    const seq = Number(row[0]);
+    const change = changeOf(db, row, `${this.#incarnation ?? ""}:${seq}`);
+    for (const subscriber of this.#subscribers) {
+      if (subscriber.seq === undefined || subscriber.seq >= seq) continue;
+      subscriber.seq = seq;
+      call(subscriber, () => subscriber.handlers.change(change));
+    }
+  }
+
+  #tellFrontier(at: number): void {
+    for (const subscriber of this.#subscribers) {
+      const position = `${this.#incarnation ?? ""}:${subscriber.seq ?? 0}`;
+      call(subscriber, () => subscriber.handlers.frontier?.(position, at));
+    }
+  }
+}
+
+const READ =
+  "SELECT seq, what, tenant, id, subject, detail FROM change WHERE seq > ?1 ORDER BY seq LIMIT ?2";
+const BOUNDS =
+  "SELECT (SELECT value FROM meta WHERE key = 'incarnation'), " +
+  "(SELECT value FROM meta WHERE key = 'log_floor'), " +
+  "coalesce((SELECT max(seq) FROM change), 0)";
+
+interface Bounds {
+  readonly incarnation: string;
+  readonly floor: number;
+  readonly last: number;
+}
+
+function boundsOf(db: Connection): Bounds {
+  const [incarnation, floor, last] = db.get(BOUNDS) ?? [];
+  const bottom = Number(floor);
+  // An emptied log still counts on from its floor.
+  return { incarnation: String(incarnation), floor: bottom, last: Math.max(Number(last), bottom) };
+}
+
+/** @returns `undefined` for a position that is not of this log. */
+function sequenceOf(position: string, incarnation: string): number | undefined {
+  const [known, digits] = position.split(":");
+  const sequence = Number(digits);
+  return known === incarnation && Number.isSafeInteger(sequence) && sequence >= 0
+    ? sequence
+    : undefined;
+}
+
+const WHATS: Readonly<Record<number, "created" | "changed" | "data" | "ended">> = {
+  [CHANGE.created]: "created",
+  [CHANGE.changed]: "changed",
+  [CHANGE.data]: "data",
+  [CHANGE.ended]: "ended",
+};
+
+function changeOf(db: Connection, row: SqlRow, position: string): StoreChange {
+  const tenant = db.tenantName(Number(row[2]));
+  const subject = row[4] === null ? null : String(row[4]);
+  const detail: unknown = row[5] === null ? undefined : JSON.parse(String(row[5]));
+  const what = WHATS[Number(row[1])];
+  if (what === undefined) {
+    const { epoch, except } = detail as { epoch: number; except?: string };
+    const change = { kind: "subject", tenant, subject: subject ?? "", epoch, position } as const;
+    return except === undefined ? change : { ...change, except };
+  }
+  const ref = { tenant, id: unpack(row[3]) };
+  const change = { kind: "session", what, ref, subject, position } as const;
+  if (what === "data") return { ...change, keys: (detail ?? []) as string[] };
+  return detail === undefined ? change : { ...change, end: detail as SessionEnd };
+}
+
+/** A handler's mistake must not undo the write it was told of. */
+function call(subscriber: Subscriber, run: () => void): void {
+  if (!subscriber.open) return;
+  try {
+    run();
+  } catch (error) {
+    subscriber.handlers.error?.(error);
+  }
+}

@@ -1,0 +1,304 @@
+/** Concurrency limits and replacement, both in the same step as the create they belong to. */
+import type { SessionStore } from "../../engine/ports.ts";
+import type { SessionRecord } from "../../engine/record.ts";
+import { hold, outcome, same } from "../expect.ts";
+import { found, IDLE_MS, MINUTE_MS, opened, refOf, revoked } from "../store-case.ts";
+import type { CaseKit, StoreCase } from "../store-case.ts";
+import { listed } from "./list.ts";
+
+/** `count` sessions of alice, created a second apart, the first one seen last. */
+async function several(
+  store: SessionStore,
+  kit: CaseKit,
+  tenant: string,
+  count: number,
+): Promise<readonly SessionRecord[]> {
+  const records = Array.from({ length: count }, (_, index) =>
+    kit.recordOf({ tenant, createdAt: kit.now + index * 1000 }),
+  );
+  for (const record of records) await opened(store, record);
+  const first = records[0];
+  if (first !== undefined) await store.touch([{ ref: first, seenAt: kit.now + MINUTE_MS }]);
+  return records;
+}
+
+function idsOf(sessions: readonly { readonly id: string }[]): readonly string[] {
+  return sessions.map((session) => session.id);
+}
+
+export const limitCases: readonly StoreCase[] = [
+  ...(["reject", "ask"] as const).map(
+    (onLimit): StoreCase => ({
+      name: `refuses one session more than allowed and names those in the way (${onLimit})`,
+      async run(store, kit) {
+        const tenant = kit.tenant();
+        const now = kit.now + 2 * MINUTE_MS;
+        const old = await several(store, kit, tenant, 3);
+        const fourth = kit.recordOf({ tenant, createdAt: now });
+        const result = await store.create(fourth, { now, limits: { max: 3, onLimit } });
+        const { sessions } = outcome(result, "limit", "create over the limit");
+        same(idsOf(sessions), idsOf(old).toReversed(), "the sessions in the way, newest first");
+        hold(!("rotation" in (sessions[0] ?? {})), "a summary shows no token verifiers");
+        hold((await store.find(fourth)) === undefined, "a refused create writes nothing");
+        same((await listed(store, tenant, "alice", now)).length, 3, "live sessions afterwards");
+        await opened(store, fourth, { limits: { max: 4, onLimit } });
+      },
+    }),
+  ),
+  {
+    name: "keeps the limit by ending the oldest session (evict-oldest)",
+    async run(store, kit) {
+      const tenant = kit.tenant();
+      const now = kit.now + 2 * MINUTE_MS;
+      const [oldest] = await several(store, kit, tenant, 3);
+      const next = kit.recordOf({ tenant, createdAt: now });
+      const limits = { max: 3, onLimit: "evict-oldest" } as const;
+      const { evicted } = await opened(store, next, { limits });
+      same(idsOf(evicted.map((one) => one.record)), [oldest?.id], "who was evicted");
+      same(evicted[0]?.end, { reason: "evicted", at: now }, "the end of the evicted");
+      same(evicted[0]?.record.state, "active", "the record as it was before it ended");
+      const stored = await found(store, { tenant, id: oldest?.id ?? "" });
+      same(stored.record.end, { reason: "evicted", at: now }, "the stored end of the evicted");
+      same((await listed(store, tenant, "alice", now)).length, 3, "live sessions afterwards");
+    },
+  },
+  {
+    name: "keeps the limit by ending the session seen longest ago (evict-idle)",
+    async run(store, kit) {
+      const tenant = kit.tenant();
+      const now = kit.now + 2 * MINUTE_MS;
+      const [, second] = await several(store, kit, tenant, 3);
+      const next = kit.recordOf({ tenant, createdAt: now });
+      const limits = { max: 3, onLimit: "evict-idle" } as const;
+      const { evicted } = await opened(store, next, { limits });
+      same(idsOf(evicted.map((one) => one.record)), [second?.id], "who was evicted");
+    },
+  },
+  {
+    name: "keeps a lowered limit by ending as many as it takes",
+    async run(store, kit) {
+      const tenant = kit.tenant();
+      const now = kit.now + 2 * MINUTE_MS;
+      const old = await several(store, kit, tenant, 5);
+      const next = kit.recordOf({ tenant, createdAt: now });
+      const limits = { max: 2, onLimit: "evict-oldest" } as const;
+      const { evicted } = await opened(store, next, { limits });
+      const gone = idsOf(evicted.map((one) => one.record)).toSorted();
+      same(gone, idsOf(old.slice(0, 4)).toSorted(), "who was evicted");
+      const left = idsOf(await listed(store, tenant, "alice", now));
+      same(left, [next.id, old[4]?.id], "who is left");
+    },
+  },
+  {
+    name: "keeps ended, expired, foreign and anonymous sessions out of the limit",
+    async run(store, kit) {
+      const tenant = kit.tenant();
+      const now = kit.now + IDLE_MS;
+      const limits = { max: 1, onLimit: "reject" } as const;
+      await opened(store, kit.recordOf({ tenant, subject: "bob", createdAt: now }));
+      await opened(store, kit.recordOf({ tenant: kit.tenant(), createdAt: now }));
+      await opened(store, kit.recordOf({ tenant, subject: null, createdAt: now }));
+      const ended = kit.recordOf({ tenant, createdAt: now });
+      await opened(store, ended);
+      await store.revoke(ended, revoked(now), { now });
+      // Its idle deadline is exactly now: not one that counts.
+      await opened(store, kit.recordOf({ tenant, createdAt: kit.now }));
+      await opened(store, kit.recordOf({ tenant, createdAt: now }), { limits });
+      for (let count = 0; count < 3; count += 1) {
+        await opened(store, kit.recordOf({ tenant, subject: null, createdAt: now }), { limits });
+      }
+    },
+  },
+  {
+    name: "refuses on account of a session that lives one millisecond longer",
+    async run(store, kit) {
+      const tenant = kit.tenant();
+      const now = kit.now + IDLE_MS - 1;
+      await opened(store, kit.recordOf({ tenant }));
+      const limits = { max: 1, onLimit: "reject" } as const;
+      const next = kit.recordOf({ tenant, createdAt: now });
+      outcome(await store.create(next, { now, limits }), "limit", "create one millisecond before");
+      await opened(store, next, { now: now + 1, limits });
+    },
+  },
+  {
+    name: "keeps pending and locked sessions in the limit: they are live",
+    async run(store, kit) {
+      const tenant = kit.tenant();
+      await opened(store, kit.recordOf({ tenant, state: "pending" }));
+      await opened(store, kit.recordOf({ tenant, state: "locked", lockFactors: 1 }));
+      const limits = { max: 2, onLimit: "reject" } as const;
+      const result = await store.create(kit.recordOf({ tenant }), { now: kit.now, limits });
+      same(outcome(result, "limit", "create").sessions.length, 2, "sessions in the way");
+    },
+  },
+  {
+    name: "keeps exactly 3 of 50 simultaneous sessions and reports each evicted one once [DE-03]",
+    slow: true,
+    async run(store, kit) {
+      const tenant = kit.tenant();
+      const stores = [store, kit.peer ?? store];
+      const records = Array.from({ length: 50 }, (_, index) =>
+        kit.recordOf({ tenant, createdAt: kit.now + index }),
+      );
+      const limits = { max: 3, onLimit: "evict-oldest" } as const;
+      const results = await Promise.all(
+        records.map((record, index) =>
+          (stores[index % 2] ?? store).create(record, { now: kit.now + 50, limits }),
+        ),
+      );
+      const created = results.map((result) => outcome(result, "created", "one of 50 creates"));
+      const live = idsOf(await listed(store, tenant, "alice", kit.now + 50));
+      same(live.length, 3, "live sessions under a limit of 3");
+      const evicted = created.flatMap((result) => idsOf(result.evicted.map((one) => one.record)));
+      same(evicted.length, 47, "reports of evictions");
+      same([...evicted, ...live].toSorted(), idsOf(records).toSorted(), "each one exactly once");
+    },
+  },
+  {
+    name: "refuses all but 3 of 50 simultaneous sessions (reject) [DE-03]",
+    slow: true,
+    async run(store, kit) {
+      const tenant = kit.tenant();
+      const stores = [store, kit.peer ?? store];
+      const limits = { max: 3, onLimit: "reject" } as const;
+      const results = await Promise.all(
+        Array.from({ length: 50 }, (_, index) => {
+          const record = kit.recordOf({ tenant });
+          return (stores[index % 2] ?? store).create(record, { now: kit.now, limits });
+        }),
+      );
+      const created = results.filter((result) => result.outcome === "created");
+      same(created.length, 3, "creates that succeeded");
+      same((await listed(store, tenant, "alice", kit.now)).length, 3, "live sessions");
+    },
+  },
+];
+
+export const replacesCases: readonly StoreCase[] = [
+  {
+    name: "keeps a replacing session out of the limit and ends the replaced one in the same step",
+    async run(store, kit) {
+      const tenant = kit.tenant();
+      const old = kit.recordOf({ tenant });
+      await opened(store, old, { data: { cart: "[1]" } });
+      const now = kit.now + 1000;
+      const { dataVersion } = await found(store, old);
+      const next = kit.recordOf({ tenant, createdAt: now });
+      const created = await opened(store, next, {
+        limits: { max: 1, onLimit: "reject" },
+        replaces: { ref: refOf(old), dataVersion },
+        data: { cart: "[1]" },
+      });
+      const end = { reason: "replaced", at: now };
+      same(created.replaced?.record.id, old.id, "who was replaced");
+      same(created.replaced?.record.state, "active", "the record as it was before it ended");
+      same(created.replaced?.end, end, "the end of the replaced");
+      same(created.evicted, [], "evicted beside the replaced");
+      const stored = await found(store, old);
+      same([stored.record.state, stored.record.end], ["ended", end], "the stored end");
+      same(stored.data, { cart: "[1]" }, "the data of the replaced session, frozen");
+      same(idsOf(await listed(store, tenant, "alice", now)), [next.id], "who is live");
+    },
+  },
+  {
+    name: "changes nothing when the data of the session to be replaced moved on",
+    async run(store, kit) {
+      const tenant = kit.tenant();
+      const old = kit.recordOf({ tenant });
+      await opened(store, old);
+      const { dataVersion } = await found(store, old);
+      await store.patchData(old, [{ op: "set", key: "cart", value: "[1]" }]);
+      const next = kit.recordOf({ tenant });
+      const replaces = { ref: refOf(old), dataVersion };
+      const result = await store.create(next, { now: kit.now + 1, replaces });
+      same(result, { outcome: "conflict" }, "create that replaces what moved on");
+      hold((await store.find(next)) === undefined, "nothing was created");
+      same((await found(store, old)).record.state, "active", "the session to be replaced");
+    },
+  },
+  {
+    name: "changes nothing when the session to be replaced is not live",
+    async run(store, kit) {
+      const tenant = kit.tenant();
+      const ended = kit.recordOf({ tenant });
+      await opened(store, ended);
+      await store.revoke(ended, revoked(kit.now + 1), { now: kit.now + 1 });
+      const expired = kit.recordOf({ tenant });
+      await opened(store, expired);
+      const absent = { tenant, id: kit.id() };
+      const now = kit.now + IDLE_MS;
+      for (const ref of [refOf(ended), refOf(expired), absent]) {
+        const next = kit.recordOf({ tenant });
+        const result = await store.create(next, { now, replaces: { ref, dataVersion: 0 } });
+        same(result, { outcome: "gone" }, "create that replaces what is not live");
+        hold((await store.find(next)) === undefined, "nothing was created");
+      }
+      same((await found(store, ended)).record.end, revoked(kit.now + 1), "the first end");
+    },
+  },
+  {
+    name: "refuses to replace a session of another subject or tenant",
+    async run(store, kit) {
+      const tenant = kit.tenant();
+      const elsewhere = kit.recordOf({ tenant: kit.tenant() });
+      const foreign = kit.recordOf({ tenant, subject: "bob" });
+      for (const victim of [elsewhere, foreign]) {
+        await opened(store, victim);
+        const next = kit.recordOf({ tenant });
+        const replaces = { ref: refOf(victim), dataVersion: 0 };
+        const result = await store
+          .create(next, { now: kit.now + 1, replaces })
+          .catch(() => undefined);
+        hold(result?.outcome !== "created", "another's session is none to replace");
+        same((await found(store, victim)).record.state, "active", "the other's session");
+        hold((await store.find(next)) === undefined, "nothing was created");
+      }
+    },
+  },
+  {
+    name: "keeps the session to be replaced when the create is refused for another reason",
+    async run(store, kit) {
+      const tenant = kit.tenant();
+      const now = kit.now + 1000;
+      const old = kit.recordOf({ tenant });
+      const other = kit.recordOf({ tenant });
+      await opened(store, old);
+      await opened(store, other);
+      const replaces = { ref: refOf(old), dataVersion: 0 };
+      const limits = { max: 1, onLimit: "reject" } as const;
+      const next = kit.recordOf({ tenant });
+      outcome(await store.create(next, { now, replaces, limits }), "limit", "one too many");
+      const taken = kit.recordOf({ ...refOf(other) });
+      outcome(await store.create(taken, { now, replaces }), "exists", "a taken id");
+      const { epoch } = await store.revokeSubject(tenant, "alice", {
+        now,
+        except: old.id,
+        end: revoked(now),
+      });
+      const stale = await store.create(next, { now, replaces, subjectEpoch: epoch - 1 });
+      outcome(stale, "stale-epoch", "a stale epoch");
+      same((await found(store, old)).record.state, "active", "the session to be replaced");
+    },
+  },
+  {
+    name: "keeps one of 20 simultaneous successors of one session",
+    async run(store, kit) {
+      const tenant = kit.tenant();
+      const stores = [store, kit.peer ?? store];
+      const old = kit.recordOf({ tenant });
+      await opened(store, old);
+      const replaces = { ref: refOf(old), dataVersion: 0 };
+      const results = await Promise.all(
+        Array.from({ length: 20 }, (_, index) => {
+          const record = kit.recordOf({ tenant });
+          return (stores[index % 2] ?? store).create(record, { now: kit.now + 1, replaces });
+        }),
+      );
+      const created = results.filter((result) => result.outcome === "created");
+      same(created.length, 1, "successors");
+      same(results.filter((result) => result.outcome === "gone").length, 19, "those told `gone`");
+      same((await listed(store, tenant, "alice", kit.now + 1)).length, 1, "live sessions");
+    },
+  },
+];

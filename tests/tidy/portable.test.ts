@@ -1,0 +1,45 @@
+/**
+ * What runs on Bun, Deno and edge runtimes is shown by following imports: with the web platform in
+ * place of Node's, nothing that these subpaths reach may name a module of Node.
+ */
+import { posix } from "node:path";
+import { expect, it } from "vitest";
+import { read, withoutComments } from "./repository.ts";
+
+const SOURCES = "packages/sojourn/src";
+const PLATFORM = `${SOURCES}/platform/web.ts`;
+
+/** @returns every specifier a module of ours loads at run time; types are erased. */
+function specifiers(file: string): string[] {
+  const text = withoutComments(read(file)).replace(/^\s*(?:import|export) type\b[^;]*;/gm, "");
+  const loads = text.matchAll(/(?:\bfrom\s*|\bimport\s*\(?\s*)["']([^"'\n]+)["']/g);
+  return [...loads].map(([, specifier = ""]) => specifier);
+}
+
+/** @returns `module → specifier` for every import that leaves the library, by following the rest. */
+function outside(entry: string): string[] {
+  const seen = new Set([entry]);
+  const found: string[] = [];
+  for (const file of seen) {
+    for (const specifier of specifiers(file)) {
+      if (specifier === "#platform") seen.add(PLATFORM);
+      else if (specifier.startsWith(".")) seen.add(posix.join(posix.dirname(file), specifier));
+      else found.push(`${file} → ${specifier}`);
+    }
+  }
+  return found;
+}
+
+it.each([
+  "index.ts",
+  "adapters/fetch.ts",
+  "stores/memory.ts",
+  "tokens/index.ts",
+  "testing/index.ts",
+])("reaches no module outside the library from %s", (entry) => {
+  expect(outside(posix.join(SOURCES, entry))).toEqual([]);
+});
+
+it("sees the modules of Node where they are used", () => {
+  expect(outside(`${SOURCES}/platform/node.ts`).join()).toContain("node:");
+});

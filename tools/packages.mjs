@@ -1,0 +1,89 @@
+/**
+ * Check the packages as they would be published: publint reads the manifest, attw resolves every
+ * subpath of the packed library, and a program outside the repository compiles against it and
+ * imports it, with nothing else installed than types.
+ */
+import { execFileSync } from "node:child_process";
+import {
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { publint } from "publint";
+import { formatMessage } from "publint/utils";
+import { node, root, run } from "./setup.mjs";
+
+/** Every published package; only a library has types that a program resolves. */
+const packages = [
+  { folder: "packages/sojourn", library: true },
+  { folder: "packages/sojourn-server", library: false },
+];
+
+const ATTW = "node_modules/@arethetypeswrong/cli/dist/index.js";
+
+/**
+ * @param {string} folder
+ * @returns {Promise<boolean>} true when publint has nothing to say.
+ */
+async function lintManifest(folder) {
+  const pkgDir = join(root, folder);
+  const pkg = JSON.parse(readFileSync(join(pkgDir, "package.json"), "utf8"));
+  const { messages } = await publint({ pkgDir, pack: "npm", strict: true });
+  for (const message of messages) console.log(`${folder}: ${formatMessage(message, pkg)}`);
+  return messages.length === 0;
+}
+
+/**
+ * @param {string} folder
+ * @returns {Promise<boolean>} true when every subpath resolves, compiles and loads.
+ */
+async function checkImports(folder) {
+  const target = mkdtempSync(join(tmpdir(), "sojourn-pack-"));
+  try {
+    const pack = ["pack", "--silent", "--pack-destination", target];
+    if ((await run("npm", pack, { cwd: join(root, folder) })) !== 0) return false;
+    const manifest = JSON.parse(readFileSync(join(root, folder, "package.json"), "utf8"));
+    const tarball = `${manifest.name}-${manifest.version}.tgz`;
+    const attw = [join(root, ATTW), tarball, "--profile", "esm-only", "--no-emoji"];
+    if ((await run(node, attw, { cwd: target })) !== 0) return false;
+    return await importFrom(target, tarball, manifest);
+  } finally {
+    rmSync(target, { recursive: true, force: true });
+  }
+}
+
+/**
+ * Be an importer: a folder with the unpacked library, types, and one program.
+ *
+ * @param {string} folder An empty folder but for the tarball.
+ * @param {string} tarball
+ * @param {{ name: string, exports: Record<string, unknown> }} manifest
+ */
+async function importFrom(folder, tarball, manifest) {
+  mkdirSync(join(folder, "node_modules"));
+  execFileSync("tar", ["-xzf", tarball], { cwd: folder });
+  renameSync(join(folder, "package"), join(folder, "node_modules", manifest.name));
+  symlinkSync(join(root, "node_modules", "@types"), join(folder, "node_modules", "@types"), "dir");
+  const names = Object.keys(manifest.exports)
+    .filter((subpath) => subpath !== "./package.json")
+    .map((subpath) => manifest.name + subpath.slice(1));
+  const lines = names.map((name, index) => `export * as part${index} from "${name}";`);
+  writeFileSync(join(folder, "program.mts"), `${lines.join("\n")}\n`);
+  const strict = ["--strict", "--target", "ES2023", "--types", "node", "--skipLibCheck", "false"];
+  const options = ["--module", "NodeNext", "--outDir", "built", ...strict, "program.mts"];
+  const tsc = join(root, "node_modules", "typescript", "bin", "tsc");
+  if ((await run(node, [tsc, ...options], { cwd: folder })) !== 0) return false;
+  return (await run(node, [join("built", "program.mjs")], { cwd: folder })) === 0;
+}
+
+for (const { folder, library } of packages) {
+  const manifest = await lintManifest(folder);
+  const imports = library ? await checkImports(folder) : true;
+  if (!manifest || !imports) process.exitCode = 1;
+}

@@ -1,0 +1,73 @@
+/**
+ * `npm start`: install and build what is missing, then run the service and the notes demo as two
+ * processes on one SQLite file and one secret, until Ctrl-C.
+ *
+ * State lives in `.sojourn/` of the repository: the generated secret, the database, and what the
+ * two processes print. Deleting that folder starts afresh.
+ */
+import { exit } from "node:process";
+import { build } from "./build.mjs";
+import { freePort, launch } from "./launch.mjs";
+import { prepare } from "./setup.mjs";
+import { openState, settings } from "./state.mjs";
+
+const SERVICE_PORT = 7380;
+
+/**
+ * @param {{ url: string }} service
+ * @param {{ url: string }} notes
+ */
+function greet(service, notes) {
+  console.log(`
+  Sojourn service   ${service.url}
+    Sign in: make a service key with
+      npm run sojourn -- keys create --name trial
+    and send it as  Authorization: Bearer sj1k_…  (the page above links to the API document).
+
+  Notes demo        ${notes.url}
+    Sign in: any of the names and passwords its first page shows; open it in two browsers to see
+    one end the other's session.
+
+  Ctrl-C stops both. State is kept in .sojourn/ for the next start.
+`);
+}
+
+async function main() {
+  await prepare();
+  await build();
+  const state = openState();
+  const port = await freePort(SERVICE_PORT);
+  const demoPort = await freePort(port + 1);
+  const service = launch("service", ["packages/sojourn-server/dist/cli/main.js", "serve"], {
+    log: state.serviceLog,
+    env: settings(state, port),
+  });
+  const notes = launch("notes", ["examples/notes/server.mjs"], {
+    log: state.notesLog,
+    env: settings(state, demoPort),
+  });
+  const children = [service, notes];
+
+  let stopping = false;
+  const stop = async (/** @type {number} */ code) => {
+    if (stopping) return;
+    stopping = true;
+    if (code === 0) console.log("\nStopping …");
+    await Promise.all(children.map((child) => child.stop()));
+    exit(code);
+  };
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
+    process.on(signal, () => void stop(0));
+  }
+  for (const child of children) {
+    void child.ended.then((how) => {
+      if (stopping) return undefined;
+      console.error(`The ${child.name} ended by itself (${how}). It said last:\n${child.tail()}`);
+      return stop(1);
+    });
+  }
+  await Promise.all([service.ready(), notes.ready()]);
+  if (!stopping) greet(service, notes);
+}
+
+await main();

@@ -1,0 +1,88 @@
+/**
+ * Programs the tests use that npm cannot bring, in one list. Add a row here and nothing else:
+ * `npm test` installs it on Debian as root and names it elsewhere.
+ */
+import { accessSync, constants, existsSync } from "node:fs";
+import { delimiter, join } from "node:path";
+import { env, getuid, platform } from "node:process";
+import { run } from "./setup.mjs";
+
+/**
+ * @typedef {object} SystemProgram
+ * @property {string} name What it is called in messages.
+ * @property {readonly string[]} runners The runners of `npm test` that cannot do without it.
+ * @property {readonly string[]} commands Any of these on the PATH will do; the first found is used.
+ * @property {readonly string[]} paths Looked at after the PATH, for systems that install elsewhere.
+ * @property {readonly string[]} debian Packages that bring it on Debian.
+ * @property {string} elsewhere How to get it on other systems.
+ */
+
+/** @type {readonly SystemProgram[]} */
+const programs = [
+  {
+    name: "chromium",
+    runners: ["browser"],
+    commands: ["chromium", "chromium-browser", "google-chrome-stable", "google-chrome"],
+    paths: [
+      "/Applications/Chromium.app/Contents/MacOS/Chromium",
+      "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+    ],
+    debian: ["chromium"],
+    elsewhere: "install Chromium or Chrome (macOS: brew install --cask chromium)",
+  },
+];
+
+/** @param {string} path */
+function executable(path) {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * @param {string} name A name of the list above.
+ * @returns {string | undefined} the absolute path of the program, when the machine has it.
+ */
+export function findProgram(name) {
+  const program = programs.find((one) => one.name === name);
+  if (program === undefined) throw new Error(`${name} is not in tools/system-packages.mjs`);
+  const folders = (env.PATH ?? "").split(delimiter).filter((folder) => folder !== "");
+  const candidates = program.commands.flatMap((command) => folders.map((f) => join(f, command)));
+  return [...candidates, ...program.paths].find(executable);
+}
+
+function debianAsRoot() {
+  return platform === "linux" && existsSync("/etc/debian_version") && getuid?.() === 0;
+}
+
+/** @param {readonly SystemProgram[]} missing */
+async function installOnDebian(missing) {
+  const packages = missing.flatMap((program) => program.debian);
+  console.log(`Installing with apt-get: ${packages.join(" ")} …`);
+  const environment = { ...env, DEBIAN_FRONTEND: "noninteractive" };
+  /** @type {import("node:child_process").SpawnOptions} */
+  const options = { env: environment, stdio: ["ignore", "ignore", "inherit"] };
+  if ((await run("apt-get", ["update", "-qq"], options)) !== 0) return;
+  await run("apt-get", ["install", "-qq", "-y", "--no-install-recommends", ...packages], options);
+}
+
+/**
+ * See to it that every program the named runners use is there.
+ *
+ * @param {readonly string[]} runners
+ * @returns {Promise<{ name: string, runners: readonly string[], help: string }[]>} what is still
+ *   missing, whom it stops, and one line saying how to get it.
+ */
+export async function ensurePrograms(runners) {
+  const needed = programs.filter((one) => one.runners.some((name) => runners.includes(name)));
+  const absent = () => needed.filter((one) => findProgram(one.name) === undefined);
+  if (absent().length > 0 && debianAsRoot()) await installOnDebian(absent());
+  return absent().map((one) => {
+    const debian = `sudo apt-get install --no-install-recommends ${one.debian.join(" ")}`;
+    const help = `${one.name} is missing. Debian: ${debian}. Elsewhere: ${one.elsewhere}.`;
+    return { name: one.name, runners: one.runners, help };
+  });
+}

@@ -1,0 +1,59 @@
+/**
+ * The test projects, one per kind of test. Tests read the library's sources, not its build:
+ * `sojourn`, `sojourn/*` and `#platform` resolve to what `packages/sojourn/package.json` declares,
+ * with `dist/*.js` read as `src/*.ts`. What a test starts as a process of its own uses the build.
+ */
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { defineConfig } from "vitest/config";
+
+interface Manifest {
+  exports: Record<string, string | { default: string }>;
+  imports: Record<string, { node: string }>;
+}
+
+const library = new URL("./packages/sojourn/", import.meta.url);
+const manifest = JSON.parse(readFileSync(new URL("package.json", library), "utf8")) as Manifest;
+
+function source(built: string): string {
+  const path = built.replace(/^\.\/dist\//, "./src/").replace(/\.js$/, ".ts");
+  return fileURLToPath(new URL(path, library));
+}
+
+const alias = [
+  ...Object.entries(manifest.exports)
+    .filter(([, target]) => typeof target === "object")
+    .map(([subpath, target]) => ({
+      find: new RegExp(`^sojourn${subpath.slice(1)}$`),
+      replacement: source((target as { default: string }).default),
+    })),
+  ...Object.entries(manifest.imports).map(([name, target]) => ({
+    find: new RegExp(`^${name}$`),
+    replacement: source(target.node),
+  })),
+];
+
+/** Seconds-long runs are the rule in these projects; a unit test that needs 5 s is a mistake. */
+const LONG_TEST_MS = 120_000;
+
+function project(name: string, include: string[], testTimeout = 5_000) {
+  return {
+    extends: true as const,
+    test: { name, include, testTimeout, hookTimeout: testTimeout },
+  };
+}
+
+export default defineConfig({
+  resolve: { alias },
+  test: {
+    projects: [
+      project("unit", ["packages/**/src/**/*.test.ts"]),
+      project("contract", ["tests/contract/**/*.test.ts"], 30_000),
+      project("simulation", ["tests/simulation/**/*.test.ts"], LONG_TEST_MS),
+      project("abuse", ["tests/abuse/**/*.test.ts"], 30_000),
+      project("integration", ["tests/integration/**/*.test.ts"], LONG_TEST_MS),
+      project("browser", ["tests/browser/**/*.test.ts"], LONG_TEST_MS),
+      project("tidy", ["tests/tidy.test.ts", "tests/tidy/**/*.test.ts"], LONG_TEST_MS),
+    ],
+  },
+});
