@@ -2,63 +2,86 @@
  * The moment before headers leave, on `node:http`: whoever writes first triggers `writeHead`, so
  * that is where the session's headers go in.
  */
-import type { ServerResponse } from "node:http";
+import type { OutgoingHttpHeader, OutgoingHttpHeaders, ServerResponse } from "node:http";
 import type { Exchange, ResponseHead } from "../sessions/exchange.ts";
 
-type WriteHead = ServerResponse["writeHead"];
-type End = ServerResponse["end"];
+type Fields = OutgoingHttpHeaders | OutgoingHttpHeader[];
 
 /**
  * Commit the exchange when the headers leave. A response that ends while changes are under way is
- * held until they are stored; one that streams has let its headers go, and development says so.
+ * held until they are stored; one that streams has let its headers go.
  */
 export function commitBeforeHeaders(
-  exchange: Pick<Exchange, "working" | "commit">,
+  exchange: Pick<Exchange, "working" | "commit" | "onWork">,
   res: ServerResponse,
-  head: ResponseHead,
 ): void {
-  const { writeHead, end } = res;
-  res.writeHead = function (this: ServerResponse, ...args: unknown[]): ServerResponse {
-    // Headers given to `writeHead` itself outrank `setHeader`: make them one set first.
-    const rest = args.slice(1).filter((value) => typeof value !== "string");
-    const given = rest[0];
+  const { writeHead } = res;
+  function commitAndWrite(
+    status: number,
+    reason?: string | Fields,
+    fields?: Fields,
+  ): ServerResponse {
+    const given = typeof reason === "string" ? fields : reason;
+    // Headers given to `writeHead` outrank those set before: make all of them one set.
     if (given !== undefined) adopt(res, given);
-    exchange.commit(head);
-    const reason = typeof args[1] === "string" ? [args[1]] : [];
-    return Reflect.apply(writeHead as (...a: unknown[]) => ServerResponse, this, [
-      args[0],
-      ...reason,
-    ]);
-  } as WriteHead;
-  res.end = function (this: ServerResponse, ...args: unknown[]): ServerResponse {
-    const { working } = exchange;
-    if (working === undefined || res.headersSent) {
-      return Reflect.apply(end as (...a: unknown[]) => ServerResponse, this, args);
-    }
-    void working.then(() =>
-      Reflect.apply(res.end as (...a: unknown[]) => ServerResponse, this, args),
-    );
-    return this;
-  } as End;
+    exchange.commit(new NodeHead(res));
+    return typeof reason === "string"
+      ? writeHead.call(res, status, reason)
+      : writeHead.call(res, status);
+  }
+  res.writeHead = commitAndWrite as ServerResponse["writeHead"];
+  exchange.onWork(() => holdEnd(exchange, res));
 }
 
-/** `writeHead` takes an object, a flat list of names and values, or a list of pairs. */
-function adopt(res: ServerResponse, given: unknown): void {
-  if (Array.isArray(given)) {
-    const flat = given.flat() as unknown[];
-    const seen = new Set<string>();
-    for (let index = 0; index + 1 < flat.length; index += 2) {
-      const name = String(flat[index]);
-      const value = flat[index + 1] as string | readonly string[];
-      if (seen.has(name.toLowerCase())) res.appendHeader(name, value);
-      else res.setHeader(name, value);
-      seen.add(name.toLowerCase());
-    }
-  } else {
-    for (const [name, value] of Object.entries(
-      given as Record<string, string | readonly string[]>,
-    )) {
+/** Let `end` wait for changes that the application did not await. */
+function holdEnd(exchange: Pick<Exchange, "working">, res: ServerResponse): void {
+  const end = res.end.bind(res) as (...args: unknown[]) => ServerResponse;
+  const held = (...args: unknown[]): ServerResponse => {
+    const { working } = exchange;
+    if (working === undefined || res.headersSent) return end(...args);
+    void working.then(() => held(...args));
+    return res;
+  };
+  res.end = held as ServerResponse["end"];
+}
+
+class NodeHead implements ResponseHead {
+  readonly #res: ServerResponse;
+
+  constructor(res: ServerResponse) {
+    this.#res = res;
+  }
+
+  get(name: string): string | readonly string[] | undefined {
+    const value = this.#res.getHeader(name);
+    return typeof value === "number" ? String(value) : value;
+  }
+
+  set(name: string, value: string): void {
+    this.#res.setHeader(name, value);
+  }
+
+  addCookie(value: string): void {
+    this.#res.appendHeader("set-cookie", value);
+  }
+}
+
+/** `writeHead` takes an object, or a flat list of names and values. */
+function adopt(res: ServerResponse, given: Fields): void {
+  if (!Array.isArray(given)) {
+    for (const [name, value] of Object.entries(given)) {
       if (value !== undefined) res.setHeader(name, value);
     }
+    return;
+  }
+  const flat = (given as unknown[]).flat() as OutgoingHttpHeader[];
+  const seen = new Set<string>();
+  for (let index = 0; index + 1 < flat.length; index += 2) {
+    const name = String(flat[index]);
+    const value = flat[index + 1];
+    if (value === undefined) continue;
+    if (seen.has(name.toLowerCase())) res.appendHeader(name, value as string | string[]);
+    else res.setHeader(name, value);
+    seen.add(name.toLowerCase());
   }
 }

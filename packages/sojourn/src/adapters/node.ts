@@ -1,6 +1,6 @@
 /** `node:http` adapter, and what the frameworks built on it share. */
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Exchange, ResponseHead } from "../sessions/exchange.ts";
+import type { Exchange, RequestView } from "../sessions/exchange.ts";
 import type { Session } from "../sessions/session.ts";
 import type { Sessions } from "../sessions/sessions.ts";
 import { commitBeforeHeaders } from "./node-response.ts";
@@ -13,52 +13,49 @@ export function sessions<Data extends object>(
   of: Sessions<Data>,
 ): (req: IncomingMessage, res: ServerResponse) => Promise<Session<Data> | undefined> {
   return async (req, res) => {
-    const exchange = await begin(of, req, res);
-    return exchange === undefined ? undefined : exchange.session;
+    const exchange = await of.exchange(viewOf(req));
+    return attach(exchange, res) ? exchange.session : undefined;
   };
 }
 
-/** Start the exchange of a Node request; `undefined` when a refusal has been sent instead. */
-export async function begin<Data extends object>(
-  of: Sessions<Data>,
-  req: IncomingMessage & { readonly originalUrl?: string; readonly body?: unknown },
-  res: ServerResponse,
-): Promise<Exchange<Data> | undefined> {
+/** What a framework adds to a Node request. */
+export type NodeRequest = IncomingMessage & {
+  readonly originalUrl?: string;
+  readonly body?: unknown;
+};
+
+/** A Node request as the exchange sees it. */
+export function viewOf(req: NodeRequest): RequestView {
   const { headers, socket } = req;
-  const exchange = await of.exchange({
+  return {
     method: req.method,
     path: req.originalUrl ?? req.url ?? "/",
-    header: (name) => headerOf(headers[name]),
+    header: (name) => {
+      const value = headers[name];
+      return typeof value === "object" ? value.join(", ") : value;
+    },
     remoteAddress: socket.remoteAddress,
     encrypted: "encrypted" in socket && socket.encrypted === true,
     csrfToken: formToken(req.body),
-  });
-  const { refusal } = exchange;
-  if (refusal === undefined) {
-    commitBeforeHeaders(exchange, res, headOf(res));
-    return exchange;
-  }
-  res.writeHead(refusal.status, refusal.headers).end(refusal.body);
-  return undefined;
+  };
 }
 
-function headerOf(value: string | string[] | undefined): string | undefined {
-  return typeof value === "object" ? value.join(", ") : value;
+/** Send the refusal and return false, or see to it that the headers get the session's. */
+export function attach<Data extends object>(
+  exchange: Exchange<Data>,
+  res: ServerResponse,
+): boolean {
+  const { refusal } = exchange;
+  if (refusal === undefined) {
+    commitBeforeHeaders(exchange, res);
+    return true;
+  }
+  res.writeHead(refusal.status, refusal.headers).end(refusal.body);
+  return false;
 }
 
 /** The field `_csrf` of a form that a body parser has read. */
 function formToken(body: unknown): string | undefined {
   if (typeof body !== "object" || body === null || !("_csrf" in body)) return undefined;
   return typeof body._csrf === "string" ? body._csrf : undefined;
-}
-
-function headOf(res: ServerResponse): ResponseHead {
-  return {
-    get: (name) => {
-      const value = res.getHeader(name);
-      return typeof value === "number" ? String(value) : value;
-    },
-    set: (name, value) => void res.setHeader(name, value),
-    addCookie: (value) => void res.appendHeader("set-cookie", value),
-  };
 }

@@ -50,6 +50,10 @@ describe("readAddress and printAddress", () => {
   });
 
   it("accept exactly what the platform accepts", () => {
+    // Six to ten groups with a gap or two: the counts where right turns into wrong.
+    const counted = fc
+      .array(fc.constantFrom("0", "1", "ffff", "1.2.3.4", ""), { minLength: 6, maxLength: 10 })
+      .map((parts) => parts.join(":"));
     const text = fc.oneof(
       fc
         .array(fc.constantFrom(":", "::", ".", "0", "1", "ff", "255", "256", "00", "g", "%", "["), {
@@ -60,8 +64,20 @@ describe("readAddress and printAddress", () => {
       fc.ipV6(),
       fc.string({ unit: "binary", maxLength: 80 }),
     );
+    for (const wrong of [
+      "1::2::3",
+      "::1::",
+      "1:2:3:4::5:6:7:8",
+      "1:2:3:4:5:6:7:8::",
+      ":1",
+      "1:",
+      ":::",
+    ]) {
+      expect(readAddress(wrong), wrong).toBeUndefined();
+      expect(isIP(wrong), wrong).toBe(0);
+    }
     fc.assert(
-      fc.property(text, (candidate) => {
+      fc.property(fc.oneof(text, counted), (candidate) => {
         fc.pre(!candidate.includes("%"));
         expect(readAddress(candidate) !== undefined).toBe(isIP(candidate) !== 0);
       }),

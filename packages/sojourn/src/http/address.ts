@@ -63,7 +63,7 @@ function readGroup(text: string, start: number, groups: number[]): number {
     if (digit < 0) break;
     value = value * 16 + digit;
   }
-  if (at === start || at - start > 4 || groups.length === IPV6_GROUPS) return -1;
+  if (at === start || at - start > 4) return -1;
   groups.push(value);
   return at;
 }

@@ -154,6 +154,7 @@ describe("judgeCsrf", () => {
       "/webhooks",
       "/webhooksx",
       "/webhooks/../notes",
+      "/notes/webhooks/a",
       "/webhooks/%2e%2e/notes",
       "/webhooks/.",
       "/webhooks//notes",

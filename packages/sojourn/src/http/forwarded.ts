@@ -50,7 +50,6 @@ export interface Client {
 export const FORWARDED_HOPS_MAX = 32;
 /** Networks one configuration may list; each request behind a proxy is compared with all. */
 const NETWORKS_MAX = 256;
-const NODE_MAX_CHARS = 64;
 const HOST_MAX_CHARS = 261;
 
 function networkOf(entry: unknown): readonly Network[] | string {
@@ -111,7 +110,6 @@ function isHop(networks: readonly Network[], address: Address): boolean {
 
 /** The address of `node[:port]`, IPv6 bare or in brackets. RFC 7239 section 6. */
 function addressOfNode(node: string): Address | undefined {
-  if (node.length > NODE_MAX_CHARS) return undefined;
   if (node.startsWith("[")) {
     const close = node.indexOf("]");
     if (close === -1 || !isPortTail(node, close + 1)) return undefined;

@@ -53,6 +53,11 @@ describe("quoted", () => {
     expect(quoted('a"b\\c')).toBe('"a\\"b\\\\c"');
   });
 
+  it("cuts off what is longer than 256 characters", () => {
+    expect(quoted("a".repeat(256))).toHaveLength(258);
+    expect(quoted("a".repeat(257))).toHaveLength(258);
+  });
+
   it("never leaves its quotes or its line, whatever the text", () => {
     fc.assert(
       fc.property(fc.string({ unit: "binary", maxLength: 600 }), (text) => {

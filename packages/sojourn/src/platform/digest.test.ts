@@ -1,5 +1,5 @@
 import { createHmac, hkdfSync } from "node:crypto";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import * as node from "./node.ts";
 import * as web from "./web.ts";
@@ -11,6 +11,10 @@ const platforms = [
 
 function hex(text: string): Uint8Array {
   return Uint8Array.from(Buffer.from(text, "hex"));
+}
+
+function flip(bytes: Uint8Array, bit: number): void {
+  bytes[bit >> 3] = (bytes[bit >> 3] ?? 0) ^ (1 << (bit & 7));
 }
 
 function text(value: string): Uint8Array {
@@ -79,6 +83,13 @@ const cipher60 =
   "522dc1f099567d07f47f37a32a84427d643a8cdcbfe5c0c97598a2bd2555d1aa" +
   "8cb08e48590dbb3da7b08b1056828838c5f61e6393ba7a0abcc9f662";
 
+const withAad: GcmVector = {
+  ...feff,
+  plain: plain60,
+  aad: "feedfacedeadbeeffeedfacedeadbeefabaddad2",
+  sealed: `${cipher60}76fc6ece0f4e1768cddf8853bb2d551b`,
+};
+
 // The GCM specification submitted to NIST (McGrew, Viega), test cases 13 to 16: AES-256.
 const gcmVectors: GcmVector[] = [
   { ...zeros, plain: "", sealed: "530f8afbc74536b9a963b4f1c4cb738b" },
@@ -93,12 +104,7 @@ const gcmVectors: GcmVector[] = [
     aad: "",
     sealed: `${cipher60}898015adb094dac5d93471bdec1a502270e3cc6c`,
   },
-  {
-    ...feff,
-    plain: plain60,
-    aad: "feedfacedeadbeeffeedfacedeadbeefabaddad2",
-    sealed: `${cipher60}76fc6ece0f4e1768cddf8853bb2d551b`,
-  },
+  withAad,
 ];
 
 describe.each(platforms)("digest on %s", (name, { digest }) => {
@@ -121,15 +127,14 @@ describe.each(platforms)("digest on %s", (name, { digest }) => {
   });
 
   it("opens nothing after any one bit of key, nonce, text, tag or associated data changed", async () => {
-    const vector = gcmVectors[3] as GcmVector;
-    const parts = [vector.key, vector.nonce, vector.sealed, vector.aad].map(hex);
+    const parts = [withAad.key, withAad.nonce, withAad.sealed, withAad.aad].map(hex);
     for (const part of parts) {
       for (let bit = 0; bit < part.length * 8; bit += 7) {
-        part[bit >> 3]! ^= 1 << (bit & 7);
+        flip(part, bit);
         const [key, nonce, sealed, aad] = parts as [Uint8Array, Uint8Array, Uint8Array, Uint8Array];
         // A copy, since keys are remembered by identity.
         expect(await digest.open(key.slice(), nonce, sealed, aad)).toBeUndefined();
-        part[bit >> 3]! ^= 1 << (bit & 7);
+        flip(part, bit);
       }
     }
   });
@@ -146,7 +151,7 @@ describe.each(platforms)("digest on %s", (name, { digest }) => {
   it("refuses a key of a wrong length instead of saying that nothing opened", async () => {
     const open = async () =>
       digest.open(new Uint8Array(31), new Uint8Array(12), new Uint8Array(16), new Uint8Array(0));
-    await expect(open()).rejects.toThrow();
+    await expect(open()).rejects.toThrow(/key/i);
   });
 
   it("is synchronous exactly on Node", () => {

@@ -125,7 +125,8 @@ async function prove(
   const { id, tenant, subject } = record;
   const { generation } = parsed;
   const verifier = await (await core.keys()).verifierOf(parsed, { tenant, subject });
-  const proved = { text, id, tenant, subject, verifier, generation };
+  // A copy: the text is a slice that would keep its whole request header alive.
+  const proved = { text: [...text].join(""), id, tenant, subject, verifier, generation };
   core.memo.keep(id, proved);
   return proved;
 }

@@ -209,16 +209,20 @@ export class Core {
   }
 
   /** Read one session; activity noted here but not yet stored counts. One store round trip. */
-  async load(ref: SessionRef): Promise<StoredSession | undefined> {
-    let stored: StoredSession | undefined;
-    try {
-      stored = await this.store.find(ref);
-    } catch (error) {
-      this.noteTrouble("find", error);
-      throw error;
-    }
-    if (this.#storeDown) this.noteRecovery("find");
-    if (stored === undefined) return undefined;
+  load(ref: SessionRef): Promise<StoredSession | undefined> {
+    return this.store.find(ref).then(
+      (stored) => {
+        if (this.#storeDown) this.noteRecovery("find");
+        return stored === undefined || this.touches.idle ? stored : this.#withTouch(ref, stored);
+      },
+      (error: unknown) => {
+        this.noteTrouble("find", error);
+        throw error;
+      },
+    );
+  }
+
+  #withTouch(ref: SessionRef, stored: StoredSession): StoredSession {
     const seenAt = this.touches.seenAt(ref);
     if (seenAt === undefined || seenAt <= stored.record.seenAt) return stored;
     return { ...stored, record: { ...stored.record, seenAt } };

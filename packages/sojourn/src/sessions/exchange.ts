@@ -15,6 +15,7 @@ import type { ProblemAnswer } from "../http/problem.ts";
 import { idOfHandle } from "../protocol/words.ts";
 import { SojournError } from "../engine/errors.ts";
 import { authenticate } from "./authenticate.ts";
+import type { Presentation, Verdict } from "./authenticate.ts";
 import type { HttpRules } from "./cookie-choice.ts";
 import type { Core } from "./core.ts";
 import { Session } from "./session.ts";
@@ -75,6 +76,8 @@ export class Exchange<Data extends object = Record<string, unknown>> implements 
   /** False when the cookie may neither be set nor accepted here: production over plain HTTP. */
   readonly #cookieAllowed: boolean;
   #viaBearer = false;
+  #tokenNeeded = false;
+  #onWork: (() => void) | undefined;
   #session: Session<Data>;
   #refusal: ProblemAnswer | undefined;
   #waiting: Waiting | undefined;
@@ -99,8 +102,14 @@ export class Exchange<Data extends object = Record<string, unknown>> implements 
     view: RequestView,
   ): Promise<Exchange<Data>> {
     const exchange = new Exchange(house, view);
+    const token = exchange.#credential();
+    if (token === undefined) return exchange;
     try {
-      await exchange.#begin();
+      const takenAt = house.core.now();
+      const verdict = await authenticate(house.core, token, exchange.#presentation());
+      const session = exchange.#take(verdict, takenAt);
+      exchange.#session = session instanceof Promise ? await session : session;
+      if (exchange.#tokenNeeded && !exchange.#viaBearer) await exchange.#checkCsrfToken();
     } catch (error) {
       // Store trouble is 503: never 401, never a cleared cookie. Invariant I7.
       if (!(error instanceof SojournError)) throw error;
@@ -123,29 +132,28 @@ export class Exchange<Data extends object = Record<string, unknown>> implements 
     const { loopback } = this.#house.http.jar;
     const { remoteAddress } = this.#view;
     if (loopback === undefined || remoteAddress === undefined) return undefined;
-    return isLoopbackAddress(remoteAddress) ? loopback : undefined;
+    const near = remoteAddress === "127.0.0.1" || isLoopbackAddress(remoteAddress);
+    return near ? loopback : undefined;
   }
 
-  async #begin(): Promise<void> {
+  /** The one credential of the request; `undefined` when there is none to be judged. */
+  #credential(): string | undefined {
     const { header } = this.#view;
     const reading = readCookie(header("cookie"), this.#rules.name);
     const bearer = readBearer(header("authorization"));
     const ours =
       bearer.kind === "value" && bearer.value.startsWith(BEARER_PREFIX) ? bearer.value : undefined;
-    const denied = this.#judgeOrigin(reading.kind !== "absent", ours !== undefined);
-    if (denied) return;
-    if (
-      reading.kind === "conflict" ||
-      (reading.kind === "value" && ours !== undefined && ours !== reading.value)
-    ) {
+    if (this.#judgeOrigin(reading.kind !== "absent", ours !== undefined)) return undefined;
+    const disagree = reading.kind === "value" && ours !== undefined && ours !== reading.value;
+    if (reading.kind === "conflict" || disagree) {
       const { core, tenant } = this.#house;
       core.emit("cookie-conflict", { tenant, name: this.#rules.name });
-      return;
+      return undefined;
     }
     const cookie = reading.kind === "value" && this.#cookieAllowed ? reading.value : undefined;
-    const token = cookie ?? ours;
     this.#viaBearer = cookie === undefined && ours !== undefined;
-    if (token !== undefined && token !== "") await this.#present(token);
+    const token = cookie ?? ours;
+    return token === "" ? undefined : token;
   }
 
   /** @returns true when the request was refused. */
@@ -174,34 +182,31 @@ export class Exchange<Data extends object = Record<string, unknown>> implements 
     return true;
   }
 
-  #tokenNeeded = false;
+  #presentation(): Presentation {
+    const { header, canSetToken, activity } = this.#view;
+    return {
+      tenant: this.#house.tenant,
+      activity: activity ?? true,
+      canSetToken: !this.#viaBearer && (canSetToken ?? true),
+      fingerprint: header("user-agent"),
+    };
+  }
 
-  async #present(token: string): Promise<void> {
+  #take(verdict: Verdict, takenAt: number): Session<Data> | Promise<Session<Data>> {
     const { core, tenant, sessions } = this.#house;
+    if (verdict.state === "unknown") return this.#session;
     const fingerprint = this.#view.header("user-agent");
-    const canSetToken = !this.#viaBearer && (this.#view.canSetToken ?? true);
-    const activity = this.#view.activity ?? true;
-    const takenAt = core.now();
-    const verdict = await authenticate(core, token, { tenant, activity, canSetToken, fingerprint });
-    if (verdict.state === "unknown") return;
+    const request = { carrier: this, fingerprint };
     if (verdict.state === "ended") {
-      this.#session = new Session<Data>({
-        core,
-        tenant,
-        carrier: this,
-        fingerprint,
-        ended: verdict.reason,
-      });
-      return;
+      return new Session<Data>({ core, tenant, ...request, ended: verdict.reason });
     }
-    this.#session = await sessions.sessionOf(verdict, tenant, { carrier: this, fingerprint });
     const { successor, stored } = verdict;
     if (successor !== undefined) {
-      const persistUntil =
-        stored.record.remember === true ? stored.record.absoluteExpiresAt : undefined;
+      const { remember, absoluteExpiresAt } = stored.record;
+      const persistUntil = remember === true ? absoluteExpiresAt : undefined;
       this.#waiting = { token: successor, sealed: true, takenAt, persistUntil };
     }
-    if (this.#tokenNeeded && !this.#viaBearer) await this.#checkCsrfToken();
+    return sessions.sessionOf(verdict, tenant, request);
   }
 
   async #checkCsrfToken(): Promise<void> {
@@ -244,6 +249,17 @@ export class Exchange<Data extends object = Record<string, unknown>> implements 
     this.#waiting = undefined;
     this.#cleared = true;
     if (this.#committed) this.#notice("headers-sent");
+  }
+
+  /** @internal A change has been asked for. */
+  began(): void {
+    this.#onWork?.();
+    this.#onWork = undefined;
+  }
+
+  /** Call `run` at the first change the application asks for. */
+  onWork(run: () => void): void {
+    this.#onWork = run;
   }
 
   /** Changes not yet stored. Adapters wait for them before the headers leave. */

@@ -111,6 +111,12 @@ export function checkOptions(options: SessionsOptions, production: boolean): Che
         "1 to 63 letters, digits, dots, dashes or underscores, starting with a letter or digit",
     });
   }
+  if (production && options.cookie?.secure === false) {
+    const message =
+      "false is refused in production (ASVS 3.3.1): anyone on the way could read the cookie; " +
+      "serve HTTPS, or name the proxy that does in `proxies`";
+    problems.push({ path: "cookie.secure", message });
+  }
   checkNumbers(options, problems);
   const csrf = collect(problems, () => csrfRules({ ...options.csrf, development: !production }));
   const forwarded = collect(problems, () =>

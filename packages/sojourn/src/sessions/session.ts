@@ -299,6 +299,7 @@ export class Session<Data extends object = Record<string, unknown>> {
 
   /** Remember what is under way, so that adapters can wait for it before the headers leave. */
   #work<Result>(task: () => Promise<Result>): Promise<Result> {
+    this.#carrier?.began();
     const result = task();
     const settled = Promise.allSettled([this.#working, result]);
     this.#working = settled;

@@ -28,7 +28,11 @@ function world(options: Partial<SessionsOptions> = {}): {
 describe("open and authenticate", () => {
   it("serves a session by its token and gives its subject and data", async () => {
     const { sessions } = world();
-    const { token, session } = await sessions.open({ subject: "alice", amr: ["pwd"], data: { count: 1 } });
+    const { token, session } = await sessions.open({
+      subject: "alice",
+      amr: ["pwd"],
+      data: { count: 1 },
+    });
     const standing = await sessions.authenticate(token);
     expect(standing.state).toBe("active");
     if (standing.state !== "active") return;
@@ -71,7 +75,10 @@ describe("open and authenticate", () => {
       expect((await sessions.authenticate(token)).state).toBe("active");
     }
     clock.advance(MINUTE);
-    expect(await sessions.authenticate(token)).toEqual({ state: "ended", reason: "absolute_timeout" });
+    expect(await sessions.authenticate(token)).toEqual({
+      state: "ended",
+      reason: "absolute_timeout",
+    });
   });
 });
 
@@ -84,8 +91,12 @@ describe("rotation through the public face", () => {
       await sessions.authenticate(token);
     }
     const context = { canSetToken: true };
-    const answers = await Promise.all(Array.from({ length: 20 }, () => sessions.authenticate(token, context)));
-    const successors = new Set(answers.map((answer) => (answer.state === "active" ? answer.successor : "none")));
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, () => sessions.authenticate(token, context)),
+    );
+    const successors = new Set(
+      answers.map((answer) => (answer.state === "active" ? answer.successor : "none")),
+    );
     expect(successors.size).toBe(1);
     const [successor] = successors;
     expect(successor).toMatch(/^sj1s_/);
@@ -109,6 +120,12 @@ describe("data", () => {
     };
     await Promise.all(["a", "b", "c", "d", "e"].map(add));
     const standing = await sessions.authenticate(token);
-    expect(standing.state === "active" && standing.session.data.cart?.toSorted()).toEqual(["a", "b", "c", "d", "e"]);
+    expect(standing.state === "active" && standing.session.data.cart?.toSorted()).toEqual([
+      "a",
+      "b",
+      "c",
+      "d",
+      "e",
+    ]);
   });
 });

@@ -1,5 +1,6 @@
 /** Sessions of one installation: open, authenticate, find, list, end. */
 import type { EndReason, SessionState } from "../protocol/words.ts";
+import type { EncodedData } from "../engine/data.ts";
 import { ArgumentError } from "../engine/errors.ts";
 import type { Page, SessionFilter, StoreHealth, Subscription } from "../engine/ports.ts";
 import type { Explanation } from "../engine/policy/explain.ts";
@@ -152,38 +153,36 @@ export class Sessions<Data extends object = Record<string, unknown>> {
       canSetToken: context.canSetToken ?? false,
       fingerprint: context.fingerprint,
     });
-    return verdict.state === "live" ? this.#standing(verdict, tenant) : verdict;
-  }
-
-  async #standing(
-    verdict: Extract<Verdict, { state: "live" }>,
-    tenant: string,
-  ): Promise<Standing<Data>> {
-    const session = await this.sessionOf(verdict, tenant, undefined);
+    if (verdict.state !== "live") return verdict;
+    const made = this.sessionOf(verdict, tenant, undefined);
+    const session = made instanceof Promise ? await made : made;
     const { judgement, successor } = verdict;
-    if (judgement.state === "pending" || judgement.state === "locked")
+    if (judgement.state === "pending" || judgement.state === "locked") {
       return { state: judgement.state, session };
+    }
     return successor === undefined
       ? { state: "active", session }
       : { state: "active", session, successor };
   }
 
-  /** For the exchange: a live verdict as a session. */
-  async sessionOf(
+  /** @internal A live verdict as a session; asynchronous only to decrypt data. */
+  sessionOf(
     verdict: Extract<Verdict, { state: "live" }>,
     tenant: string,
     request:
       | { readonly carrier: TokenCarrier; readonly fingerprint?: string | undefined }
       | undefined,
-  ): Promise<Session<Data>> {
+  ): Session<Data> | Promise<Session<Data>> {
     const { stored, judgement, assurance } = verdict;
-    const data = this.#core.encryptData ? await decodeStored(this.#core, stored) : undefined;
-    return new Session<Data>({
-      core: this.#core,
-      tenant,
-      live: { stored, judgement, assurance, data },
-      ...request,
-    });
+    const build = (data: EncodedData | undefined): Session<Data> =>
+      new Session<Data>({
+        core: this.#core,
+        tenant,
+        live: { stored, judgement, assurance, data },
+        ...request,
+      });
+    const data = this.#core.encryptData ? decodeStored(this.#core, stored) : undefined;
+    return data instanceof Promise ? data.then(build) : build(data);
   }
 
   /** A live session by its handle, for operators and back ends; `undefined` when it is not live. */

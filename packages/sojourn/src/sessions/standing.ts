@@ -33,4 +33,6 @@ export interface TokenCarrier {
   set(token: string, how: "login" | "hard" | "sealed" | "anonymous", persistUntil?: number): void;
   /** The answer to a logout, and nothing else. */
   clear(): void;
+  /** A change has been asked for: the response must wait for it. */
+  began(): void;
 }

@@ -22,6 +22,11 @@ export class TouchQueue {
     this.#onError = onError;
   }
 
+  /** True when nothing waits. */
+  get idle(): boolean {
+    return this.#waiting.size === 0;
+  }
+
   /** The last activity noted here and not yet known to be stored. */
   seenAt(ref: SessionRef): number | undefined {
     return this.#waiting.get(ref.id + ref.tenant)?.seenAt;

@@ -24,7 +24,7 @@ export function fingerprintLike(
   known: readonly (string | undefined)[],
 ): MaybePromise<string> {
   return chain(fingerprintOf(ring, context), (primary) =>
-    known.every((text) => text === undefined || text === primary)
+    known.every((kept) => kept === undefined || kept === primary)
       ? primary
       : chain(spellingAmong(ring, context, { known, from: 1 }), (found) => found ?? primary),
   );

@@ -7,7 +7,7 @@ import type { Connection } from "./connection.ts";
 import { erase } from "./ends.ts";
 import { pack } from "./packed.ts";
 import { findRow } from "./rows.ts";
-import { insertSession } from "./writes.ts";
+import { insertSession } from "./create.ts";
 
 export function applyDelta(db: Connection, delta: StoreDelta): void {
   switch (delta.kind) {

@@ -8,37 +8,28 @@ import type { SessionState } from "../../protocol/words.ts";
 import { invariant } from "../../engine/invariant.ts";
 import { endsAt } from "../../engine/record.ts";
 import type {
-  Assurance,
   Device,
-  PendingToken,
-  PreviousToken,
-  ReplacedTokens,
-  Rotation,
   SessionEnd,
   SessionRecord,
   SessionSummary,
 } from "../../engine/record.ts";
 import type { StoredData } from "../../engine/ports.ts";
+import { decodeRotation } from "./codec-rotation.ts";
 import type { SqlRow, SqlValue } from "./driver.ts";
 import { pack, unpack } from "./packed.ts";
+import { assuranceParts, decodeAssurance, json, numberOf, parse } from "./parts.ts";
+import type { Part, Parts } from "./parts.ts";
 
 /** Live states by their number in `session.state`; `active`, the common one, takes no byte. */
 const STATES: readonly SessionState[] = ["pending", "active", "locked"];
 const SECOND_MS = 1000;
 
 /** Columns of a summary, in the order that {@link decodeSummary} reads them. */
-export const SUMMARY_COLUMNS =
+export const SUMMARY_COLUMNS: string =
   "id, subject, version, state, epoch, created_at, seen_at, idle_ms, idle_lock, life_ms, " +
   "lock_factors, ended_at, ending, device, cold";
-/** Columns of the rotation, following those of the summary. */
-export const ROTATION_COLUMNS =
-  "generation, verifier, confirmed, issued, fingerprint, pending, sent_at, turn";
-const ROTATION_FROM = 15;
 /** How many columns a whole record has; data follows. */
 export const RECORD_WIDTH = 23;
-
-type Part = string | number | readonly Part[];
-type Parts = readonly (Part | undefined)[];
 
 /** The values of {@link SUMMARY_COLUMNS}. */
 export function encodeSummary(record: SessionSummary): SqlValue[] {
@@ -82,42 +73,6 @@ function stateNumber(record: SessionSummary): number {
   return state;
 }
 
-/** The values of {@link ROTATION_COLUMNS}. */
-export function encodeRotation(rotation: Rotation, createdAt: number): SqlValue[] {
-  const { pending, previous, replaced } = rotation;
-  return [
-    rotation.generation,
-    pack(rotation.verifier),
-    rotation.confirmedAt - createdAt,
-    rotation.lastIssued - rotation.generation,
-    rotation.fingerprint === undefined ? null : pack(rotation.fingerprint),
-    pending?.generation ?? null,
-    pending?.sentAt ?? null,
-    json([
-      pending && [
-        pending.verifier,
-        pending.issuedAt - createdAt,
-        pending.sealed,
-        ...optional(pending.fingerprint),
-      ],
-      previous && [
-        previous.generation,
-        previous.verifier,
-        previous.graceUntil - createdAt,
-        ...optional(previous.fingerprint),
-      ],
-      replaced && [
-        replaced.from,
-        replaced.to,
-        replaced.at - createdAt,
-        replaced.holders.flatMap((holder) => [holder.generation, holder.verifier]),
-        assuranceParts(replaced.assurance, createdAt),
-      ],
-      rotation.forgiving === undefined ? undefined : [rotation.forgiving],
-    ]),
-  ];
-}
-
 /** Lower bound of the deadline, in seconds: what the sweep looks for. */
 export function dueOf(record: SessionSummary): number {
   return Math.floor(endsAt(record) / SECOND_MS);
@@ -151,7 +106,7 @@ export function decodeSummary(row: SqlRow, tenant: string): SessionSummary {
   };
 }
 
-/** Read both column lists. */
+/** Read the columns of a summary and, after them, those of the rotation. */
 export function decodeRecord(row: SqlRow, tenant: string): SessionRecord {
   const summary = decodeSummary(row, tenant);
   return { ...summary, rotation: decodeRotation(row, summary.createdAt) };
@@ -223,122 +178,3 @@ function decodeDevice(parts: Parts, id: SqlValue | undefined): Device {
   };
 }
 
-/** `[authTime, amr, factors, acr, elevatedUntil]`; factors left out when `amr` says it all. */
-function assuranceParts(assurance: Assurance, createdAt: number): Part[] {
-  const { amr, factors, authTime } = assurance;
-  const plain =
-    factors.length === amr.length &&
-    factors.every((factor, index) => factor.method === amr[index] && factor.at === authTime);
-  return trimmed([
-    authTime - createdAt,
-    [...amr],
-    plain ? 0 : factors.flatMap((factor) => [factor.method, factor.at - createdAt]),
-    assurance.acr,
-    assurance.elevatedUntil === undefined ? 0 : [assurance.elevatedUntil - createdAt],
-  ]);
-}
-
-function decodeAssurance(part: Part | undefined, createdAt: number): Assurance {
-  const [time, methods, given, acr, elevated] = listOf(part);
-  const amr = listOf(methods) as string[];
-  const authTime = createdAt + numberOf(time);
-  return {
-    ...(typeof acr === "string" ? { acr } : {}),
-    amr,
-    authTime,
-    factors: Array.isArray(given)
-      ? pairs(given as Part[]).map(([method, at]) => ({
-          method: String(method),
-          at: createdAt + numberOf(at),
-        }))
-      : amr.map((method) => ({ method, at: authTime })),
-    ...(Array.isArray(elevated) ? { elevatedUntil: createdAt + numberOf(elevated[0]) } : {}),
-  };
-}
-
-function decodeRotation(row: SqlRow, createdAt: number): Rotation {
-  const generation = Number(row[ROTATION_FROM]);
-  const fingerprint = row[ROTATION_FROM + 4];
-  const turn = parse(row[ROTATION_FROM + 7]);
-  const [pending, previous, replaced, forgiving] = turn;
-  return {
-    generation,
-    verifier: unpack(row[ROTATION_FROM + 1]),
-    confirmedAt: createdAt + Number(row[ROTATION_FROM + 2]),
-    ...(fingerprint === null ? {} : { fingerprint: unpack(fingerprint) }),
-    lastIssued: generation + Number(row[ROTATION_FROM + 3]),
-    ...(Array.isArray(pending) ? { pending: decodePending(pending as Parts, row, createdAt) } : {}),
-    ...(Array.isArray(previous) ? { previous: decodePrevious(previous as Parts, createdAt) } : {}),
-    ...(Array.isArray(replaced) ? { replaced: decodeReplaced(replaced as Parts, createdAt) } : {}),
-    ...(Array.isArray(forgiving) ? { forgiving: numberOf(forgiving[0]) } : {}),
-  };
-}
-
-function decodePending(parts: Parts, row: SqlRow, createdAt: number): PendingToken {
-  const [verifier, issued, sealed, fingerprint] = parts;
-  return {
-    generation: Number(row[ROTATION_FROM + 5]),
-    verifier: String(verifier),
-    issuedAt: createdAt + numberOf(issued),
-    sentAt: Number(row[ROTATION_FROM + 6]),
-    sealed: String(sealed),
-    ...(typeof fingerprint === "string" ? { fingerprint } : {}),
-  };
-}
-
-function decodePrevious(parts: Parts, createdAt: number): PreviousToken {
-  const [generation, verifier, grace, fingerprint] = parts;
-  return {
-    generation: numberOf(generation),
-    verifier: String(verifier),
-    graceUntil: createdAt + numberOf(grace),
-    ...(typeof fingerprint === "string" ? { fingerprint } : {}),
-  };
-}
-
-function decodeReplaced(parts: Parts, createdAt: number): ReplacedTokens {
-  const [from, to, at, holders, assurance] = parts;
-  return {
-    from: numberOf(from),
-    to: numberOf(to),
-    at: createdAt + numberOf(at),
-    holders: pairs(listOf(holders)).map(([generation, verifier]) => ({
-      generation: numberOf(generation),
-      verifier: String(verifier),
-    })),
-    assurance: decodeAssurance(assurance, createdAt),
-  };
-}
-
-function json(parts: Parts): string | null {
-  const kept = trimmed(parts);
-  return kept.length === 0 ? null : JSON.stringify(kept);
-}
-
-function trimmed(parts: Parts): Part[] {
-  const kept = parts.map((part) => part ?? 0);
-  while (kept.length > 0 && kept.at(-1) === 0) kept.pop();
-  return kept;
-}
-
-function optional(text: string | undefined): string[] {
-  return text === undefined ? [] : [text];
-}
-
-function parse(value: SqlValue | undefined): Part[] {
-  return typeof value === "string" ? (JSON.parse(value) as Part[]) : [];
-}
-
-function listOf(part: Part | undefined): Part[] {
-  return Array.isArray(part) ? (part as Part[]) : [];
-}
-
-function numberOf(part: Part | undefined): number {
-  return typeof part === "number" ? part : 0;
-}
-
-function pairs(parts: readonly Part[]): [Part | undefined, Part | undefined][] {
-  const list: [Part | undefined, Part | undefined][] = [];
-  for (let index = 0; index < parts.length; index += 2) list.push([parts[index], parts[index + 1]]);
-  return list;
-}

@@ -105,16 +105,16 @@ interface NodeSqlite {
  */
 function loadNodeSqlite(): NodeSqlite | undefined {
   if (typeof process.getBuiltinModule !== "function") return undefined;
-  const emitWarning = process.emitWarning;
+  const emitWarning: unknown = Reflect.get(process, "emitWarning");
   process.emitWarning = (...call: unknown[]): void => {
     const text = call[0] instanceof Error ? call[0].message : String(call[0]);
     if (text.startsWith("SQLite is an experimental feature")) return;
-    Reflect.apply(emitWarning, process, call);
+    if (typeof emitWarning === "function") Reflect.apply(emitWarning, process, call);
   };
   try {
-    return process.getBuiltinModule("node:sqlite") as unknown as NodeSqlite | undefined;
+    return process.getBuiltinModule("node:sqlite");
   } finally {
-    process.emitWarning = emitWarning;
+    Reflect.set(process, "emitWarning", emitWarning);
   }
 }
 

@@ -156,7 +156,6 @@ export function purgeSubject(
   const epoch = db.subjectState(tenant, who.subject).epoch + 1;
   const live = liveRows(db, who.tenant, who.subject);
   const ended = db.all(ENDED_OF_SUBJECT, tenant, who.subject);
-  forgetInLog(db, tenant, who.subject);
   db.append({
     what: CHANGE.erased,
     tenant,
@@ -164,6 +163,7 @@ export function purgeSubject(
     subject: who.subject,
     detail: JSON.stringify({ epoch, at: now }),
   });
+  forgetInLog(db, tenant, who.subject);
   for (const session of live) {
     markEnded(db, session, { reason: "subject_revoked", at: now }, null);
     erase(db, session, now);
@@ -186,16 +186,27 @@ export function erase(db: Connection, session: SessionSummary, now: number | und
   db.entomb(db.idHash(session.tenant, session.id), session.absoluteExpiresAt);
 }
 
-/** Reads the whole log, which is bounded: erasures are rare, an index for them is not worth it. */
+/**
+ * Reads the whole log, which is bounded: erasures are rare, an index for them is not worth it. The
+ * newest row stays, here and below, since the next one takes the number that follows it.
+ */
 function forgetInLog(db: Connection, tenant: number, subject: string): void {
   const who: SqlValue[] = [tenant, subject];
-  db.run(`DELETE FROM change WHERE id IS NULL AND tenant = ?1 AND subject = ?2`, ...who);
-  db.run("UPDATE change SET subject = NULL WHERE tenant = ?1 AND subject = ?2", ...who);
+  db.run(
+    "DELETE FROM change WHERE id IS NULL AND tenant = ?1 AND subject = ?2 " +
+      "AND seq < (SELECT max(seq) FROM change)",
+    ...who,
+  );
+  db.run(
+    "UPDATE change SET subject = NULL WHERE id IS NOT NULL AND tenant = ?1 AND subject = ?2",
+    ...who,
+  );
 }
 
 function scrubLog(db: Connection, now: number): void {
   const told = db.all(
-    "SELECT seq, detail FROM change INDEXED BY change_erased WHERE what = 6 ORDER BY seq LIMIT 100",
+    "SELECT seq, detail FROM change INDEXED BY change_erased " +
+      "WHERE what = 6 AND seq < (SELECT max(seq) FROM change) ORDER BY seq LIMIT 100",
   );
   for (const [seq, detail] of told) {
     const { at } = JSON.parse(String(detail)) as { at: number };

@@ -34,7 +34,7 @@ export interface Transactions {
   begin(level: SyncLevel): void;
   commit(): void;
   rollback(): void;
-  /** After a commit, before its callers are told. */
+  /** After a commit, before its callers are told. Does not throw. */
   committed(): void;
 }
 
@@ -129,6 +129,7 @@ export class GroupCommit {
     const level = group.some((entry) => entry.write.durable) ? "FULL" : "NORMAL";
     const together = this.#attempt(group, level);
     if (together.outcome === "settled") {
+      this.#transactions.committed();
       settle(group, together.results);
       return [];
     }
@@ -159,7 +160,6 @@ export class GroupCommit {
         return this.#attempt(group, "FULL");
       }
       this.#transactions.commit();
-      this.#transactions.committed();
       return { outcome: "settled", results };
     } catch (error) {
       this.#transactions.rollback();

@@ -3,8 +3,9 @@
  * are shown; judging at `now` is the engine's, and one page looks at a bounded number of rows.
  */
 import { ArgumentError } from "../../engine/errors.ts";
-import { isLive, stateAt } from "../../engine/liveness.ts";
+import { isLive } from "../../engine/liveness.ts";
 import type { Page, PageOptions, SessionFilter } from "../../engine/ports.ts";
+import { assess } from "../../engine/session.ts";
 import type { SessionSummary } from "../../engine/record.ts";
 import { decodeSummary, SUMMARY_COLUMNS } from "./codec.ts";
 import type { Connection } from "./connection.ts";
@@ -169,7 +170,7 @@ function matcher(filter: SessionFilter, now: number): (candidate: Candidate) => 
   return ({ session, subjectEpoch }) => {
     if (state === "any") return true;
     if (state === "live") return isLive(session, subjectEpoch, now);
-    return stateAt(session, subjectEpoch, now) === state;
+    return assess(session, subjectEpoch, now).state === state;
   };
 }
 

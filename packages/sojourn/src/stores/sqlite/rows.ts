@@ -6,23 +6,23 @@ import {
   decodeRecord,
   decodeSummary,
   RECORD_WIDTH,
-  ROTATION_COLUMNS,
   SUMMARY_COLUMNS,
 } from "./codec.ts";
+import { ROTATION_COLUMNS } from "./codec-rotation.ts";
 import type { Connection } from "./connection.ts";
 import type { SqlRow } from "./driver.ts";
 import { pack } from "./packed.ts";
 
 /** The present epoch of the row's subject. */
-export const SUBJECT_EPOCH =
+export const SUBJECT_EPOCH: string =
   "coalesce((SELECT e.epoch FROM subject_epoch AS e " +
   "WHERE e.tenant = session.tenant AND e.subject = session.subject), 0)";
 
 /** Not ended, as far as can be judged without a time: an update-if-live may write. */
-export const WRITABLE = `ended_at IS NULL AND epoch >= ${SUBJECT_EPOCH}`;
+export const WRITABLE: string = `ended_at IS NULL AND epoch >= ${SUBJECT_EPOCH}`;
 
 /** `endsAt` of the engine, in SQL. A live row's state 0 is `pending`. */
-export const ENDS_AT =
+export const ENDS_AT: string =
   "CASE WHEN idle_lock = 0 OR state = 0 " +
   "THEN min(seen_at + idle_ms, created_at + life_ms) ELSE created_at + life_ms END";
 

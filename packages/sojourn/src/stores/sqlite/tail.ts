@@ -9,6 +9,7 @@ import type { SessionEnd } from "../../engine/record.ts";
 import { CHANGE } from "./connection.ts";
 import type { Connection } from "./connection.ts";
 import type { SqlRow } from "./driver.ts";
+import { storeFault } from "./faults.ts";
 import { unpack } from "./packed.ts";
 
 const ROWS_PER_READ = 500;
@@ -63,9 +64,14 @@ export class Tail {
 
   /** This process has just committed changes: tell them before their callers are answered. */
   committed(db: Connection): void {
-    if (this.#subscribers.size === 0 || this.#delivering) return;
+    if (this.#subscribers.size === 0) return;
     this.#version = undefined;
-    this.#deliver(db);
+    try {
+      this.#deliver(db);
+    } catch (error) {
+      // The write is done and must be reported as done; the next poll tells what was missed.
+      this.#report(error);
+    }
   }
 
   close(): void {
@@ -85,9 +91,16 @@ export class Tail {
     try {
       this.#deliver(await this.#options.connection());
     } catch (error) {
-      for (const subscriber of this.#subscribers) subscriber.handlers.error?.(error);
+      this.#report(error);
     } finally {
       this.#polling = false;
+    }
+  }
+
+  #report(error: unknown): void {
+    const fault = storeFault(error, "tail");
+    for (const subscriber of this.#subscribers) {
+      call(subscriber, () => subscriber.handlers.error?.(fault));
     }
   }
 
@@ -225,6 +238,10 @@ function call(subscriber: Subscriber, run: () => void): void {
   try {
     run();
   } catch (error) {
-    subscriber.handlers.error?.(error);
+    try {
+      subscriber.handlers.error?.(error);
+    } catch {
+      // A handler of errors that fails has nobody left to tell.
+    }
   }
 }

@@ -1,48 +1,25 @@
 /**
- * Create, decide, patch, touch: each a function of the stored state that runs inside a
- * transaction, perhaps twice. Every refusal comes before the first change.
+ * Decide, patch, touch: each a function of the stored state that runs inside a transaction, perhaps
+ * twice. Every refusal comes before the first change.
  */
-import { DataTooLargeError } from "../../engine/errors.ts";
-import { chooseEvictions, isLive } from "../../engine/liveness.ts";
 import { dataBytes, patchedData } from "../../engine/merge.ts";
-import { invariant } from "../../engine/invariant.ts";
 import type {
-  CreateOptions,
-  CreateResult,
   DataOperation,
-  EndedSession,
   PatchResult,
   ReplaceResult,
   SessionRef,
-  StoredData,
   Touch,
   TouchResult,
 } from "../../engine/ports.ts";
-import type { SessionRecord, SessionSummary } from "../../engine/record.ts";
-import {
-  decodeData,
-  dueOf,
-  encodeData,
-  encodeDecision,
-  encodeEnd,
-  encodeRotation,
-  encodeSummary,
-  ROTATION_COLUMNS,
-  SUMMARY_COLUMNS,
-} from "./codec.ts";
+import type { SessionRecord } from "../../engine/record.ts";
+import { encodeRotation } from "./codec-rotation.ts";
+import { decodeData, dueOf, encodeData, encodeDecision, encodeEnd } from "./codec.ts";
 import { CHANGE } from "./connection.ts";
 import type { Connection } from "./connection.ts";
 import type { SqlValue } from "./driver.ts";
-import { endRow } from "./ends.ts";
 import type { WriteScope } from "./group-commit.ts";
 import { pack } from "./packed.ts";
-import { hasRow, liveRows, summaryRow, WRITABLE } from "./rows.ts";
-
-const NO_DATA: StoredData = Object.freeze({});
-
-const INSERT =
-  `INSERT INTO session (${SUMMARY_COLUMNS}, ${ROTATION_COLUMNS}, tenant, due, data_version, data) ` +
-  `VALUES (${Array.from({ length: 27 }, () => "?").join(", ")}) ON CONFLICT DO NOTHING`;
+import { WRITABLE } from "./rows.ts";
 
 const REPLACE =
   "UPDATE session SET version = version + 1, state = ?5, epoch = max(epoch, ?6), " +
@@ -70,110 +47,6 @@ const TOUCH_SENT =
   "UPDATE session SET seen_at = max(seen_at, ?3), " +
   "sent_at = CASE WHEN pending = ?4 THEN max(sent_at, ?5) ELSE sent_at END " +
   `WHERE ${TOUCHABLE}`;
-
-type Admission =
-  | Exclude<CreateResult, { outcome: "created" }>
-  | { readonly replaced: SessionSummary | undefined; readonly evict: readonly SessionSummary[] };
-
-/** The only way to become live. Invariants I1, I5. */
-export function createSession(
-  db: Connection,
-  scope: WriteScope,
-  record: SessionRecord,
-  options: CreateOptions & { readonly maxDataBytes: number },
-): CreateResult {
-  const { now, data = NO_DATA } = options;
-  const tenant = db.tenantMade(record.tenant);
-  const { epoch, erased, anyTombstone } = db.subjectState(tenant, record.subject);
-  if (anyTombstone && db.entombed(db.idHash(record.tenant, record.id), now)) {
-    return { outcome: "exists" };
-  }
-  const admitted = admit(db, record, options, epoch);
-  if ("outcome" in admitted) return admitted;
-  const bytes = dataBytes(data);
-  if (bytes > options.maxDataBytes) throw new DataTooLargeError(options.maxDataBytes, bytes);
-
-  const end = (session: SessionSummary, reason: "replaced" | "evicted"): EndedSession =>
-    endRow(db, scope, session, { reason, at: now });
-  const replaced = admitted.replaced && end(admitted.replaced, "replaced");
-  const evicted = admitted.evict.map((session) => end(session, "evicted"));
-  const stored = record.epoch === epoch ? record : { ...record, epoch };
-  const created = insertSession(db, stored, data, bytes === 0 ? 0 : 1);
-  // Whoever ends others has asked whether the id is taken.
-  invariant(created || (replaced === undefined && evicted.length === 0), "a taken id was noticed");
-  if (!created) return { outcome: "exists" };
-  const { id, subject } = record;
-  // The name is back, so its epoch moves from the erased name's hash to where reads look.
-  if (erased && subject !== null) db.raiseEpoch(tenant, subject, epoch);
-  db.append({ what: CHANGE.created, tenant, id: pack(id), subject });
-  return {
-    outcome: "created",
-    record: stored,
-    evicted,
-    ...(replaced === undefined ? {} : { replaced }),
-    durability: "memory",
-  };
-}
-
-/** @returns false when the id is taken; nothing is written then. */
-export function insertSession(
-  db: Connection,
-  record: SessionRecord,
-  data: StoredData,
-  dataVersion: number,
-): boolean {
-  const inserted = db.run(
-    INSERT,
-    ...encodeSummary(record),
-    ...encodeRotation(record.rotation, record.createdAt),
-    db.tenantMade(record.tenant),
-    dueOf(record),
-    dataVersion,
-    encodeData(data),
-  );
-  return inserted === 1;
-}
-
-/** Every reason not to create, in the order in which they are told; else whom it will end. */
-function admit(
-  db: Connection,
-  record: SessionRecord,
-  options: CreateOptions,
-  epoch: number,
-): Admission {
-  const { now, limits, subjectEpoch, replaces } = options;
-  const stale = subjectEpoch !== undefined && epoch > subjectEpoch;
-  const limited = limits !== undefined && record.subject !== null;
-  // The insert itself notices a taken id; asking first matters only where another refusal could
-  // be told instead.
-  if (!stale && replaces === undefined && !limited) return { replaced: undefined, evict: [] };
-  if (hasRow(db, record.id, db.tenantMade(record.tenant))) return { outcome: "exists" };
-  if (stale) return { outcome: "stale-epoch", epoch };
-  const replaced = toBeReplaced(db, record, options, epoch);
-  if (replaced === "gone" || replaced === "conflict") return { outcome: replaced };
-  if (limits === undefined || record.subject === null) return { replaced, evict: [] };
-  const live = liveRows(db, record.tenant, record.subject).filter(
-    (session) => session.id !== replaced?.id && isLive(session, epoch, now),
-  );
-  const verdict = chooseEvictions(live, limits);
-  return verdict.outcome === "limit" ? verdict : { replaced, evict: verdict.evict };
-}
-
-function toBeReplaced(
-  db: Connection,
-  record: SessionRecord,
-  options: CreateOptions,
-  epoch: number,
-): SessionSummary | undefined | "gone" | "conflict" {
-  const { replaces, now } = options;
-  if (replaces === undefined) return undefined;
-  const before = summaryRow(db, replaces.ref);
-  if (before === undefined || !isLive(before, epoch, now)) return "gone";
-  // Another subject's session is none that this one could replace.
-  if (before.tenant !== record.tenant || before.subject !== record.subject) return "gone";
-  const found = db.get(DATA, pack(before.id), db.tenantMade(before.tenant));
-  return found?.[0] === replaces.dataVersion ? before : "conflict";
-}
 
 /** Compare-and-set on the version, keeping what monotone writes moved meanwhile. */
 export function replaceSession(
