@@ -50,6 +50,8 @@ export { EVENT_NAMES } from "./protocol/events.ts";
 export type { EventDetails, EventName, SessionEvent } from "./protocol/events.ts";
 export { END_REASONS, handleOf, idOfHandle, SESSION_STATES } from "./protocol/words.ts";
 export type { Durability, EndReason, SessionState } from "./protocol/words.ts";
+export { PROBLEM_CODES } from "./protocol/problem.ts";
+export type { Problem, ProblemCode } from "./protocol/problem.ts";
 export { problemOf, problemOfError } from "./http/problem.ts";
 export type { ProblemAnswer } from "./http/problem.ts";
 export type { MintedServiceKey, ServiceKeyRecord, ServiceKeys } from "./tokens/service-key.ts";

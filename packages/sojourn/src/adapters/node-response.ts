@@ -24,10 +24,9 @@ export function commitBeforeHeaders(
     const given = typeof reason === "string" ? fields : reason;
     // Headers given to `writeHead` outrank those set before: make all of them one set.
     if (given !== undefined) adopt(res, given);
+    if (typeof reason === "string") res.statusMessage = reason;
     exchange.commit(new NodeHead(res));
-    return typeof reason === "string"
-      ? writeHead.call(res, status, reason)
-      : writeHead.call(res, status);
+    return writeHead.call(res, status);
   }
   res.writeHead = commitAndWrite as ServerResponse["writeHead"];
   exchange.onWork(() => holdEnd(exchange, res));

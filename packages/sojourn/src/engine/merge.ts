@@ -104,6 +104,17 @@ export function mergeRecords(a: SessionRecord, b: SessionRecord): SessionRecord 
   return { ...unlocked, state: "ended", end };
 }
 
+/** True when nothing but activity or the sending of a token tells the two apart. */
+export function differsByTouch(a: SessionRecord, b: SessionRecord): boolean {
+  return a.version === b.version && untouched(a) === untouched(b);
+}
+
+function untouched(record: SessionRecord): string {
+  const { pending } = record.rotation;
+  const unsent = pending === undefined ? undefined : { ...pending, sentAt: 0 };
+  return canonical({ ...record, seenAt: 0, rotation: { ...record.rotation, pending: unsent } });
+}
+
 /** The end that happened first; of two at the same instant always the same one. */
 function earlierEnd(a: SessionEnd | undefined, b: SessionEnd | undefined): SessionEnd | undefined {
   if (a === undefined || b === undefined) return a ?? b;
@@ -122,7 +133,7 @@ function compareDecisions(a: SessionRecord, b: SessionRecord): number {
   return (
     compareText(decisionText(a), decisionText(b)) ||
     sentAtOf(a.rotation.pending) - sentAtOf(b.rotation.pending) ||
-    compareText(stateText(a), stateText(b))
+    compareStates(a, b)
   );
 }
 
@@ -130,24 +141,19 @@ function sentAtOf(pending: PendingToken | undefined): number {
   return pending?.sentAt ?? 0;
 }
 
-const MERGED_ON_ITS_OWN = {
-  state: undefined,
-  lockFactors: undefined,
-  end: undefined,
-  seenAt: undefined,
-  epoch: undefined,
-  absoluteExpiresAt: undefined,
-};
+/** What merges on its own, set to the same in both. */
+const LEVEL = { state: "active", epoch: 0, absoluteExpiresAt: 0 } as const;
 
 function decisionText(record: SessionRecord): string {
-  const { pending, ...token } = record.rotation;
-  const unsent = pending === undefined ? undefined : { ...pending, sentAt: 0 };
-  return canonical({ ...record, ...MERGED_ON_ITS_OWN, rotation: { ...token, pending: unsent } });
+  const { lockFactors: _lockFactors, end: _end, ...decided } = record;
+  return untouched({ ...decided, ...LEVEL });
 }
 
-/** Nothing for an ended one: its former state is lost, so it must not take part. */
-function stateText(record: SessionRecord): string {
-  return record.state === "ended" ? "" : `${record.state} ${record.lockFactors ?? 0}`;
+/** Alike as soon as one has ended: what the other was no longer shows. */
+function compareStates(a: SessionRecord, b: SessionRecord): number {
+  if (a.state === "ended" || b.state === "ended") return 0;
+  const text = ({ state, lockFactors }: SessionRecord): string => `${state} ${lockFactors ?? 0}`;
+  return compareText(text(a), text(b));
 }
 
 function compareText(a: string, b: string): number {

@@ -36,7 +36,7 @@ export type Verdict =
       readonly assurance?: Assurance | undefined;
       readonly successor?: string | undefined;
     }
-  | { readonly state: "ended"; readonly reason: EndReason }
+  | { readonly state: "ended"; readonly reason: EndReason; readonly at: number }
   | { readonly state: "unknown" };
 
 export interface Presentation {
@@ -146,7 +146,7 @@ async function judge(core: Core, attempt: Attempt, first: StoredSession): Promis
     if (stored === undefined) return UNKNOWN;
     const loaded = core.judge(stored);
     const { judgement } = loaded;
-    if (judgement.state === "ended") return { state: "ended", reason: judgement.end.reason };
+    if (judgement.state === "ended") return { state: "ended", ...judgement.end };
     const context = await contextOf(core, attempt, loaded, incarnationSince);
     const decision = judgePresented(stored.record, attempt.proved, context);
     if (decision.act === "fork" && incarnationSince === undefined) {
@@ -203,7 +203,7 @@ async function act(
     case "serve":
       return serve(core, judged, { assurance: decision.assurance });
     case "replaced":
-      return { state: "ended", reason: "replaced" };
+      return { state: "ended", reason: "replaced", at: loaded.now };
     case "resend": {
       const { tenant, id } = judged.ref;
       const { generation, sealed } = decision.pending;
@@ -324,7 +324,7 @@ async function forked(
   if (reaction === "revoke") {
     core.emit("token-fork", { ...facts, reaction, sameContext });
     await revokeSession(core, ref, "reuse_detected", { cause: "token_fork", actor: "system" });
-    return { state: "ended", reason: "reuse_detected" };
+    return { state: "ended", reason: "reuse_detected", at: loaded.now };
   }
   // Locked already: whoever it is has to give a factor anyway, and one alarm is enough.
   if (loaded.judgement.state === "locked")

@@ -7,6 +7,7 @@ import {
   SessionEndedError,
   SessionLockedError,
 } from "../engine/errors.ts";
+import { invariant } from "../engine/invariant.ts";
 import type { DataOperation, SessionRef, StoredSession } from "../engine/ports.ts";
 import type { Core, Loaded } from "./core.ts";
 import { decodeStored, toOperations } from "./data-codec.ts";
@@ -56,20 +57,28 @@ export function updateData(
   );
 }
 
-/** Write keys without reading the session first; other keys are left alone. One round trip. */
+/**
+ * Write keys without reading the session first; other keys are left alone. One round trip, and one
+ * more when others wrote meanwhile.
+ *
+ * @param known The session as this caller last saw it.
+ */
 export async function writeData(
   core: Core,
-  ref: SessionRef,
+  known: StoredSession,
   values: readonly KeyValue[],
 ): Promise<StoredSession> {
   const changes: DataChange[] = values.map(({ key, value }) => {
     checkKey(key);
     return { key, json: encodeValue(key, value) };
   });
-  return core.retrying("set", async () => {
-    const { stored } = writable(await core.inspectLive(ref));
-    return patch(core, stored, { changes });
-  });
+  const { judgement } = writable(core.judge(known));
+  if (judgement.state === "ended") throw new SessionEndedError(judgement.end.reason);
+  const written = await patch(core, known, { changes });
+  invariant(written !== undefined, "an unconditional write met a conflict");
+  // Somebody else wrote in between: this snapshot lacks their keys and must not pass for the whole.
+  if (written.dataVersion === known.dataVersion + 1) return written;
+  return (await core.inspectLive(known.record)).stored;
 }
 
 interface Patch {

@@ -198,7 +198,7 @@ export class Exchange<Data extends object = Record<string, unknown>> implements 
     const fingerprint = this.#view.header("user-agent");
     const request = { carrier: this, fingerprint };
     if (verdict.state === "ended") {
-      return new Session<Data>({ core, tenant, ...request, ended: verdict.reason });
+      return new Session<Data>({ core, tenant, ...request, ended: verdict });
     }
     const { successor, stored } = verdict;
     if (successor !== undefined) {

@@ -123,6 +123,9 @@ export async function stepUp(
     step: (loaded) => {
       checkVersion(loaded.stored, expected);
       notLocked(loaded);
+      if (loaded.stored.record.subject === null) {
+        throw new ArgumentError("stepUp", "an anonymous session has nobody to step up: use login");
+      }
       return stepUpSession(loaded.stored.record, given, loaded.policy, loaded.now);
     },
   });

@@ -36,13 +36,25 @@ export interface LiveState {
   readonly assurance?: Assurance | undefined;
 }
 
+/** What a credential was worth, and when it ceased to be. */
+export interface Ended {
+  readonly reason: EndReason;
+  readonly at: number;
+}
+
+/**
+ * A request with an ended credential may begin an anonymous session only this long after the end,
+ * in milliseconds: before, it may be a straggler whose new cookie would overwrite that of a login.
+ */
+const STRAGGLER_MS = 60_000;
+
 /** How a session is built by `sessions/`; not part of the public face. */
 export interface SessionParts {
   readonly core: Core;
   readonly tenant: string;
   readonly live?: LiveState | undefined;
   readonly carrier?: TokenCarrier | undefined;
-  readonly ended?: EndReason | undefined;
+  readonly ended?: Ended | undefined;
   readonly fingerprint?: string | undefined;
 }
 
@@ -54,7 +66,7 @@ export class Session<Data extends object = Record<string, unknown>> {
   readonly #carrier: TokenCarrier | undefined;
   readonly #fingerprint: string | undefined;
   #live: LiveState | undefined;
-  #ended: EndReason | undefined;
+  #ended: Ended | undefined;
   #snapshot: Readonly<Partial<Data>> | undefined;
   #read = false;
   #working: Promise<unknown> | undefined;
@@ -111,7 +123,7 @@ export class Session<Data extends object = Record<string, unknown>> {
 
   /** Why the credential of this request is worth nothing any more, if it ever was. */
   get endedReason(): EndReason | undefined {
-    return this.#ended;
+    return this.#ended?.reason;
   }
 
   /**
@@ -217,8 +229,10 @@ export class Session<Data extends object = Record<string, unknown>> {
    */
   update(change: (draft: Partial<Data>) => void): Promise<void> {
     return this.#work(async () => {
-      const ref = await this.#rowFor();
-      const stored = await updateData(this.#core, ref, (draft) => change(draft as Partial<Data>));
+      const row = await this.#rowFor();
+      const stored = await updateData(this.#core, row.record, (draft) =>
+        change(draft as Partial<Data>),
+      );
       await this.#adopt(stored);
     });
   }
@@ -226,8 +240,8 @@ export class Session<Data extends object = Record<string, unknown>> {
   /** Write one key without reading; `undefined` removes it. The cheapest write there is. */
   set<Key extends keyof Data & string>(key: Key, value: Data[Key] | undefined): Promise<void> {
     return this.#work(async () => {
-      const ref = await this.#rowFor();
-      await this.#adopt(await writeData(this.#core, ref, [{ key, value }]));
+      const row = await this.#rowFor();
+      await this.#adopt(await writeData(this.#core, row, [{ key, value }]));
     });
   }
 
@@ -291,7 +305,7 @@ export class Session<Data extends object = Record<string, unknown>> {
         await revokeSession(this.#core, live.stored.record, "logout", words);
         this.#live = undefined;
         this.#snapshot = undefined;
-        this.#ended = "logout";
+        this.#ended = { reason: "logout", at: this.#core.lastNow() };
       }
       this.#carrier?.clear();
     });
@@ -310,17 +324,21 @@ export class Session<Data extends object = Record<string, unknown>> {
   }
 
   #required(): StoredSession["record"] {
-    if (this.#live === undefined) throw new SessionEndedError(this.#ended);
+    if (this.#live === undefined) throw new SessionEndedError(this.#ended?.reason);
     return this.#live.stored.record;
   }
 
-  async #rowFor(): Promise<StoredSession["record"]> {
+  /** The row that data goes to; the first write of an anonymous visitor makes it. */
+  async #rowFor(): Promise<StoredSession> {
     const live = this.#live;
     if (live !== undefined) {
       if (live.judgement.state === "locked") throw new SessionLockedError(live.judgement.factors);
-      return live.stored.record;
+      return live.stored;
     }
-    if (this.#ended !== undefined) throw new SessionEndedError(this.#ended);
+    const ended = this.#ended;
+    if (ended !== undefined && this.#core.now() - ended.at < STRAGGLER_MS) {
+      throw new SessionEndedError(ended.reason);
+    }
     if (this.#carrier === undefined) {
       throw new ArgumentError(
         "update",
@@ -336,7 +354,8 @@ export class Session<Data extends object = Record<string, unknown>> {
     });
     await this.#adopt(opened.stored);
     this.#carry(opened.token, "anonymous");
-    return opened.stored.record;
+    this.#ended = undefined;
+    return opened.stored;
   }
 
   async #rotated(result: {

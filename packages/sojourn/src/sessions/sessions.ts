@@ -153,7 +153,8 @@ export class Sessions<Data extends object = Record<string, unknown>> {
       canSetToken: context.canSetToken ?? false,
       fingerprint: context.fingerprint,
     });
-    if (verdict.state !== "live") return verdict;
+    if (verdict.state === "ended") return { state: "ended", reason: verdict.reason };
+    if (verdict.state === "unknown") return verdict;
     const made = this.sessionOf(verdict, tenant, undefined);
     const session = made instanceof Promise ? await made : made;
     const { judgement, successor } = verdict;

@@ -1,6 +1,6 @@
 /** Merging what another store saw into the memory store's table. Invariant I9. */
 import { StoreUnavailableError } from "../engine/errors.ts";
-import { mergeSessions } from "../engine/merge.ts";
+import { differsByTouch, mergeSessions } from "../engine/merge.ts";
 import type { SessionRef, StoreDelta, StoredData, StoredSession } from "../engine/ports.ts";
 import type { ChangeLog } from "./memory-log.ts";
 import { current } from "./memory-table.ts";
@@ -56,7 +56,8 @@ export class MemoryMerge {
     if (record === before.record && sameData) return;
     this.#table.write(row, record, sameData ? data : { ...data }, dataVersion);
     const ended = record.state === "ended" && before.record.state !== "ended";
-    if (record !== before.record) this.#note(row, ended ? "ended" : "changed");
+    if (ended) this.#note(row, "ended");
+    else if (!differsByTouch(before.record, record)) this.#note(row, "changed");
     if (!sameData) this.#noteData(row, changedKeys(before.data, data));
   }
 

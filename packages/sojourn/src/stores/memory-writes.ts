@@ -184,7 +184,7 @@ export class MemoryWrites {
     const subject = this.#table.subject(record.tenant, record.subject);
     const rows = new Map<string, Row>();
     for (const row of subject === undefined ? [] : subject.live.toArray()) {
-      if (row !== replaced && isLiveRow(row, now)) rows.set(row.stored.record.id, row);
+      if (isLiveRow(row, now)) rows.set(row.stored.record.id, row);
     }
     return limitVerdict(rows, replaced, limits);
   }
@@ -247,7 +247,8 @@ function limitVerdict(
   replaced: Row | undefined,
   limits: SessionLimits,
 ): Admission {
-  const live = [...rows.values()].map((row) => summaryOf(row.stored.record));
+  const counted = [...rows.values()].filter((row) => row !== replaced);
+  const live = counted.map((row) => summaryOf(row.stored.record));
   const verdict = chooseEvictions(live, limits);
   if (verdict.outcome === "limit") return verdict;
   return { replaced, evict: verdict.evict.flatMap((summary) => rows.get(summary.id) ?? []) };

@@ -65,6 +65,8 @@ const DEFAULTS = { busyTimeoutMs: 2000, tailPollMs: 100, maxDataBytes: 65_536 } 
 /** One transaction holds the write lock for at most so many touches or deltas. */
 const BATCH_MAX = 256;
 const SWEEP_MAX = 10_000;
+const TOUCH = { name: "touch", durable: false } as const;
+const APPLY = { name: "apply", durable: true } as const;
 
 export class SqliteStore implements SessionStore {
   readonly capabilities: StoreCapabilities;
@@ -140,7 +142,7 @@ export class SqliteStore implements SessionStore {
   }
 
   touch(batch: readonly Touch[]): Promise<readonly TouchResult[]> {
-    return this.#inBatches("touch", false, batch, touchSession);
+    return this.#inBatches(TOUCH, batch, touchSession);
   }
 
   revoke(ref: SessionRef, end: SessionEnd, options: RevokeOptions): Promise<RevokeResult> {
@@ -188,7 +190,7 @@ export class SqliteStore implements SessionStore {
   }
 
   async apply(deltas: readonly StoreDelta[], _origin: string): Promise<void> {
-    await this.#inBatches("apply", true, deltas, applyDelta);
+    await this.#inBatches(APPLY, deltas, applyDelta);
   }
 
   purgeSubject(tenant: string, subject: string, now: number): Promise<number> {
@@ -214,18 +216,21 @@ export class SqliteStore implements SessionStore {
     return this.#database.write(name, durable, run);
   }
 
-  async #inBatches<Item, Result>(
-    name: string,
-    durable: boolean,
+  #inBatches<Item, Result>(
+    operation: { readonly name: string; readonly durable: boolean },
     items: readonly Item[],
     step: (db: Connection, item: Item) => Result,
   ): Promise<Result[]> {
+    const { name, durable } = operation;
+    if (items.length <= BATCH_MAX) {
+      return this.#write(name, durable, (db) => items.map((item) => step(db, item)));
+    }
     const parts: Promise<Result[]>[] = [];
     for (let from = 0; from < items.length; from += BATCH_MAX) {
       const batch = items.slice(from, from + BATCH_MAX);
       parts.push(this.#write(name, durable, (db) => batch.map((item) => step(db, item))));
     }
-    return (await Promise.all(parts)).flat();
+    return Promise.all(parts).then((results) => results.flat());
   }
 }
 

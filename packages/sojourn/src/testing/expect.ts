@@ -44,7 +44,8 @@ const PATIENCE_MS = 5_000;
 /** Wait until something holds that another process or a timer brings about. Bounded: 5 s. */
 export async function eventually(condition: () => boolean, what: string): Promise<void> {
   for (let waited = 0; !condition(); waited += POLL_MS) {
-    if (waited > PATIENCE_MS) throw new CaseFailure(`${what}: still not so after ${PATIENCE_MS} ms`);
+    if (waited > PATIENCE_MS)
+      throw new CaseFailure(`${what}: still not so after ${PATIENCE_MS} ms`);
     await new Promise((resolve) => void setTimeout(resolve, waited === 0 ? 0 : POLL_MS));
   }
 }

@@ -1,6 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { SojournError } from "../engine/errors.ts";
+import type { Digest } from "../engine/ports.ts";
 import * as node from "../platform/node.ts";
 import * as web from "../platform/web.ts";
 import { type SessionCipher, sessionCipher } from "./data-cipher.ts";
@@ -100,6 +101,21 @@ describe("session data", () => {
         expect(cipher.open("cart", json)).toBe(json);
       }),
     );
+  });
+
+  it("has a key per session", async () => {
+    const keys: Uint8Array[] = [];
+    const digest: Digest = {
+      ...node.digest,
+      seal(key, nonce, plain, aad) {
+        keys.push(key);
+        return node.digest.seal(key, nonce, plain, aad);
+      },
+    };
+    const ring = await createKeyRing({ secrets: [secret], digest });
+    const places = [ref, { ...ref, id: newSessionId(entropy) }, { ...ref, tenant: "other" }];
+    for (const place of places) await sessionCipher({ ring, entropy }, place).seal("a", "1");
+    expect(new Set(keys.map((key) => key.join(","))).size).toBe(3);
   });
 
   it("is sealed with a new nonce each time, under the primary key", async () => {

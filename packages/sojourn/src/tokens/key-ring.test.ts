@@ -109,7 +109,7 @@ describe("createKeyRing", () => {
     for (const key of seen.slice(1)) {
       const bytes = Buffer.from(key, "hex");
       expect(printed).not.toContain(key);
-      expect(printed).not.toContain([...bytes.subarray(0, 8)].join(", "));
+      expect(printed.replaceAll(/\s/g, "")).not.toContain(bytes.subarray(0, 8).join(","));
       expect(printed).not.toContain(bytes.toString("base64url"));
     }
   });

@@ -5,7 +5,8 @@ import { createKeyRing } from "./key-ring.ts";
 import { generateSecret } from "./secrets.ts";
 import { serviceKeys } from "./service-key.ts";
 import { sessionTokens } from "./session-token.ts";
-import { parseToken, TOKEN_TYPES } from "./token-format.ts";
+import { parseToken, TOKEN_TYPES, type TokenType } from "./token-format.ts";
+import { macOver, verifierOver } from "./token-proof.ts";
 
 const platforms = [
   ["node", node],
@@ -47,6 +48,15 @@ describe.each(platforms)("service keys on %s", (_, { digest }) => {
     expect(await serviceKeys({ ring: stranger, entropy }).prove(text)).toBeUndefined();
   });
 
+  it("have keys of their own: the same bytes get another MAC and verifier as a session", async () => {
+    const ring = await createKeyRing({ secrets: [generateSecret()], digest });
+    const body = entropy.bytes(48);
+    const as = (type: TokenType) => ({ type, kid: ring.primary, tenant: "acme", subject: null });
+    const [key, session] = [as("service-key"), as("session")];
+    expect(await macOver(ring, body, key)).not.toEqual(await macOver(ring, body, session));
+    expect(await verifierOver(ring, body, key)).not.toBe(await verifierOver(ring, body, session));
+  });
+
   it("are never a session token, not even when the type is rewritten, nor the other way", async () => {
     const ring = await createKeyRing({ secrets: [generateSecret()], digest });
     const keys = serviceKeys({ ring, entropy });
@@ -62,7 +72,9 @@ describe.each(platforms)("service keys on %s", (_, { digest }) => {
       expect(rewritten && (await tokens.verify(rewritten, "acme"))).toBe(false);
     }
     const asKey = parseToken(text, "service-key");
-    expect(asKey && (await tokens.verify(asKey, "acme"))).toBe(false);
+    for (const tenant of ["acme", "", null as unknown as string]) {
+      expect(asKey && (await tokens.verify(asKey, tenant))).toBe(false);
+    }
   });
 });
 

@@ -1,5 +1,5 @@
 /** Merging what another store saw. Order and repetition do not matter. Invariant I9. */
-import { mergeSessions } from "../../engine/merge.ts";
+import { differsByTouch, mergeSessions } from "../../engine/merge.ts";
 import type { StoreDelta, StoredData, StoredSession } from "../../engine/ports.ts";
 import type { SessionRecord } from "../../engine/record.ts";
 import { CHANGE } from "./connection.ts";
@@ -40,9 +40,8 @@ function applySession(db: Connection, session: StoredSession): void {
   );
   insertSession(db, merged.record, data, dataVersion);
   const ended = merged.record.end !== undefined && before.record.end === undefined;
-  if (merged.record !== before.record) {
-    note(db, merged.record, ended ? CHANGE.ended : CHANGE.changed);
-  }
+  if (ended) note(db, merged.record, CHANGE.ended);
+  else if (!differsByTouch(before.record, merged.record)) note(db, merged.record, CHANGE.changed);
   if (!sameData) noteData(db, record, changedKeys(before.data, data));
 }
 

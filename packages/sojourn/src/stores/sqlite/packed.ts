@@ -10,6 +10,12 @@ const ALPHABET = "-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwx
 const NO_RANK = 255;
 const RANKS: Uint8Array = ranks();
 
+/** Two characters for each 12 bits. */
+const PAIRS: readonly string[] = Array.from(
+  { length: 4096 },
+  (_, bits) => (ALPHABET[bits >> 6] ?? "") + (ALPHABET[bits & 63] ?? ""),
+);
+
 function ranks(): Uint8Array {
   const table = new Uint8Array(128).fill(NO_RANK);
   for (let rank = 0; rank < ALPHABET.length; rank += 1) table[ALPHABET.charCodeAt(rank)] = rank;
@@ -45,13 +51,9 @@ export function unpack(value: SqlValue | undefined): string {
   if (!(value instanceof Uint8Array)) return String(value);
   let text = "";
   for (let index = 0; index + 2 < value.length; index += 3) {
-    const group =
-      ((value[index] ?? 0) << 16) | ((value[index + 1] ?? 0) << 8) | (value[index + 2] ?? 0);
-    text +=
-      (ALPHABET[group >> 18] ?? "") +
-      (ALPHABET[(group >> 12) & 63] ?? "") +
-      (ALPHABET[(group >> 6) & 63] ?? "") +
-      (ALPHABET[group & 63] ?? "");
+    const middle = value[index + 1] ?? 0;
+    text += PAIRS[((value[index] ?? 0) << 4) | (middle >> 4)] ?? "";
+    text += PAIRS[((middle & 15) << 8) | (value[index + 2] ?? 0)] ?? "";
   }
   return text;
 }

@@ -129,7 +129,7 @@ export function touchSession(db: Connection, touch: Touch): TouchResult {
   const { sent } = touch;
   const touched =
     sent === undefined
-      ? db.run(TOUCH, id, tenant, seenAt)
-      : db.run(TOUCH_SENT, id, tenant, seenAt, sent.generation, sent.at);
+      ? db.statement(TOUCH).run(id, tenant, seenAt)
+      : db.statement(TOUCH_SENT).run(id, tenant, seenAt, sent.generation, sent.at);
   return touched === 1 ? "touched" : "gone";
 }

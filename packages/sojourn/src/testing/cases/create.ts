@@ -1,7 +1,7 @@
 /** Becoming live: only through `create`, only for an id never seen, only above the epoch. */
 import type { SessionStore } from "../../engine/ports.ts";
 import { hold, outcome, same } from "../expect.ts";
-import { ABSOLUTE_MS, found, HOUR_MS, opened, refOf, revoked } from "../store-case.ts";
+import { ABSOLUTE_MS, found, handles, HOUR_MS, opened, refOf, revoked } from "../store-case.ts";
 import type { CaseKit, StoreCase } from "../store-case.ts";
 import { sweepAll } from "./sweep.ts";
 
@@ -17,7 +17,11 @@ async function refusesTaken(
   const result = await store.create(thief, { now, data: { cart: '"stolen"' } });
   same(result, { outcome: "exists" }, "create with an id that was seen before");
   same(await store.find(taken), before, "the session after the refused create");
-  same(await store.listBySubject(taken.tenant, "mallory", { now }), { items: [] }, "mallory's list");
+  same(
+    await store.listBySubject(taken.tenant, "mallory", { now }),
+    { items: [] },
+    "mallory's list",
+  );
 }
 
 export const createCases: readonly StoreCase[] = [
@@ -156,7 +160,7 @@ export const createCases: readonly StoreCase[] = [
     async run(store, kit) {
       const tenant = kit.tenant();
       const id = kit.id();
-      const stores = [store, kit.peer ?? store];
+      const stores = handles(store, kit);
       const tries = Array.from({ length: 20 }, (_, index) => {
         const record = kit.recordOf({ tenant, id, subject: `user-${index}` });
         return (stores[index % 2] ?? store).create(record, { now: kit.now });
@@ -164,7 +168,8 @@ export const createCases: readonly StoreCase[] = [
       const results = await Promise.all(tries);
       const winners = results.flatMap((result) => (result.outcome === "created" ? [result] : []));
       same(winners.length, 1, "creates of one id that succeeded");
-      for (const result of results) if (result.outcome !== "created") outcome(result, "exists", "a loser");
+      for (const result of results)
+        if (result.outcome !== "created") outcome(result, "exists", "a loser");
       const winner = winners[0]?.record.subject;
       same((await found(store, { tenant, id })).record.subject, winner, "whose session is stored");
     },

@@ -123,9 +123,9 @@ export const decisionCases: readonly StoreCase[] = [
       const purged = kit.recordOf({ tenant });
       for (const record of [ended, expired, purged]) await opened(store, record);
       await store.revoke(purged, revoked(kit.now + 1), { now: kit.now + 1 });
+      await store.revoke(ended, revoked(kit.now + 2), { now: kit.now + 2 });
       await sweepAll(store, tenant, kit.now + 2, kit.now + 2);
       await sweepAll(store, tenant, kit.now + HOUR_MS);
-      await store.revoke(ended, revoked(kit.now + 2), { now: kit.now + 2 });
       for (const record of [ended, expired, purged]) {
         const before = await store.find(record);
         const renewed = { ...record, seenAt: kit.now + HOUR_MS, version: 2 };

@@ -1,0 +1,44 @@
+/** What the routes share: the application's type, what it stands on, and what a request carries. */
+import type {
+  FastifyBaseLogger,
+  FastifyInstance,
+  RawReplyDefaultExpression,
+  RawRequestDefaultExpression,
+  RawServerDefault,
+} from "fastify";
+import type { ZodTypeProvider } from "fastify-type-provider-zod";
+import type { Exchange, Sessions } from "sojourn";
+import type { ServerConfig } from "../config/config.ts";
+import type { Caller, KeyDesk } from "../control/key-desk.ts";
+import type { Replies } from "../control/replies.ts";
+import type { Metrics } from "./metrics.ts";
+import type { StreamRoom } from "./streams.ts";
+
+export type App = FastifyInstance<
+  RawServerDefault,
+  RawRequestDefaultExpression,
+  RawReplyDefaultExpression,
+  FastifyBaseLogger,
+  ZodTypeProvider
+>;
+
+/** What handlers call. One per process. */
+export interface House {
+  readonly config: ServerConfig;
+  readonly sessions: Sessions;
+  readonly keys: KeyDesk;
+  readonly replies: Replies;
+  readonly metrics: Metrics;
+  readonly streams: StreamRoom;
+  /** True once the service is stopping: new requests are told so. */
+  readonly stopping: () => boolean;
+}
+
+declare module "fastify" {
+  interface FastifyRequest {
+    /** Set in the Backend group. */
+    caller: Caller | null;
+    /** Set in the Self group. */
+    exchange: Exchange | null;
+  }
+}

@@ -1,0 +1,9 @@
+/** Closed lists of the wire, in the shape that schemas want: at least one entry. */
+import { END_REASONS as REASONS, SESSION_STATES as STATES } from "sojourn";
+import type { EndReason, SessionState } from "sojourn";
+
+export const END_REASONS = REASONS as readonly EndReason[] as [EndReason, ...EndReason[]];
+export const SESSION_STATES = STATES as readonly SessionState[] as [
+  SessionState,
+  ...SessionState[],
+];

@@ -1,0 +1,129 @@
+/** The configuration of a service or a command, checked whole: every problem at once. */
+import { ConfigError, createSessions, MemoryStore } from "sojourn";
+import type { ConfigProblem, SessionsOptions } from "sojourn";
+import { generateSecret } from "sojourn/tokens";
+import { readInstallationSecrets } from "./secrets.ts";
+import { gather } from "./sources.ts";
+import type { Sources } from "./sources.ts";
+import { ValueReader } from "./values.ts";
+import type { LogLevel, StorePlace } from "./values.ts";
+
+/** What `createSessions` is given, without the store. */
+export type LibraryOptions = Omit<SessionsOptions, "store">;
+
+export interface MetricsPlace {
+  readonly host: string;
+  readonly port: number;
+  /** Nobody chose the port: another free one will do. */
+  readonly chosen: boolean;
+}
+
+export interface ServerConfig {
+  readonly host: string;
+  readonly port: number;
+  readonly store: StorePlace;
+  readonly library: LibraryOptions;
+  readonly secrets: readonly string[];
+  readonly metrics: MetricsPlace | undefined;
+  readonly logLevel: LogLevel;
+  readonly bodyLimitBytes: number;
+  /** Requests per second and caller; 0 is no limit. */
+  readonly rateLimit: number;
+  readonly streamsMax: number;
+  readonly production: boolean;
+}
+
+const PORT = 7_380;
+const METRICS_PORT_OFFSET = 1_000;
+const BODY_LIMIT_BYTES = 262_144;
+const RATE_LIMIT = 2_000;
+const STREAMS_MAX = 10_000;
+const STORE: StorePlace = { kind: "sqlite", path: "sojourn.db" };
+
+/** @throws {ConfigError} listing every problem with its place and what is accepted. */
+export function readConfig(sources: Sources): ServerConfig {
+  const problems: ConfigProblem[] = [];
+  const read = new ValueReader(gather(sources, problems), problems);
+  const secrets = readInstallationSecrets(read.list("secretFile"), sources.env, problems);
+  const production = read.boolean("production") ?? sources.env["NODE_ENV"] === "production";
+  const library = readLibraryOptions(read, secrets, production);
+  problems.push(...libraryProblems(library));
+  const host = read.text("host") ?? "127.0.0.1";
+  const port = read.port("port") ?? PORT;
+  const config: ServerConfig = {
+    host,
+    port,
+    store: read.store("store") ?? STORE,
+    library,
+    secrets,
+    metrics: readMetrics(read, host, port),
+    logLevel: read.level("logLevel") ?? "info",
+    bodyLimitBytes: read.bytes("bodyLimit") ?? BODY_LIMIT_BYTES,
+    rateLimit: read.count("rateLimit") ?? RATE_LIMIT,
+    streamsMax: read.count("streams") ?? STREAMS_MAX,
+    production,
+  };
+  if (problems.length > 0) throw new ConfigError(problems);
+  return config;
+}
+
+function readMetrics(read: ValueReader, host: string, port: number): MetricsPlace | undefined {
+  const place = read.text("metrics.host") ?? host;
+  const chosen = read.metricsPort("metrics.port");
+  if (chosen === "off") return undefined;
+  const above = port + METRICS_PORT_OFFSET;
+  const standard = port === 0 || above > 65_535 ? 0 : above;
+  return { host: place, port: chosen ?? standard, chosen: chosen !== undefined };
+}
+
+/** The library judges these values; here they are only put where it looks for them. */
+function readLibraryOptions(
+  read: ValueReader,
+  secrets: readonly string[],
+  production: boolean,
+): LibraryOptions {
+  const csrf = without({ origins: read.list("csrf.origins"), trusted: read.list("csrf.trusted") });
+  const tighten = without({
+    tenants: read.object("tenants"),
+    clients: read.object("clients"),
+    roles: read.object("roles"),
+  });
+  const options = {
+    secrets,
+    production,
+    ...without({
+      policy: read.policy("policy"),
+      cookie: read.object("cookie"),
+      proxies: read.list("proxies"),
+      forwardedHeader: read.text("forwardedHeader"),
+      encryptData: read.boolean("encryptData"),
+    }),
+    ...(Object.keys(csrf).length === 0 ? {} : { csrf }),
+    ...(Object.keys(tighten).length === 0 ? {} : { tighten }),
+  };
+  return options as unknown as LibraryOptions;
+}
+
+function without<Values extends object>(values: Values): Partial<Values> {
+  const given = Object.entries(values).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(given) as Partial<Values>;
+}
+
+/** Everything the library would say at start, as problems; nothing is opened. */
+function libraryProblems(options: LibraryOptions): readonly ConfigProblem[] {
+  // A missing secret has been said already, with what to do here.
+  const secrets = options.secrets.length === 0 ? [generateSecret()] : options.secrets;
+  try {
+    const store = new MemoryStore();
+    createSessions({ ...options, secrets, store, sweep: false, warn: () => undefined });
+    return [];
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems.map(inOurWords);
+    throw error;
+  }
+}
+
+/** What the library calls `tighten.tenants` stands at the top of our file. */
+function inOurWords(problem: ConfigProblem): ConfigProblem {
+  return { ...problem, path: problem.path.replace(/^tighten\./, "") };
+}

@@ -1,0 +1,189 @@
+/**
+ * Every setting of the service: one table for the file, the environment, the flags and the help.
+ * A flag outranks the environment, which outranks the file.
+ */
+
+export type SettingKind =
+  | "text"
+  | "port"
+  | "metrics-port"
+  | "store"
+  | "bytes"
+  | "count"
+  | "boolean"
+  | "level"
+  | "list"
+  | "policy"
+  | "object";
+
+export interface Setting {
+  /** Name in the configuration file; a dot is a level. */
+  readonly path: string;
+  readonly kind: SettingKind;
+  /** Without dashes. Absent: not settable by a flag. */
+  readonly flag?: string;
+  /** Absent: not settable by the environment. */
+  readonly env?: string;
+  readonly means: string;
+  /** As shown in the help. */
+  readonly standard: string;
+}
+
+export const SETTINGS: readonly Setting[] = [
+  {
+    path: "host",
+    kind: "text",
+    flag: "host",
+    env: "SOJOURN_HOST",
+    means: "address to listen on",
+    standard: "127.0.0.1",
+  },
+  {
+    path: "port",
+    kind: "port",
+    flag: "port",
+    env: "SOJOURN_PORT",
+    means: "port to listen on; 0 takes a free one",
+    standard: "7380",
+  },
+  {
+    path: "store",
+    kind: "store",
+    flag: "store",
+    env: "SOJOURN_STORE",
+    means: "where sessions live: sqlite:PATH, or memory: (lost at the end)",
+    standard: "sqlite:sojourn.db",
+  },
+  {
+    path: "secretFile",
+    kind: "list",
+    flag: "secret-file",
+    env: "SOJOURN_SECRET_FILE",
+    means: "file with one secret per line; the first signs, all verify",
+    standard: "none; required unless SOJOURN_SECRETS is set",
+  },
+  {
+    path: "policy",
+    kind: "policy",
+    flag: "policy",
+    env: "SOJOURN_POLICY",
+    means: "preset; in a file also an object with `extends` and changes",
+    standard: "saas",
+  },
+  {
+    path: "tenants",
+    kind: "object",
+    means: "per tenant: what tightens the policy",
+    standard: "none",
+  },
+  {
+    path: "clients",
+    kind: "object",
+    means: "per client: what tightens the policy",
+    standard: "none",
+  },
+  { path: "roles", kind: "object", means: "per role: what tightens the policy", standard: "none" },
+  {
+    path: "csrf.origins",
+    kind: "list",
+    flag: "origin",
+    env: "SOJOURN_ORIGINS",
+    means: "own origin of the pages that call the Self group",
+    standard: "none; on loopback the request's own",
+  },
+  {
+    path: "csrf.trusted",
+    kind: "list",
+    env: "SOJOURN_TRUSTED_ORIGINS",
+    means: "other origins whose pages may act on a session",
+    standard: "none",
+  },
+  {
+    path: "proxies",
+    kind: "list",
+    flag: "proxy",
+    env: "SOJOURN_PROXIES",
+    means: "network of a reverse proxy whose forwarding headers count",
+    standard: "none",
+  },
+  {
+    path: "forwardedHeader",
+    kind: "text",
+    env: "SOJOURN_FORWARDED_HEADER",
+    means: "the header those proxies write: forwarded or x-forwarded",
+    standard: "x-forwarded",
+  },
+  {
+    path: "cookie",
+    kind: "object",
+    means: "name, secure, sameSite, domain, prefix, partitioned",
+    standard: "from the policy",
+  },
+  {
+    path: "encryptData",
+    kind: "boolean",
+    flag: "encrypt-data",
+    env: "SOJOURN_ENCRYPT_DATA",
+    means: "encrypt session data at rest (AES-256-GCM)",
+    standard: "false",
+  },
+  {
+    path: "metrics.host",
+    kind: "text",
+    flag: "metrics-host",
+    env: "SOJOURN_METRICS_HOST",
+    means: "address of the listener for /metrics",
+    standard: "as host",
+  },
+  {
+    path: "metrics.port",
+    kind: "metrics-port",
+    flag: "metrics-port",
+    env: "SOJOURN_METRICS_PORT",
+    means: "port of the listener for /metrics, or off",
+    standard: "port + 1000",
+  },
+  {
+    path: "logLevel",
+    kind: "level",
+    flag: "log-level",
+    env: "SOJOURN_LOG_LEVEL",
+    means: "debug, info, warn, error or silent; JSON lines on standard error",
+    standard: "info",
+  },
+  {
+    path: "bodyLimit",
+    kind: "bytes",
+    flag: "body-limit",
+    env: "SOJOURN_BODY_LIMIT",
+    means: "largest request body, like 256kb",
+    standard: "256kb",
+  },
+  {
+    path: "rateLimit",
+    kind: "count",
+    flag: "rate-limit",
+    env: "SOJOURN_RATE_LIMIT",
+    means: "requests per second and caller, twice that in a burst; 0 is no limit",
+    standard: "2000",
+  },
+  {
+    path: "streams",
+    kind: "count",
+    flag: "streams",
+    env: "SOJOURN_STREAMS",
+    means: "most live streams open at once",
+    standard: "10000",
+  },
+  {
+    path: "production",
+    kind: "boolean",
+    flag: "production",
+    env: "SOJOURN_PRODUCTION",
+    means: "no cookie over plain HTTP, not even on loopback",
+    standard: 'NODE_ENV is "production"',
+  },
+];
+
+/** Settings of the environment that are not rows above. */
+export const OTHER_ENV: readonly string[] = ["SOJOURN_SECRETS", "SOJOURN_SECRET", "SOJOURN_CONFIG"];

@@ -1,0 +1,231 @@
+/**
+ * The reference: what sessions must be, from what their users were told and nothing else. Written
+ * apart from the library, and simpler: no tokens, no versions, no stored records.
+ *
+ * Times are the world's milliseconds, except `low`, `high`, `seen…` and `…ExpiresAt`: those are
+ * readings of the serving node's clock.
+ */
+import { DataModel } from "./data-model.ts";
+import type { Floors, Snapshot, Write } from "./data-model.ts";
+
+/** What the model must know of a scenario. */
+export interface Rules {
+  readonly idleMs: number;
+  readonly pendingMs: number;
+  readonly absoluteMs: number;
+  /** g of invariant I6. */
+  readonly touchEveryMs: number;
+  /** δ of invariant I6. */
+  readonly touchLagMs: number;
+  /** Two nodes' clocks differ by at most this. */
+  readonly skewMs: number;
+  /** Longest way of a batch of touches to the store, queued behind others. */
+  readonly flightMs: number;
+  readonly idleLocks: boolean;
+}
+
+/** One use of a session by one caller, from arrival to answer. */
+export interface Use {
+  readonly session: SessionModel;
+  readonly beganAt: number;
+  /** The node's clock on arrival. */
+  readonly low: number;
+  /** Counts as activity or moves the idle clock otherwise. */
+  readonly slides: boolean;
+  readonly floors: Floors | undefined;
+  /** Stored last activity on arrival. */
+  readonly storedSeenAt: number;
+  /** Writes to be doubted if the node crashes under them. */
+  readonly writes: Write[];
+}
+
+export interface Ended {
+  readonly reason: string;
+  readonly at: number;
+  /** A caller was told that it ended the session: then exactly one event is owed. */
+  owed: boolean;
+}
+
+export class SessionModel {
+  readonly id: string;
+  /** Short, for traces. */
+  readonly name: string;
+  readonly subject: string | null;
+  readonly absoluteExpiresAt: number;
+  readonly createdAt: number;
+  /** Present once somebody was told of the session. */
+  data: DataModel | undefined;
+  /** Somebody was told that it has ended. */
+  endAckedAt: number = Infinity;
+  ended: Ended | undefined;
+  readonly events: string[] = [];
+  /** No activity that was ever attempted is later. */
+  seenHigh: number;
+  /** Uses under way that may slide it. */
+  sliding = 0;
+  /** The last activity whose caller was answered, and by whom it was served. */
+  activity: { readonly low: number; readonly beganAt: number; readonly doneAt: number } | undefined;
+  activityNode = -1;
+  /** A touch of this session was lost then: activity before it proves nothing. */
+  touchLostAt = -1;
+  /** Somebody asked for a lock, ever. */
+  lockAsked = false;
+  lockAckedAt = Infinity;
+  unlockBeganAt = -1;
+  hardRotations = 0;
+  everPending = false;
+  /** Methods that a step-up was acknowledged for. */
+  readonly amr: Set<string> = new Set();
+
+  constructor(facts: {
+    id: string;
+    name: string;
+    subject: string | null;
+    createdAt: number;
+    rules: Rules;
+  }) {
+    this.id = facts.id;
+    this.name = facts.name;
+    this.subject = facts.subject;
+    this.createdAt = facts.createdAt;
+    this.absoluteExpiresAt = facts.createdAt + facts.rules.absoluteMs;
+    this.seenHigh = facts.createdAt;
+  }
+
+  get handle(): string {
+    return `ses_${this.id}`;
+  }
+
+  ackEnd(now: number): void {
+    this.endAckedAt = Math.min(this.endAckedAt, now);
+  }
+
+  loseTouch(now: number): void {
+    this.touchLostAt = now;
+    this.activity = undefined;
+  }
+}
+
+/** What a caller was shown of a live session. */
+export interface Shown {
+  readonly state: string;
+  readonly high: number;
+  readonly data: Snapshot | undefined;
+  readonly now: number;
+}
+
+/** Judge a live standing. @returns the broken promise, if one is. */
+export function problemOfLive(rules: Rules, use: Use, shown: Shown): string | undefined {
+  const { session } = use;
+  if (session.endAckedAt < use.beganAt) {
+    return "I1: served after its end was acknowledged";
+  }
+  if (use.low >= session.absoluteExpiresAt) return "I11: served past its absolute end";
+  const alone = session.sliding === (use.slides ? 1 : 0);
+  const idle = use.low >= session.seenHigh + rules.idleMs;
+  if (idle && alone && shown.state !== "locked") {
+    return `I6: served ${use.low - session.seenHigh} ms after its last activity`;
+  }
+  const mustBeLocked = session.lockAckedAt < use.beganAt;
+  if (mustBeLocked && shown.state !== "locked") return "lost decision: its lock was acknowledged";
+  if (shown.state === "locked" && !session.lockAsked && !rules.idleLocks) {
+    return "I7: locked, and nobody asked for it";
+  }
+  if (shown.data === undefined || session.data === undefined) return undefined;
+  return session.data.problem(shown.data, use.beganAt, use.floors);
+}
+
+/** Judge an end by idleness, seen by whomever at `high` of its clock. */
+export function problemOfIdleEnd(
+  rules: Rules,
+  session: SessionModel,
+  high: number,
+): string | undefined {
+  const { activity } = session;
+  if (activity === undefined || session.everPending) return undefined;
+  const early = activity.low + rules.idleMs - high;
+  const allowed = rules.touchEveryMs + rules.touchLagMs + rules.skewMs;
+  if (early <= allowed) return undefined;
+  return `I6: ended ${early} ms early, at most ${allowed} are allowed`;
+}
+
+/** Judge the stored last activity, once everything that was under way must have arrived. */
+export function problemOfStoredSeen(
+  rules: Rules,
+  session: SessionModel,
+  stored: { readonly seenAt: number; readonly now: number },
+): string | undefined {
+  const { activity } = session;
+  if (activity === undefined) return undefined;
+  const arrivedAt = activity.doneAt + rules.touchLagMs + rules.flightMs;
+  if (stored.now <= arrivedAt || stored.seenAt > activity.low - rules.touchEveryMs) {
+    return undefined;
+  }
+  return `I6: stored last activity lags by ${activity.low - stored.seenAt} ms`;
+}
+
+/** All sessions that were ever made, and who is using them. */
+export class Model {
+  readonly rules: Rules;
+  readonly sessions: Map<string, SessionModel> = new Map();
+  readonly #bySubject: Map<string, SessionModel[]> = new Map();
+
+  constructor(rules: Rules) {
+    this.rules = rules;
+  }
+
+  create(id: string, subject: string | null, createdAt: number): SessionModel {
+    const name = `s${this.sessions.size}`;
+    const session = new SessionModel({ id, name, subject, createdAt, rules: this.rules });
+    this.sessions.set(id, session);
+    if (subject !== null) {
+      const list = this.#bySubject.get(subject) ?? [];
+      list.push(session);
+      this.#bySubject.set(subject, list);
+    }
+    return session;
+  }
+
+  byHandle(handle: string | null): SessionModel | undefined {
+    return handle === null ? undefined : this.sessions.get(handle.slice("ses_".length));
+  }
+
+  /** Sessions of a subject that have not ended in the store. */
+  liveOf(subject: string): SessionModel[] {
+    const live = (this.#bySubject.get(subject) ?? []).filter((one) => one.ended === undefined);
+    this.#bySubject.set(subject, live);
+    return [...live];
+  }
+
+  /** The store went back: an ended session is what it was before. */
+  revive(session: SessionModel): void {
+    session.ended = undefined;
+    if (session.subject !== null) this.#bySubject.get(session.subject)?.push(session);
+  }
+
+  begin(
+    session: SessionModel,
+    facts: { now: number; low: number; slides: boolean; storedSeenAt: number },
+  ): Use {
+    const { now, low, slides, storedSeenAt } = facts;
+    if (slides) session.sliding += 1;
+    const floors = session.data?.floors();
+    return { session, beganAt: now, low, slides, floors, storedSeenAt, writes: [] };
+  }
+
+  /** The use is over, at `high` of the node's clock; also by a crash. */
+  finish(use: Use, high: number): void {
+    if (!use.slides) return;
+    use.session.sliding -= 1;
+    use.session.seenHigh = Math.max(use.session.seenHigh, high);
+  }
+
+  /** An activity was answered: from now on it is known to have been recorded, but for losses. */
+  active(use: Use, now: number, node: number): void {
+    const { session, low, beganAt } = use;
+    if (beganAt <= session.touchLostAt) return;
+    if (session.activity !== undefined && session.activity.low > low) return;
+    session.activity = { low, beganAt, doneAt: now };
+    session.activityNode = node;
+  }
+}
