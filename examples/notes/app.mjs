@@ -146,7 +146,9 @@ function devices(app, sessions) {
 
   app.post("/devices/end-others", async (req, res) => {
     const { id, subject } = req.session;
-    await sessions.subject(subject).revokeAll({ except: id, cause: "other_device", actor: subject });
+    await sessions
+      .subject(subject)
+      .revokeAll({ except: id, cause: "other_device", actor: subject });
     res.redirect(303, "/devices");
   });
 }

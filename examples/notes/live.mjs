@@ -21,9 +21,12 @@ export function createLive(sessions) {
     };
     // Whoever comes back after a gap sees what it missed.
     const pins = req.session.data.pins ?? [];
-    send({ type: "notes", html: board.list().map((note) => `${noteItem(note, subject, pins)}`) });
+    send({
+      type: "notes",
+      html: board.list().map((note) => noteItem(note, subject, pins).toString()),
+    });
 
-    const added = (note) => send({ type: "note", html: `${noteItem(note, subject)}` });
+    const added = (note) => send({ type: "note", html: noteItem(note, subject).toString() });
     const removed = (note) => send({ type: "removed", id: note });
     board.on("added", added).on("removed", removed);
     const heartbeat = setInterval(() => res.write(":\n\n"), HEARTBEAT_MS);

@@ -23,27 +23,37 @@ function page({ title, session, path, body }) {
     <meta name="color-scheme" content="light dark" />
     <title>${title} · Corkboard</title>
     <link rel="icon" href="/mark.svg" />
-    <link rel="stylesheet" href="/style.css" />`;
+    <link rel="stylesheet" href="/style.css" />
+    <link rel="stylesheet" href="/pages.css" />`;
   if (session === undefined) {
-    return `<!doctype html>${html`<html lang="en">
-      <head>${head}</head>
-      <body class="alone"><main>${body}</main></body>
-    </html>`}`;
+    return html`<!doctype html>
+      <html lang="en">
+        <head>
+          ${head}
+        </head>
+        <body class="alone">
+          <main>${body}</main>
+        </body>
+      </html>`.toString();
   }
-  return `<!doctype html>${html`<html lang="en">
-    <head>${head}<script type="module" src="/app.js"></script></head>
-    <body data-session="${session.id}" data-deadlines="${JSON.stringify(deadlines(session))}">
-      <a class="skip" href="#main">Skip to content</a>
-      ${header(session, path)}
-      <p class="banner" id="banner" role="status" hidden></p>
-      <main id="main">${body}</main>
-      <footer>
-        <p>Without activity you are signed out in <b id="left">a while</b>.</p>
-        <p>Notes are shared and live in the memory of this demo. Pins and drafts are yours.</p>
-      </footer>
-      ${warning()} ${signedOut()}
-    </body>
-  </html>`}`;
+  return html`<!doctype html>
+    <html lang="en">
+      <head>
+        ${head}
+        <script type="module" src="/app.js"></script>
+      </head>
+      <body data-session="${session.id}" data-deadlines="${JSON.stringify(deadlines(session))}">
+        <a class="skip" href="#main">Skip to content</a>
+        ${header(session, path)}
+        <p class="banner" id="banner" role="status" hidden></p>
+        <main id="main">${body}</main>
+        <footer>
+          <p>Without activity you are signed out in <b id="left">a while</b>.</p>
+          <p>Notes are shared and live in the memory of this demo. Pins and drafts are yours.</p>
+        </footer>
+        ${warning()} ${signedOut()}
+      </body>
+    </html>`.toString();
 }
 
 function header(session, path) {
@@ -95,21 +105,37 @@ export function signIn({ ended, name = "", wrong = false } = {}) {
     ${ended && html`<p class="message" role="status">You were signed out. ${endWords(ended)}</p>`}
     ${wrong && html`<p class="message bad" role="alert">That name and password do not match.</p>`}
     <form method="post" action="/login" class="stack">
-      <label>Name <input name="name" value="${name}" autocomplete="username" required
-        autocapitalize="none" ${!wrong && html`autofocus`} /></label>
-      <label>Password <input name="password" type="password" autocomplete="current-password"
-        required ${wrong && html`autofocus`} /></label>
-      <label class="check"><input type="checkbox" name="remember" /> Remember this browser</label>
-      <label class="check"><input type="checkbox" name="impatient" />
-        <span>Show me the warning: sign out after 30 seconds without activity</span></label>
+      <label>
+        <span>Name</span>
+        <input
+          name="name"
+          value="${name}"
+          autocomplete="username"
+          autocapitalize="none"
+          required
+          ${!wrong && html`autofocus`}
+        />
+      </label>
+      ${passwordField("Password", wrong)}
+      <label class="check">
+        <input type="checkbox" name="remember" />
+        <span>Remember this browser</span>
+      </label>
+      <label class="check">
+        <input type="checkbox" name="impatient" />
+        <span>Show me the warning: sign out after 30 seconds without activity</span>
+      </label>
       <button class="primary">Sign in</button>
     </form>
     <h2>People to try</h2>
     ${samples.length === 0 && html`<p>Both passwords were changed. A restart brings them back.</p>`}
     <table>
       ${samples.map(
-        (sample) => html`<tr><th scope="row">${sample.name}</th>
-          <td><code>${sample.password}</code></td></tr>`,
+        (sample) =>
+          html`<tr>
+            <th scope="row">${sample.name}</th>
+            <td><code>${sample.password}</code></td>
+          </tr>`,
       )}
     </table>
   </section>`;
@@ -121,14 +147,23 @@ export function notes(session, list) {
   const body = html`<h1>Notes</h1>
     <form method="post" action="/notes" class="stack" id="write" data-quiet>
       <label for="text">New note, for everybody</label>
-      <textarea id="text" name="text" rows="2" maxlength="${TEXT_MAX}" required
-        aria-describedby="draft-state">${session.data.draft}</textarea>
+      <textarea
+        id="text"
+        name="text"
+        rows="2"
+        maxlength="${TEXT_MAX}"
+        required
+        aria-describedby="draft-state"
+      >
+${session.data.draft}</textarea>
       <div class="row">
         <button class="primary">Add note</button>
         <span id="draft-state" class="aside" role="status">Drafts are kept as you type.</span>
       </div>
     </form>
-    <ul class="notes" id="notes">${list.map((note) => noteItem(note, session.subject, pins))}</ul>
+    <ul class="notes" id="notes">
+      ${list.map((note) => noteItem(note, session.subject, pins))}
+    </ul>
     ${list.length === 0 && html`<p class="aside">Nothing here yet.</p>`}`;
   return page({ title: "Notes", session, path: "/", body });
 }
@@ -140,10 +175,12 @@ export function noteItem(note, reader, pins = []) {
     <p>${note.text}</p>
     <div class="row">
       <span class="aside"><b>${note.author}</b> · ${when(note.at)}</span>
-      ${note.author === reader &&
-      html`<form method="post" action="/notes/${note.id}/remove" data-quiet>
-        <button class="quiet small" aria-label="Remove this note">Remove</button>
-      </form>`}
+      ${
+        note.author === reader &&
+        html`<form method="post" action="/notes/${note.id}/remove" data-quiet>
+          <button class="quiet small" aria-label="Remove this note">Remove</button>
+        </form>`
+      }
       <form method="post" action="/notes/${note.id}/pin" data-quiet data-pin>
         <input type="hidden" name="pinned" value="${pinned ? "no" : "yes"}" />
         <button class="pin small" aria-pressed="${pinned ? "true" : "false"}">Pin</button>
@@ -156,18 +193,25 @@ export function devices(session, list) {
   const others = list.filter(({ handle }) => handle !== session.id);
   const sorted = list.toSorted((a, b) => (b.handle === session.id) - (a.handle === session.id));
   const body = html`<h1>Your devices</h1>
-    <p class="lead">Where you are signed in now. End what you do not recognize, and then change
-      your password.</p>
-    <ul class="devices">${sorted.map((item) => deviceItem(item, item.handle === session.id))}</ul>
-    ${others.length > 0 &&
-    html`<details class="sure">
-      <summary>Sign out everywhere else…</summary>
-      <form method="post" action="/devices/end-others" class="row">
-        <span>${others.length === 1 ? "One session" : `${others.length} sessions`} will end at
-          once. This one stays.</span>
-        <button class="danger">Sign out everywhere else</button>
-      </form>
-    </details>`}`;
+    <p class="lead">
+      Where you are signed in now. End what you do not recognize, and then change your password.
+    </p>
+    <ul class="devices">
+      ${sorted.map((item) => deviceItem(item, item.handle === session.id))}
+    </ul>
+    ${
+      others.length > 0 &&
+      html`<details class="sure">
+        <summary>Sign out everywhere else…</summary>
+        <form method="post" action="/devices/end-others" class="row">
+          <span
+            >${others.length === 1 ? "One session" : `${others.length} sessions`} will end at once.
+            This one stays.</span
+          >
+          <button class="danger">Sign out everywhere else</button>
+        </form>
+      </details>`
+    }`;
   return page({ title: "Your devices", session, path: "/devices", body });
 }
 
@@ -177,17 +221,19 @@ function deviceItem({ handle, device, createdAt, seenAt, remember, client }, cur
     <div>
       <h2>${label} ${current && html`<span class="tag">this device</span>`}</h2>
       <p class="aside">
-        Signed in ${when(createdAt)} · last seen ${when(seenAt)}
-        ${remember && " · remembered"} ${client === "impatient" && " · 30-second trial"}
+        Signed in ${when(createdAt)} · last seen ${when(seenAt)} ${remember && " · remembered"}
+        ${client === "impatient" && " · 30-second trial"}
       </p>
     </div>
-    ${!current &&
-    html`<details class="sure">
-      <summary aria-label="End ${label}">End…</summary>
-      <form method="post" action="/devices/${handle}/end" class="row">
-        <span>Sign out ${label}?</span><button class="danger">End session</button>
-      </form>
-    </details>`}
+    ${
+      !current &&
+      html`<details class="sure">
+        <summary aria-label="End ${label}">End…</summary>
+        <form method="post" action="/devices/${handle}/end" class="row">
+          <span>Sign out ${label}?</span><button class="danger">End session</button>
+        </form>
+      </details>`
+    }
   </li>`;
 }
 
@@ -203,8 +249,7 @@ export function confirm(session, { wrong = false } = {}) {
     ${wrong && html`<p class="message bad" role="alert">That is not the password.</p>`}
     <form method="post" action="/confirm" class="stack">
       <input name="username" value="${name}" autocomplete="username" hidden />
-      <label>Password <input name="password" type="password" autocomplete="current-password"
-        required autofocus /></label>
+      ${passwordField("Password", true)}
       <button class="primary">Continue</button>
     </form>
     ${locked && html`<form method="post" action="/logout"><button>Sign out</button></form>`}
@@ -215,20 +260,38 @@ export function confirm(session, { wrong = false } = {}) {
 export function password(session, { tooShort, changed = false } = {}) {
   const body = html`<section class="card">
     <h1>Password</h1>
-    ${changed &&
-    html`<p class="message good" role="status">Changed. Every other device is signed out.</p>`}
-    ${tooShort &&
-    html`<p class="message bad" role="alert">At least ${tooShort} characters, please.</p>`}
+    ${
+      changed &&
+      html`<p class="message good" role="status">Changed. Every other device is signed out.</p>`
+    }
+    ${
+      tooShort &&
+      html`<p class="message bad" role="alert">At least ${tooShort} characters, please.</p>`
+    }
     <form method="post" action="/password" class="stack">
       <input name="username" value="${session.subject}" autocomplete="username" hidden />
-      <label>New password <input name="password" type="password" autocomplete="new-password"
-        required minlength="8" /></label>
+      ${passwordField("New password", false, "new-password")}
       <button class="primary">Change it</button>
     </form>
-    <p class="aside">This signs you out on every other device, and gives this session a new
-      secret.</p>
+    <p class="aside">
+      This signs you out on every other device, and gives this session a new secret.
+    </p>
   </section>`;
   return page({ title: "Password", session, path: "/password", body });
+}
+
+function passwordField(label, autofocus, autocomplete = "current-password") {
+  return html`<label>
+    <span>${label}</span>
+    <input
+      type="password"
+      name="password"
+      autocomplete="${autocomplete}"
+      required
+      ${autocomplete === "new-password" && html`minlength="8"`}
+      ${autofocus && html`autofocus`}
+    />
+  </label>`;
 }
 
 const PROBLEMS = {

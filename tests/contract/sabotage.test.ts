@@ -117,7 +117,7 @@ const sabotages: Record<string, Broken> = {
       },
     }),
   ),
-  "replace is an upsert": breaks("for an id never seen", (good) => ({
+  "replace is an upsert": breaks("creates nothing by looking or replacing", (good) => ({
     async replace(record, version) {
       if ((await good.find(record)) !== undefined) return good.replace(record, version);
       await good.create(record, { now: record.createdAt });

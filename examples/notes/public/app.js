@@ -46,11 +46,12 @@ if (notes) {
   const state = document.querySelector("#draft-state");
   draft.addEventListener("input", () => {
     clearTimeout(waiting);
-    waiting = setTimeout(async () => {
-      const saved = await post("/draft", { text: draft.value });
-      state.textContent = saved ? "Draft saved." : "Draft not saved.";
-    }, DRAFT_AFTER_MS);
+    waiting = setTimeout(() => void keepDraft(), DRAFT_AFTER_MS);
   });
+  const keepDraft = async () => {
+    const saved = await post("/draft", { text: draft.value });
+    state.textContent = saved ? "Draft saved." : "Draft not saved.";
+  };
   draft.form.addEventListener("submit", () => clearTimeout(waiting));
 }
 

@@ -55,7 +55,8 @@ async function judged(response) {
   tell(
     response === undefined
       ? "No connection. You are still signed in; we keep trying."
-      : response.status >= 500 && "We have some trouble. You are still signed in; please try again.",
+      : response.status >= 500 &&
+          "We have some trouble. You are still signed in; please try again.",
   );
   return response?.ok ? response : undefined;
 }
@@ -101,7 +102,9 @@ function warn(extensible) {
   warning.showModal();
 }
 
-document.querySelector("#stay").addEventListener("click", async () => {
+document.querySelector("#stay").addEventListener("click", () => void stay());
+
+async function stay() {
   const { at, extensible } = nextEnd();
   if (!extensible) {
     dismissedFor = at;
@@ -109,7 +112,8 @@ document.querySelector("#stay").addEventListener("click", async () => {
   }
   const response = await post("/session/extend");
   if (response) take(await response.json());
-});
+}
+
 warning.addEventListener("cancel", () => (dismissedFor = nextEnd().at));
 
 /** A deadline has passed by our count. The server has the last word. */
@@ -151,6 +155,7 @@ function connect() {
   source.addEventListener("open", () => tell(""));
   source.addEventListener("message", ({ data }) => {
     const message = JSON.parse(data);
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a channel has none
     tabs.postMessage(message);
     hear(message);
     if (ended) source.close();

@@ -11,6 +11,8 @@ interface Subscriber {
   readonly handlers: TailHandlers;
   /** Sequence of the next change to deliver. */
   next: number;
+  /** Asked to resume from where nobody can: it is told so before anything else. */
+  owedGap: boolean;
   open: boolean;
 }
 
@@ -40,13 +42,11 @@ export class ChangeLog {
 
   subscribe(from: string, handlers: TailHandlers): Subscription {
     const known = from === "now" ? this.#last : this.#sequence(from);
-    const subscriber: Subscriber = { handlers, next: (known ?? this.#last) + 1, open: true };
+    const next = (known ?? this.#last) + 1;
+    const subscriber: Subscriber = { handlers, next, owedGap: known === undefined, open: true };
     this.#subscribers.add(subscriber);
     // Not within this call: its caller does not hold the subscription yet.
-    queueMicrotask(() => {
-      if (known === undefined) call(subscriber, () => handlers.gap?.());
-      this.#deliver();
-    });
+    queueMicrotask(() => this.#deliver());
     return {
       close: () => {
         subscriber.open = false;
@@ -80,8 +80,9 @@ export class ChangeLog {
 
   #catchUp(subscriber: Subscriber): void {
     const first = Math.max(1, this.#last - this.#size + 1);
-    if (subscriber.next < first) {
-      subscriber.next = first;
+    if (subscriber.owedGap || subscriber.next < first) {
+      subscriber.owedGap = false;
+      subscriber.next = Math.max(subscriber.next, first);
       call(subscriber, () => subscriber.handlers.gap?.());
     }
     const until = this.#last;

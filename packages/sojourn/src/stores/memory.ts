@@ -43,6 +43,8 @@ export interface MemoryStoreOptions {
 
 const SESSIONS_MAX_DEFAULT = 1_000_000;
 const DATA_BYTES_MAX_DEFAULT = 65_536;
+/** However small the store, ids that were used up are remembered in this number. */
+const TOMBSTONES_MIN = 10_000;
 const CHANGES_KEPT = 10_000;
 const UNSEEN: Promise<undefined> = Promise.resolve(undefined);
 
@@ -64,7 +66,7 @@ export class MemoryStore implements SessionStore {
   constructor(options: MemoryStoreOptions = {}) {
     const maxSessions = atLeastOne("maxSessions", options.maxSessions ?? SESSIONS_MAX_DEFAULT);
     const maxDataBytes = atLeastOne("maxDataBytes", options.maxDataBytes ?? DATA_BYTES_MAX_DEFAULT);
-    this.#table = new MemoryTable(maxSessions);
+    this.#table = new MemoryTable(Math.max(maxSessions, TOMBSTONES_MIN));
     this.#writes = new MemoryWrites(this.#table, this.#log, { maxSessions, maxDataBytes });
     this.#merge = new MemoryMerge(this.#table, this.#log, maxSessions);
     this.capabilities = {

@@ -191,7 +191,10 @@ function isWritable(db: Connection): boolean {
   if (db.driver.inTransaction()) return true;
   try {
     db.run("BEGIN IMMEDIATE");
+    // Only a write shows it: a read-only connection may begin as it likes.
+    db.raiseFloor(0);
   } catch (error) {
+    rollback(db.driver);
     if (isReadOnly(error)) return false;
     if (isBusy(error)) return true;
     throw error;

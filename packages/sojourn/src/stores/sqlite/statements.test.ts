@@ -106,7 +106,7 @@ describe("the statements of the store", () => {
       }
     }
     expect(scans).toEqual([]);
-    expect(explained).toBeGreaterThan(50);
+    expect(explained).toBeGreaterThan(40);
     database.close();
   });
 

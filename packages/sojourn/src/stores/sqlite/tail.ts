@@ -41,6 +41,7 @@ export class Tail {
   #delivering = false;
   /** `data_version` at the last complete delivery; `undefined` when there is more to read. */
   #version: number | undefined;
+  #seenOn: Connection | undefined;
   #incarnation: string | undefined;
 
   constructor(options: TailOptions) {
@@ -112,7 +113,10 @@ export class Tail {
       const at = this.#options.now();
       // Read before the log: a commit in between makes the next poll look again.
       const version = Number(db.get("PRAGMA data_version")?.[0]);
-      const complete = version === this.#version || this.#readLog(db);
+      // Each connection counts for itself: a file opened anew may show the same number.
+      const seen = db === this.#seenOn && version === this.#version;
+      const complete = seen || this.#readLog(db);
+      this.#seenOn = db;
       this.#version = complete ? version : undefined;
       if (complete) this.#tellFrontier(at);
       else setImmediate(() => void this.#poll());

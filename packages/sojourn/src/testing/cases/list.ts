@@ -105,7 +105,10 @@ export const listCases: readonly StoreCase[] = [
       const now = kit.now + HOUR_MS / 10;
       const first = await store.listBySubject(tenant, "alice", { now, limit: 5 });
       const last = first.items.at(-1);
-      await opened(store, kit.recordOf({ tenant, createdAt: now }));
+      // More come than go, or a page that counts from the top would not be found out.
+      for (const createdAt of [now - 1, now]) {
+        await opened(store, kit.recordOf({ tenant, createdAt }));
+      }
       if (last !== undefined) await store.revoke(last, revoked(now), { now });
       const seen = first.items.map((one) => one.id);
       let { cursor } = first;

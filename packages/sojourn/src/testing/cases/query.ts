@@ -140,7 +140,9 @@ export const queryCases: readonly StoreCase[] = [
         );
       }
       const { items, cursor } = await store.query({ tenant }, { now, limit: 10 });
-      await opened(store, kit.recordOf({ tenant, createdAt: now }));
+      for (const createdAt of [now - 1, now]) {
+        await opened(store, kit.recordOf({ tenant, createdAt }));
+      }
       const last = items.at(-1);
       if (last !== undefined) await store.revoke(last, revoked(now), { now });
       hold(cursor !== undefined, "more pages, so a cursor");

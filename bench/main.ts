@@ -1,0 +1,47 @@
+/**
+ * `npm run bench`: figures beside other libraries in the same run, with the ratios asked for.
+ * `npm run bench -- --quick` for a glance, `--only verify,express` for some of them.
+ */
+import { argv } from "node:process";
+import { parseArgs } from "node:util";
+import { FULL, QUICK } from "./harness.ts";
+import type { Effort } from "./harness.ts";
+import { expressOverhead } from "./http/express.ts";
+import { lifecycle } from "./micro/lifecycle.ts";
+import { verify } from "./micro/verify.ts";
+import { print, save } from "./report.ts";
+import type { Section } from "./report.ts";
+import { sqlite } from "./sqlite/sqlite.ts";
+import { startUp } from "./start-up.ts";
+
+const SUITES: Readonly<Record<string, (effort: Effort) => Promise<Section>>> = {
+  verify,
+  lifecycle,
+  sqlite,
+  express: expressOverhead,
+  "start-up": startUp,
+};
+
+const { values } = parseArgs({
+  args: argv.slice(2),
+  options: { quick: { type: "boolean" }, only: { type: "string" } },
+});
+const names = values.only?.split(",") ?? Object.keys(SUITES);
+const effort = values.quick === true ? QUICK : FULL;
+const sections: Section[] = [];
+for (const name of names) {
+  const suite = SUITES[name];
+  if (suite === undefined) {
+    console.error(`no suite "${name}"; there are ${Object.keys(SUITES).join(", ")}`);
+    process.exit(2);
+  }
+  const section = await suite(effort);
+  print(section);
+  sections.push(section);
+}
+if (values.only === undefined && values.quick !== true) {
+  const file = save(sections, new Date().toISOString().slice(0, 10));
+  console.log(`\nkept in ${file}`);
+}
+const missed = sections.flatMap((section) => section.goals).filter((goal) => !goal.met);
+console.log(missed.length === 0 ? "\nevery figure reached" : `\n${missed.length} figure(s) missed`);

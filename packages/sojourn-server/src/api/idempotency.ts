@@ -1,0 +1,74 @@
+/** `Idempotency-Key`: one effect however often the request is sent, for 24 hours. */
+import type { FastifyReply, FastifyRequest } from "fastify";
+import { problemOf } from "sojourn";
+import type { Attempt, Replies } from "../control/replies.ts";
+import { callerOf } from "./guards.ts";
+import { invalid, Refusal } from "./problems.ts";
+
+const KEY = /^[\x21-\x7e]{1,255}$/;
+/** Headers that belong to the reply itself. */
+const REPEATED = ["location", "etag", "content-type"] as const;
+
+/**
+ * Run `work` unless its reply is known.
+ *
+ * @throws {Refusal} 422 when the key came with another body, 409 while the first is under way.
+ */
+export async function once(
+  replies: Replies,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  work: () => Promise<object>,
+): Promise<object | string> {
+  const key = request.headers["idempotency-key"];
+  if (key === undefined) return work();
+  if (typeof key !== "string" || !KEY.test(key)) {
+    throw invalid("idempotency-key", "1 to 255 printable ASCII characters");
+  }
+  const attempt = attemptOf(request, key);
+  const claim = replies.claim(attempt);
+  switch (claim.outcome) {
+    case "claimed":
+      return perform(replies, attempt, reply, work);
+    case "kept":
+      void reply.code(claim.reply.status).headers({ ...claim.reply.headers });
+      void reply.header("idempotency-replayed", "true");
+      return claim.reply.body;
+    case "mismatch":
+      throw new Refusal(problemOf("idempotency_conflict"));
+    case "busy": {
+      const detail = "A request with this Idempotency-Key is still under way; try again soon.";
+      throw new Refusal(problemOf("conflict", { detail }));
+    }
+  }
+}
+
+async function perform(
+  replies: Replies,
+  attempt: Attempt,
+  reply: FastifyReply,
+  work: () => Promise<object>,
+): Promise<object | string> {
+  let result: object;
+  try {
+    result = await work();
+  } catch (error) {
+    replies.release(attempt);
+    throw error;
+  }
+  const body = JSON.stringify(result);
+  void reply.header("content-type", "application/json; charset=utf-8");
+  const headers: Record<string, string> = {};
+  for (const name of REPEATED) {
+    const value = reply.getHeader(name);
+    if (typeof value === "string") headers[name] = value;
+  }
+  replies.keep(attempt, { status: reply.statusCode, headers, body });
+  return body;
+}
+
+function attemptOf(request: FastifyRequest, key: string): Attempt {
+  const route = `${request.method} ${request.routeOptions.url ?? ""}`;
+  const body = JSON.stringify(request.body ?? null);
+  return { callerId: callerOf(request).keyId, route, key, body };
+}
