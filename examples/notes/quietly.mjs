@@ -2,20 +2,14 @@
  * The session of a request that is no person's act: a poll or an open stream must not keep a
  * session alive. Like the session middleware, but the idle clock goes on.
  */
+import { attach, viewOf } from "sojourn/node";
+
 export function quietly(sessions) {
   return async (req, res, next) => {
-    const { session, refusal } = await sessions.exchange({
-      method: req.method,
-      path: req.originalUrl,
-      header: (name) => req.headers[name],
-      remoteAddress: req.socket.remoteAddress,
-      encrypted: false,
-      activity: false,
-      canSetToken: false,
-    });
-    if (refusal) return void res.writeHead(refusal.status, refusal.headers).end(refusal.body);
-    req.session = session;
-    res.set("cache-control", "no-store");
+    const view = { ...viewOf(req), activity: false, canSetToken: false };
+    const exchange = await sessions.exchange(view);
+    if (!attach(exchange, res)) return; // refused: the answer is on its way
+    req.session = exchange.session;
     next();
   };
 }

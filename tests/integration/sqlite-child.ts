@@ -4,10 +4,15 @@ import { SqliteStore } from "../../packages/sojourn/src/stores/sqlite.ts";
 import { caseKit } from "../../packages/sojourn/src/testing/store-case.ts";
 
 export type Task =
-  | { readonly task: "open"; readonly name: string }
+  | { readonly task: "open"; readonly file: string; readonly name: string }
   | { readonly task: "count"; readonly record: SessionRecord; readonly times: number }
   | { readonly task: "keys"; readonly record: SessionRecord; readonly prefix: string }
-  | { readonly task: "create"; readonly subject: string; readonly times: number; readonly max: number }
+  | {
+      readonly task: "create";
+      readonly subject: string;
+      readonly times: number;
+      readonly max: number;
+    }
   | { readonly task: "revoke"; readonly record: SessionRecord }
   | { readonly task: "saturate"; readonly record: SessionRecord; readonly forMs: number }
   | { readonly task: "storm" };
@@ -25,10 +30,8 @@ const tenant = "t";
 
 async function run(task: Task): Promise<unknown> {
   switch (task.task) {
-    case "open": {
-      await store.create(kit.recordOf({ tenant, subject: task.name }), { now: kit.now });
-      return store.installation({ id: task.name, bucketKey: task.name });
-    }
+    case "open":
+      return openFile(task.file, task.name);
     case "count":
       return count(task.record, task.times);
     case "keys":
@@ -44,10 +47,18 @@ async function run(task: Task): Promise<unknown> {
   }
 }
 
+async function openFile(file: string, name: string): Promise<unknown> {
+  const fresh = new SqliteStore({ path: file });
+  await fresh.create(kit.recordOf({ tenant, subject: name }), { now: kit.now });
+  const kept = await fresh.installation({ id: name, bucketKey: name });
+  await fresh.close();
+  return kept;
+}
+
 /** Add 1 as often as asked, each time onto the data version that was read. */
 async function count(record: SessionRecord, times: number): Promise<number> {
   let lost = 0;
-  for (let done = 0; done < times; ) {
+  for (let done = 0; done < times;) {
     const found = await store.find(record);
     const next = Number(found?.data["n"] ?? 0) + 1;
     const operation = { op: "set", key: "n", value: String(next) } as const;
@@ -120,3 +131,4 @@ process.on("message", (task: Task) => {
   );
 });
 process.on("disconnect", () => void store.close());
+process.send?.({ ready: true });

@@ -1,5 +1,6 @@
-import { fork } from "node:child_process";
+import { fork, spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -47,11 +48,16 @@ function start(): ChildProcess {
 
 function ask(child: ChildProcess, task: Task): Promise<unknown> {
   return new Promise((resolve, reject) => {
-    child.once("exit", () => reject(new Error("the child ended")));
-    child.on("message", (message: { result?: unknown; error?: string }) => {
+    const onExit = (): void => reject(new Error("the child ended"));
+    child.once("exit", onExit);
+    const onMessage = (message: { ready?: true; result?: unknown; error?: string }): void => {
+      if (message.ready === true) return;
+      child.off("message", onMessage);
+      child.off("exit", onExit);
       if (message.error === undefined) resolve(message.result);
       else reject(new Error(message.error));
-    });
+    };
+    child.on("message", onMessage);
     child.send(task);
   });
 }
@@ -64,15 +70,35 @@ async function oneSession(store: SqliteStore) {
   return record;
 }
 
+describe("a process", () => {
+  it("ends by itself with a store open and a follower on it: no timer keeps it alive", async () => {
+    const source = fileURLToPath(
+      new URL("../../packages/sojourn/src/stores/sqlite.ts", import.meta.url),
+    );
+    const code =
+      `const { SqliteStore } = await import(${JSON.stringify(source)});` +
+      `const store = new SqliteStore({ path: ${JSON.stringify(path)} });` +
+      `store.tail("now", { change() {} }); await store.health();`;
+    const child = spawn(process.execPath, ["--input-type=module", "-e", code]);
+    children.push(child);
+    expect(await once(child, "exit")).toEqual([0, null]);
+  });
+});
+
 describe("several processes on one SQLite file", () => {
   it("may all start at once on a file that is not there yet", async () => {
-    const names = ["a", "b", "c", "d", "e"];
-    const processes = names.map(() => start());
-    const kept = await Promise.all(
-      processes.map((child, index) => ask(child, { task: "open", name: names[index] ?? "" })),
-    );
-    expect(new Set(kept.map((installation) => JSON.stringify(installation))).size).toBe(1);
-    expect(await open().count({ tenant }, kit.now)).toEqual({ count: 5, exact: true });
+    const processes = ["a", "b", "c", "d", "e"].map(() => start());
+    await Promise.all(processes.map((child) => once(child, "message")));
+    for (let round = 0; round < 20; round += 1) {
+      const file = join(directory, `${round}.db`);
+      const kept = await Promise.all(
+        processes.map((child, index) => ask(child, { task: "open", file, name: `${index}` })),
+      );
+      expect(new Set(kept.map((installation) => JSON.stringify(installation))).size).toBe(1);
+      const store = new SqliteStore({ path: file });
+      expect(await store.count({ tenant }, kit.now)).toEqual({ count: 5, exact: true });
+      await store.close();
+    }
   });
 
   it("lose no update: compare-and-set counts every one (I4)", async () => {

@@ -42,8 +42,8 @@ export interface Use {
 export interface Ended {
   readonly reason: string;
   readonly at: number;
-  /** A caller was told that it ended the session: then exactly one event is owed. */
-  owed: boolean;
+  /** Whose call ended it. */
+  readonly node: number;
 }
 
 export class SessionModel {
@@ -53,6 +53,8 @@ export class SessionModel {
   readonly subject: string | null;
   readonly absoluteExpiresAt: number;
   readonly createdAt: number;
+  /** The world's time when it was made. */
+  readonly bornAt: number;
   /** Present once somebody was told of the session. */
   data: DataModel | undefined;
   /** Somebody was told that it has ended. */
@@ -71,8 +73,15 @@ export class SessionModel {
   /** Somebody asked for a lock, ever. */
   lockAsked = false;
   lockAckedAt = Infinity;
-  unlockBeganAt = -1;
+  /** Unlocks under way, and until when one of unknown outcome may take effect. */
+  unlocking = 0;
+  unlockedUntil = -1;
   hardRotations = 0;
+  /** Nodes that a login began on with this session, once for each. */
+  readonly loginsOn: number[] = [];
+  failovers = 0;
+  /** The last revoke-all of its subject before it was made, in effects of the store. */
+  revokedAllBefore = -1;
   everPending = false;
   /** Methods that a step-up was acknowledged for. */
   readonly amr: Set<string> = new Set();
@@ -82,12 +91,14 @@ export class SessionModel {
     name: string;
     subject: string | null;
     createdAt: number;
+    bornAt: number;
     rules: Rules;
   }) {
     this.id = facts.id;
     this.name = facts.name;
     this.subject = facts.subject;
     this.createdAt = facts.createdAt;
+    this.bornAt = facts.bornAt;
     this.absoluteExpiresAt = facts.createdAt + facts.rules.absoluteMs;
     this.seenHigh = facts.createdAt;
   }
@@ -174,9 +185,15 @@ export class Model {
     this.rules = rules;
   }
 
-  create(id: string, subject: string | null, createdAt: number): SessionModel {
+  create(facts: {
+    id: string;
+    subject: string | null;
+    createdAt: number;
+    bornAt: number;
+  }): SessionModel {
+    const { id, subject } = facts;
     const name = `s${this.sessions.size}`;
-    const session = new SessionModel({ id, name, subject, createdAt, rules: this.rules });
+    const session = new SessionModel({ ...facts, name, rules: this.rules });
     this.sessions.set(id, session);
     if (subject !== null) {
       const list = this.#bySubject.get(subject) ?? [];

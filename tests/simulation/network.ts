@@ -60,10 +60,13 @@ export interface Line {
   weather(): Weather;
   store(): SessionStore;
   health(): StoreHealth;
+  incarnation(): string;
   /** False once the node has crashed: nothing comes back to it. */
   alive(): boolean;
   clock(): number;
   note(text: string): void;
+  /** A session's short name, for traces. */
+  nameOf(id: string): string;
   touchLost(refs: readonly SessionRef[]): void;
   /** A caller is being told that it ended these. */
   told(ended: readonly SessionModel[]): void;
@@ -101,11 +104,11 @@ export class Link implements SessionStore {
   }
 
   find(ref: SessionRef): Promise<StoredSession | undefined> {
-    return this.#call("find", () => this.#store.find(ref));
+    return this.#call(this.#of("find", ref), () => this.#store.find(ref));
   }
 
   replace(record: SessionRecord, expectedVersion: number): Promise<ReplaceResult> {
-    return this.#call("replace", async (call) => {
+    return this.#call(this.#of("replace", record), async (call) => {
       const result = await this.#store.replace(record, expectedVersion);
       const looking = { operation: "replace" as const, call, expectedVersion };
       await this.#line.witness.one(record.id, looking);
@@ -118,7 +121,7 @@ export class Link implements SessionStore {
     operations: readonly DataOperation[],
     expectedVersion?: number,
   ): Promise<PatchResult> {
-    return this.#call("patchData", async (call) => {
+    return this.#call(this.#of("patchData", ref), async (call) => {
       const result = await this.#store.patchData(ref, operations, expectedVersion);
       await this.#line.witness.one(ref.id, { operation: "patchData", call });
       return result;
@@ -141,7 +144,7 @@ export class Link implements SessionStore {
   }
 
   revoke(ref: SessionRef, end: SessionEnd, options: RevokeOptions): Promise<RevokeResult> {
-    return this.#call("revoke", async (call) => {
+    return this.#call(this.#of("revoke", ref), async (call) => {
       const result = await this.#store.revoke(ref, end, options);
       await this.#line.witness.one(ref.id, { operation: "revoke", call });
       return result;
@@ -201,6 +204,10 @@ export class Link implements SessionStore {
     return Promise.resolve();
   }
 
+  #of(operation: string, { id }: { readonly id: string }): string {
+    return `${operation} ${this.#line.nameOf(id)}`;
+  }
+
   get #store(): SessionStore {
     return this.#line.store();
   }
@@ -242,8 +249,13 @@ export class Link implements SessionStore {
       const back = this.#delay();
       timeline.after(way, () => {
         this.#note(operation, fate === "heard" ? "takes effect" : `takes effect (${fate})`);
+        const incarnation = this.#line.incarnation();
         effect(call).then(
-          (result) => this.#answer(fate, back, () => this.#tell(resolve, result, call)),
+          (result) => this.#answer(fate, back, () => {
+            // A failover cuts the line: what it undid must not be acknowledged after it.
+            if (this.#line.incarnation() === incarnation) this.#tell(resolve, result, call);
+            else reject(new StoreUnavailableError(operation));
+          }),
           (error: unknown) => {
             this.#line.broken(error);
             this.#answer(fate, back, () => reject(error as Error));

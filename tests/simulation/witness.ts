@@ -30,6 +30,7 @@ export interface Stage {
   store(): SessionStore;
   now(): number;
   fail(problem: string): never;
+  count(what: string): void;
 }
 
 interface Looking {
@@ -47,6 +48,7 @@ export class Witness {
   readonly #revokedAllAt: Map<string, number> = new Map();
   readonly #epochReadAt: Map<string, number> = new Map();
   readonly #replaced: Map<string, string> = new Map();
+  readonly #revokedBy: Map<string, SessionModel[]> = new Map();
   #effects = 0;
 
   constructor(stage: Stage) {
@@ -89,7 +91,9 @@ export class Witness {
     if (result.outcome === "created") {
       if (model.sessions.has(record.id)) fail("I1: an id was used again");
       this.#checkEpoch(record, options, call);
-      const session = model.create(record.id, subject, record.createdAt);
+      const { id, createdAt } = record;
+      const session = model.create({ id, subject, createdAt, bornAt: this.#stage.now() });
+      session.revokedAllBefore = this.revokedAllAt(subject ?? "");
       session.everPending = record.state === "pending";
       if (record.absoluteExpiresAt !== session.absoluteExpiresAt) {
         fail("I11: a new session has another absolute end than its policy says");
@@ -104,20 +108,26 @@ export class Witness {
     if (result.outcome === "created") await this.#checkSubject(subject, options.now);
   }
 
-  async revokedSubject(subject: string, except: string | undefined, call: Call): Promise<string[]> {
+  /** Whom the revoke-all ended that gave the subject this epoch. */
+  revokedBy(subject: string, epoch: number): readonly SessionModel[] {
+    return this.#revokedBy.get(`${subject} ${epoch}`) ?? [];
+  }
+
+  async revokedSubject(subject: string, except: string | undefined, call: Call): Promise<void> {
     const { model, fail } = this.#stage;
     this.#effects += 1;
     this.#revokedAllAt.set(subject, this.#effects);
-    this.epochs.set(subject, (this.epochs.get(subject) ?? 0) + 1);
-    const revoked: string[] = [];
+    const epoch = (this.epochs.get(subject) ?? 0) + 1;
+    this.epochs.set(subject, epoch);
+    const revoked: SessionModel[] = [];
     for (const session of model.liveOf(subject)) {
       await this.#look(session.id, { operation: "revokeSubject", call });
       if (session.id === except) continue;
-      revoked.push(session.id);
+      revoked.push(session);
       if (session.ended === undefined) fail(`I5: revoke-all missed ${session.name}`);
     }
+    this.#revokedBy.set(`${subject} ${epoch}`, revoked);
     await this.#checkSubject(subject, call.now);
-    return revoked;
   }
 
   async swept(ended: readonly string[], purged: number, call: Call): Promise<void> {
@@ -127,6 +137,12 @@ export class Witness {
     for (const [id, { record }] of this.known) {
       if (record.end !== undefined) await this.#look(id, { operation: "sweep", call });
     }
+  }
+
+  /** Hold what is stored of one session against what is known of it by now. */
+  check(session: SessionModel): void {
+    const stored = this.known.get(session.id);
+    if (stored !== undefined) this.#checkContent(session, stored);
   }
 
   /** Nothing may have changed behind our back, and what must have arrived has. */
@@ -139,6 +155,7 @@ export class Witness {
       const session = model.sessions.get(id);
       if (session === undefined || session.ended !== undefined) continue;
       const { seenAt } = stored.record;
+      this.#checkContent(session, stored);
       const problem = problemOfStoredSeen(model.rules, session, { seenAt, now });
       if (problem !== undefined) fail(`${session.name}: ${problem}`);
     }
@@ -155,9 +172,15 @@ export class Witness {
   }
 
   /** The store went back: begin anew with what it holds. */
-  async restored(ids: readonly string[]): Promise<void> {
+  async restored(
+    ids: readonly string[],
+    epochs: ReadonlyMap<string, number>,
+  ): Promise<void> {
     const { tenant } = this.#stage;
     this.known.clear();
+    this.epochs.clear();
+    for (const [subject, epoch] of epochs) this.epochs.set(subject, epoch);
+    this.#revokedAllAt.clear();
     for (const id of ids) {
       const stored = await this.#stage.store().find({ tenant, id });
       if (stored !== undefined) this.known.set(id, stored);
@@ -221,8 +244,9 @@ export class Witness {
   ): void {
     const { end } = after.record;
     if (end === undefined || before?.record.end !== undefined) return;
-    session.ended = { reason: end.reason, at: this.#stage.now(), owed: false };
+    session.ended = { reason: end.reason, at: this.#stage.now(), node: looking.call.node };
     looking.call.ended.push(session);
+    this.#stage.count(`end ${end.reason}`);
     if (end.reason !== "idle_timeout") return;
     const problem = problemOfIdleEnd(this.#stage.model.rules, session, looking.call.now);
     if (problem !== undefined) this.#stage.fail(`${session.name}: ${problem}`);

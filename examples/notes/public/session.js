@@ -35,7 +35,8 @@ export async function post(path, fields = {}) {
 
 /** Asking is no activity: the server answers `/session` without restarting the idle clock. */
 async function look() {
-  const response = await judged(await ask("/session"));
+  const signal = AbortSignal.timeout(RETRY_MS);
+  const response = await judged(await ask("/session", { signal }));
   if (response) take(await response.json());
 }
 
@@ -82,18 +83,32 @@ function nextEnd() {
 
 function tick() {
   if (ended) return;
-  const { at, extensible } = nextEnd();
+  const { at } = nextEnd();
   const ms = at - now();
   left.textContent = countdown(ms);
-  if (ms <= 0) return void lookOnce();
-  if (now() >= times.warnAt && !warning.open && dismissedFor !== at) warn(extensible);
+  if (ms <= 0 || warningDue()) void lookThenWarn();
   if (!warning.open) return;
   clock.textContent = countdown(ms);
   const seconds = Math.ceil(ms / 1_000);
   if (ANNOUNCED_S.includes(seconds)) said.textContent = `${seconds} seconds left.`;
 }
 
-function warn(extensible) {
+/** A deadline is near or past by our count. The server has the last word; without it, we warn. */
+let looking = false;
+async function lookThenWarn() {
+  if (looking) return;
+  looking = true;
+  await look();
+  setTimeout(() => (looking = false), RETRY_MS);
+  if (!ended && warningDue()) warn();
+}
+
+function warningDue() {
+  return now() >= times.warnAt && !warning.open && dismissedFor !== nextEnd().at;
+}
+
+function warn() {
+  const { extensible } = nextEnd();
   document.querySelector("#warning-text").textContent = extensible
     ? "You will be signed out for want of activity."
     : "This session ends soon, and you will have to sign in again. Save what you are doing.";
@@ -115,15 +130,6 @@ async function stay() {
 }
 
 warning.addEventListener("cancel", () => (dismissedFor = nextEnd().at));
-
-/** A deadline has passed by our count. The server has the last word. */
-let looking = false;
-async function lookOnce() {
-  if (looking) return;
-  looking = true;
-  await look();
-  setTimeout(() => (looking = false), RETRY_MS);
-}
 
 function end(reason, cause) {
   if (ended) return;

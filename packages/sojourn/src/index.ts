@@ -7,7 +7,7 @@ export { Session } from "./sessions/session.ts";
 export { SubjectSessions } from "./sessions/subject.ts";
 export type { ListOptions } from "./sessions/subject.ts";
 export type { AuthenticateContext, Standing } from "./sessions/standing.ts";
-export type { LoginOptions } from "./sessions/open.ts";
+export type { LoginOptions } from "./sessions/login-options.ts";
 export type { RevokeWords } from "./sessions/lifecycle.ts";
 export { LimitReachedError } from "./sessions/open.ts";
 export type { NewsListener, SessionNews } from "./sessions/watch.ts";

@@ -78,6 +78,8 @@ export function requireExchange(app: App, house: House): void {
     limited(limit, session.id ?? `from ${request.ip}`, reply);
     if (refusal !== undefined) throw new Refusal(refusal);
     request.exchange = exchange;
+    // Whoever proved nothing gets no further: no body is read, no field is judged.
+    if (session.endedReason === undefined) ownSession(request);
   });
   app.addHook("onSend", async (request, reply) => {
     const { exchange } = request;

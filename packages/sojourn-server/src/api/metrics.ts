@@ -29,7 +29,9 @@ export class Metrics {
       labelNames: Label[] = [],
     ): Counter<Label> => new Counter({ name, help, labelNames, registers });
     this.opened = counter("sojourn_sessions_opened_total", "Sessions opened by this process.");
-    this.ended = counter("sojourn_sessions_ended_total", "Sessions this process ended.", ["reason"]);
+    this.ended = counter("sojourn_sessions_ended_total", "Sessions this process ended.", [
+      "reason",
+    ]);
     this.verifies = counter("sojourn_verifies_total", "Tokens verified, by standing.", ["state"]);
     this.forged = counter("sojourn_tokens_forged_total", "Refused before any store access.", [
       "why",

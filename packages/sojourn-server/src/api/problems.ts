@@ -34,7 +34,10 @@ export function notFound(): Refusal {
 }
 
 export async function sendProblem(reply: FastifyReply, answer: ProblemAnswer): Promise<void> {
-  await reply.code(answer.status).headers({ ...answer.headers }).send(answer.body);
+  await reply
+    .code(answer.status)
+    .headers({ ...answer.headers })
+    .send(answer.body);
 }
 
 /** @returns the answer for whatever was thrown; only a bug or a foreign error is `internal`. */
@@ -134,6 +137,9 @@ export function answerUnknownRoutes(app: App): void {
     if (allowed.length === 0) return sendProblem(reply, problemOf("not_found"));
     void reply.header("allow", [...new Set(allowed)].join(", "));
     const detail = `This path answers ${[...new Set(allowed)].join(", ")}.`;
-    return sendProblem(reply, withStatus(problemOf("invalid_request", { errors: [], detail }), 405));
+    return sendProblem(
+      reply,
+      withStatus(problemOf("invalid_request", { errors: [], detail }), 405),
+    );
   });
 }

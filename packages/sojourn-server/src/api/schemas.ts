@@ -225,6 +225,20 @@ export const idParams = z.strictObject({ id: z.string().max(512) });
 export const subjectParams = z.strictObject({ subject: z.string().max(2_048) });
 
 export const sessionReply = z.strictObject({ session, serverTime: instantText });
+/** One's own session: its data has a resource of its own. */
+export const ownReply = z.strictObject({
+  session,
+  csrfToken: z
+    .string()
+    .optional()
+    .meta({ description: "For `X-CSRF-Token`, where the policy asks." }),
+  serverTime: instantText,
+});
+export const ownPage = z.strictObject({
+  items: z.array(z.strictObject({ ...session.shape, current: z.boolean() })),
+  nextCursor: z.string().optional(),
+  serverTime: instantText,
+});
 export const tokenReply = z.strictObject({
   session,
   token: z.string().optional().meta({ description: "The new token, where the caller carries it." }),

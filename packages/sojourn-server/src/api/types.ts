@@ -30,6 +30,8 @@ export interface House {
   readonly replies: Replies;
   readonly metrics: Metrics;
   readonly streams: StreamRoom;
+  /** The time of the sessions, for what is said of them. */
+  readonly now: () => number;
   /** True once the service is stopping: new requests are told so. */
   readonly stopping: () => boolean;
 }

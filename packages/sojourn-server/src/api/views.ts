@@ -61,7 +61,10 @@ function judgedBy(summary: SessionSummary, idle: number, now: number): Judged {
   const { end, state, absoluteExpiresAt } = summary;
   if (end !== undefined) {
     const { cause, actor } = end;
-    const words = { ...(cause === undefined ? {} : { cause }), ...(actor === undefined ? {} : { actor }) };
+    const words = {
+      ...(cause === undefined ? {} : { cause }),
+      ...(actor === undefined ? {} : { actor }),
+    };
     return { state: "ended", end: { reason: end.reason, at: instant(end.at), ...words } };
   }
   if (now >= absoluteExpiresAt) {

@@ -29,15 +29,17 @@ function editDistance(a: string, b: string): number {
   for (let i = 1; i <= a.length; i += 1) {
     const next = [i];
     for (let j = 1; j <= b.length; j += 1) {
-      const swap = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      let cost = Math.min(swap, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1);
-      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) {
-        cost = Math.min(cost, (before[j - 2] ?? 0) + 1);
-      }
-      next.push(cost);
+      const swap = at(row, j - 1) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      const slip = a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1];
+      const slipped = slip ? at(before, j - 2) + 1 : Infinity;
+      next.push(Math.min(swap, at(row, j) + 1, at(next, j - 1) + 1, slipped));
     }
     before = row;
     row = next;
   }
-  return row[b.length] ?? 0;
+  return at(row, b.length);
+}
+
+function at(row: readonly number[], column: number): number {
+  return row[column] ?? Infinity;
 }

@@ -76,8 +76,8 @@ export function guard<Result>(operation: string, call: () => Result): Result {
 }
 
 /** Node prints an ExperimentalWarning for this module, about which an operator can do nothing. */
-function loadSqlite(): typeof import("node:sqlite") {
-  const emitWarning = process.emitWarning;
+function loadSqlite(): { readonly DatabaseSync: typeof DatabaseSync } {
+  const emitWarning = Reflect.get(process, "emitWarning") as (...call: unknown[]) => void;
   process.emitWarning = (...call: unknown[]): void => {
     const text = call[0] instanceof Error ? call[0].message : String(call[0]);
     if (!text.startsWith("SQLite is an experimental")) Reflect.apply(emitWarning, process, call);

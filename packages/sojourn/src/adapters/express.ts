@@ -1,5 +1,7 @@
 /** Express adapter: `app.use(sessions(s))` puts the session on `req.session`. */
 import type { ServerResponse } from "node:http";
+import { SojournError } from "../engine/errors.ts";
+import { problemOfError } from "../http/problem.ts";
 import type { Session } from "../sessions/session.ts";
 import type { Sessions } from "../sessions/sessions.ts";
 import { attach, viewOf } from "./node.ts";
@@ -25,5 +27,25 @@ export function sessions<Data extends object>(
       (req as NodeRequest & SessionRequest<Data>).session = exchange.session;
       next();
     }, next);
+  };
+}
+
+/**
+ * Error middleware, last in the chain: an error of ours that a handler let through is answered as
+ * the problem it is (a store outage 503 with `Retry-After`, never 500); others go on.
+ */
+export function sessionErrors(): (
+  error: unknown,
+  req: NodeRequest,
+  res: ServerResponse,
+  next: Next,
+) => void {
+  return (error, _req, res, next) => {
+    if (!(error instanceof SojournError) || res.headersSent) {
+      next(error);
+      return;
+    }
+    const { status, headers, body } = problemOfError(error);
+    res.writeHead(status, headers).end(body);
   };
 }

@@ -1,4 +1,7 @@
 /** Fetch API adapter: `Request` in, `Response` out. Runs wherever both exist. */
+import { SojournError } from "../engine/errors.ts";
+import { problemOfError } from "../http/problem.ts";
+import type { ProblemAnswer } from "../http/problem.ts";
 import type { ResponseHead } from "../sessions/exchange.ts";
 import type { Session } from "../sessions/session.ts";
 import type { Sessions } from "../sessions/sessions.ts";
@@ -15,7 +18,8 @@ export type FetchHandler<Data extends object> = (
 
 /**
  * Wrap a handler: it gets the session, and its response gets the session's headers. Changes that
- * the handler did not await are waited for before the response leaves.
+ * the handler did not await are waited for before the response leaves; an error of ours that it
+ * let through, or did not see, becomes a problem response.
  */
 export function sessions<Data extends object>(
   of: Sessions<Data>,
@@ -30,17 +34,27 @@ export function sessions<Data extends object>(
       remoteAddress: connection?.remoteAddress,
       encrypted: url.protocol === "https:",
     });
-    const { refusal } = exchange;
-    if (refusal !== undefined) {
-      return new Response(refusal.body, { status: refusal.status, headers: refusal.headers });
+    if (exchange.refusal !== undefined) return responseOf(exchange.refusal);
+    let answer: Response;
+    try {
+      answer = await handler(request, { session: exchange.session });
+      if (exchange.working !== undefined) {
+        while (exchange.working !== undefined) await exchange.working;
+        if (exchange.failure !== undefined) return responseOf(exchange.failure);
+      }
+    } catch (error) {
+      if (!(error instanceof SojournError)) throw error;
+      return responseOf(problemOfError(error));
     }
-    const answer = await handler(request, { session: exchange.session });
-    while (exchange.working !== undefined) await exchange.working;
     // A response of `fetch` or `Response.redirect` has headers that cannot be changed.
     const response = new Response(answer.body, answer);
     exchange.commit(headOf(response.headers));
     return response;
   };
+}
+
+function responseOf({ body, status, headers }: ProblemAnswer): Response {
+  return new Response(body, { status, headers });
 }
 
 function headOf(headers: Headers): ResponseHead {

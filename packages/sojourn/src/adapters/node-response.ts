@@ -6,22 +6,20 @@ import type { OutgoingHttpHeader, OutgoingHttpHeaders, ServerResponse } from "no
 import type { Exchange, ResponseHead } from "../sessions/exchange.ts";
 
 type Fields = OutgoingHttpHeaders | OutgoingHttpHeader[];
+type Outgoing = Pick<Exchange, "working" | "failure" | "commit" | "onWork">;
 
 /**
- * Commit the exchange when the headers leave. A response that ends while changes are under way is
- * held until they are stored; one that streams has let its headers go.
+ * Commit the exchange when the headers leave. A response that is written while changes are under
+ * way is held until they are stored, so that their cookie can still go with it.
  */
-export function commitBeforeHeaders(
-  exchange: Pick<Exchange, "working" | "commit" | "onWork">,
-  res: ServerResponse,
-): void {
+export function commitBeforeHeaders(exchange: Outgoing, res: ServerResponse): void {
   const { writeHead } = res;
   function commitAndWrite(
     status: number,
     reason?: string | Fields,
     fields?: Fields,
   ): ServerResponse {
-    const given = typeof reason === "string" ? fields : reason;
+    const given = fields ?? (typeof reason === "string" ? undefined : reason);
     // Headers given to `writeHead` outrank those set before: make all of them one set.
     if (given !== undefined) adopt(res, given);
     if (typeof reason === "string") res.statusMessage = reason;
@@ -29,19 +27,46 @@ export function commitBeforeHeaders(
     return writeHead.call(res, status);
   }
   res.writeHead = commitAndWrite as ServerResponse["writeHead"];
-  exchange.onWork(() => holdEnd(exchange, res));
+  exchange.onWork(() => hold(exchange, res));
 }
 
-/** Let `end` wait for changes that the application did not await. */
-function holdEnd(exchange: Pick<Exchange, "working">, res: ServerResponse): void {
-  const end = res.end.bind(res) as (...args: unknown[]) => ServerResponse;
-  const held = (...args: unknown[]): ServerResponse => {
-    const { working } = exchange;
-    if (working === undefined || res.headersSent) return end(...args);
-    void working.then(() => held(...args));
-    return res;
-  };
-  res.end = held as ServerResponse["end"];
+const HELD = ["writeHead", "write", "end", "flushHeaders"] as const;
+type Call = (...args: unknown[]) => unknown;
+
+/**
+ * Queue what the application writes while a change that it did not wait for is under way. When the
+ * change fails the application's answer would be a lie: the problem is sent in its place.
+ */
+function hold(exchange: Outgoing, res: ServerResponse): void {
+  const queue: (() => void)[] = [];
+  const methods = res as unknown as Record<(typeof HELD)[number], Call>;
+  for (const name of HELD) {
+    const original = methods[name].bind(res);
+    methods[name] = (...args) => {
+      const { working } = exchange;
+      if (res.headersSent || (working === undefined && queue.length === 0))
+        return original(...args);
+      queue.push(() => void original(...args));
+      if (queue.length === 1) void settle(exchange, res, queue);
+      return name === "write" ? true : res;
+    };
+  }
+}
+
+async function settle(
+  exchange: Outgoing,
+  res: ServerResponse,
+  queue: (() => void)[],
+): Promise<void> {
+  while (exchange.working !== undefined) await exchange.working;
+  const calls = queue.splice(0);
+  const { failure } = exchange;
+  if (failure === undefined) {
+    for (const call of calls) call();
+    return;
+  }
+  for (const name of res.getHeaderNames()) res.removeHeader(name);
+  res.writeHead(failure.status, failure.headers).end(failure.body);
 }
 
 class NodeHead implements ResponseHead {
@@ -65,7 +90,7 @@ class NodeHead implements ResponseHead {
   }
 }
 
-/** `writeHead` takes an object, or a flat list of names and values. */
+/** `writeHead` takes an object, a flat list of names and values, or a list of pairs. */
 function adopt(res: ServerResponse, given: Fields): void {
   if (!Array.isArray(given)) {
     for (const [name, value] of Object.entries(given)) {
@@ -73,13 +98,14 @@ function adopt(res: ServerResponse, given: Fields): void {
     }
     return;
   }
-  const flat = (given as unknown[]).flat() as OutgoingHttpHeader[];
+  const list = given as unknown[];
+  const pairs = list.every((entry) => Array.isArray(entry) && entry.length === 2);
+  const flat = pairs ? list.flat(1) : list;
   const seen = new Set<string>();
   for (let index = 0; index + 1 < flat.length; index += 2) {
     const name = String(flat[index]);
-    const value = flat[index + 1];
-    if (value === undefined) continue;
-    if (seen.has(name.toLowerCase())) res.appendHeader(name, value as string | string[]);
+    const value = flat[index + 1] as string | readonly string[];
+    if (seen.has(name.toLowerCase())) res.appendHeader(name, value);
     else res.setHeader(name, value);
     seen.add(name.toLowerCase());
   }

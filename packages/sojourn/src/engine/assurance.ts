@@ -75,27 +75,32 @@ export function addAuthentication(
     throw new ArgumentError("amr", "a step-up must name a factor that was given", "ERR_ASSURANCE");
   }
   const amr = [...new Set([...(before?.amr ?? []), ...methods])];
-  const level = given.acr === undefined ? -1 : LEVELS.indexOf(given.acr);
-  if (level >= 0 && reachableLevel(amr) < level + 1) {
-    throw new ArgumentError(
-      "acr",
-      `${given.acr} is out of reach of the methods [${amr.join(", ")}]; ` +
-        "aal2 needs two kinds of factor, aal3 one of them in hardware (hwk, sc)",
-      "ERR_ASSURANCE",
-    );
-  }
+  checkReach(amr, given.acr);
   const acr = raise(before?.acr, given.acr);
-  const factors = mergeFactors(before?.factors ?? [], methods, now);
   return {
     amr,
     authTime: now,
-    factors,
+    factors: mergeFactors(before?.factors ?? [], methods, now),
     ...(acr === undefined ? {} : { acr }),
     ...(before?.elevatedUntil === undefined ? {} : { elevatedUntil: before.elevatedUntil }),
   };
 }
 
+function checkReach(amr: readonly string[], acr: string | undefined): void {
+  const level = acr === undefined ? -1 : LEVELS.indexOf(acr);
+  if (level < 0 || reachableLevel(amr) > level) return;
+  throw new ArgumentError(
+    "acr",
+    `${acr} is out of reach of the methods [${amr.join(", ")}]; ` +
+      "aal2 needs two kinds of factor, aal3 one of them in hardware (hwk, sc)",
+    "ERR_ASSURANCE",
+  );
+}
+
 function checkWords(methods: readonly string[], acr: string | undefined): void {
+  if (!Array.isArray(methods)) {
+    throw new ArgumentError("amr", 'a list of methods such as ["pwd", "otp"]', "ERR_ASSURANCE");
+  }
   if (methods.length > AMR_MAX) {
     throw new ArgumentError("amr", `at most ${AMR_MAX} methods, got ${methods.length}`);
   }

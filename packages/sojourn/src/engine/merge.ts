@@ -40,6 +40,9 @@ export function decidedRecord(stored: SessionRecord, decision: SessionRecord): S
 
 /** Data after operations, applied in order. Any text is a key, `__proto__` included. */
 export function patchedData(data: StoredData, operations: readonly DataOperation[]): StoredData {
+  const [only, ...more] = operations;
+  // By far the most common write; a computed key is data even when it is `__proto__`.
+  if (only?.op === "set" && more.length === 0) return { ...data, [only.key]: only.value };
   const merged = new Map(Object.entries(data));
   for (const operation of operations) {
     if (operation.op === "set") merged.set(operation.key, operation.value);

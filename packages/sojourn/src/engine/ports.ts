@@ -28,7 +28,10 @@ export interface Entropy {
   bytes(length: number): Uint8Array;
 }
 
-/** Keyed primitives. Synchronous on Node, asynchronous on Web Crypto; callers await either. */
+/**
+ * Keyed primitives. Synchronous on Node, asynchronous on Web Crypto; callers await either.
+ * Keys are remembered by identity and must not be written to, nor a message before its result.
+ */
 export interface Digest {
   /** HMAC-SHA-256, 32 bytes. */
   hmac(key: Uint8Array, message: Uint8Array): MaybePromise<Uint8Array>;
@@ -63,7 +66,7 @@ export type StoredData = Readonly<Record<string, string>>;
 export interface StoredSession {
   readonly record: SessionRecord;
   readonly data: StoredData;
-  /** Grows by 1 with every data write; 0 before the first. */
+  /** Grows by 1 with every data write, a `create` with data included; 0 before the first. */
   readonly dataVersion: number;
   /** 0 when the subject never had one, or the session has no subject. */
   readonly subjectEpoch: number;
@@ -150,6 +153,7 @@ export interface RevokeOptions {
 export interface RevokeResult {
   /** `ended`: by this call. `already`: before it, see `end`. `absent`: no such session. */
   readonly outcome: "ended" | "already" | "absent";
+  /** As it was just before this call ended it, or as it ended. */
   readonly record?: SessionSummary;
   readonly end?: SessionEnd;
   readonly durability: Durability;
@@ -316,7 +320,10 @@ export interface SessionStore {
     operations: readonly DataOperation[],
     expectedVersion?: number,
   ): Promise<PatchResult>;
-  /** Never creates, revives or goes back. @returns one result per entry, in order. */
+  /**
+   * Never creates, revives or goes back: activity at or past the session's own idle deadline is
+   * `gone`, so that a late write lifts neither an end nor a lock. One result per entry, in order.
+   */
   touch(batch: readonly Touch[]): Promise<readonly TouchResult[]>;
   /** Idempotent; the first end is kept. Durable when it returns. Invariants I2, I8. */
   revoke(ref: SessionRef, end: SessionEnd, options: RevokeOptions): Promise<RevokeResult>;

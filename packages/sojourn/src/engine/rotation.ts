@@ -91,7 +91,12 @@ export function judgePresented(
   if (holds(rotation.pending, presented)) return { act: "confirm" };
   if (holds(rotation, presented)) return judgeConfirmed(rotation, context);
   if (holds(rotation.previous, presented)) return judgePrevious(record, context);
-  return judgeUnheld(rotation, presented, context);
+  return judgeUnheld(record, presented, context);
+}
+
+/** A context that was not told is no other context: back ends verify on a browser's behalf. */
+function isSameContext(held: string | undefined, presented: string | undefined): boolean {
+  return held === undefined || presented === undefined || held === presented;
 }
 
 function coversReplaced(replaced: ReplacedTokens, presented: Presented): boolean {
@@ -108,7 +113,7 @@ function judgeConfirmed(rotation: Rotation, context: RotationContext): RotationD
   }
   if (!canSetToken) return SERVE;
   if (now - pending.issuedAt <= policy.rotateGraceMs) {
-    if (pending.fingerprint !== context.fingerprint) return SERVE;
+    if (!isSameContext(pending.fingerprint, context.fingerprint)) return SERVE;
     return { act: "resend", pending, markSent: now - pending.sentAt >= SENT_EVERY_MS };
   }
   // The successor may still be under way: a branch now would orphan a token the client is about
@@ -124,7 +129,7 @@ function judgePrevious(record: SessionRecord, context: RotationContext): Rotatio
   if (previous === undefined) return SERVE;
   // A straggler gets no token: it must not turn the cookie jar back.
   if (now <= previous.graceUntil) return SERVE;
-  const sameContext = previous.fingerprint === context.fingerprint;
+  const sameContext = isSameContext(previous.fingerprint, context.fingerprint);
   const flushMs = Math.max(COOKIE_FLUSH_MS, policy.touchEveryMs);
   // The confirmed token was hardly used after it was confirmed: a browser that crashed before its
   // cookies reached the disk looks like this.
@@ -135,17 +140,22 @@ function judgePrevious(record: SessionRecord, context: RotationContext): Rotatio
 }
 
 function judgeUnheld(
-  rotation: Rotation,
+  record: SessionRecord,
   presented: Presented,
   context: RotationContext,
 ): RotationDecision {
   const { now, incarnationSince } = context;
+  const { rotation } = record;
   const ahead = presented.generation - rotation.generation;
-  const storeChanged = incarnationSince !== undefined && now - incarnationSince <= AHEAD_WINDOW_MS;
+  // Only a session older than the store's present past can have lost something with it.
+  const storeChanged =
+    incarnationSince !== undefined &&
+    record.createdAt < incarnationSince &&
+    now - incarnationSince <= AHEAD_WINDOW_MS;
   if (storeChanged && ahead >= 0 && ahead <= GENERATION_AHEAD_MAX) {
     return { act: "ahead", roll: rotation.pending === undefined };
   }
-  return fork(rotation, context, rotation.fingerprint === context.fingerprint);
+  return fork(rotation, context, isSameContext(rotation.fingerprint, context.fingerprint));
 }
 
 function fork(
@@ -194,6 +204,20 @@ export function issuePending(
     return { ...record, rotation: { ...kept, ...base, lastIssued, pending } };
   }
   return { ...record, rotation: { ...rotation, lastIssued, pending } };
+}
+
+/** Every token that is worth something now, oldest generation first. */
+function liveHolders(rotation: Rotation, now: number): Holder[] {
+  const { previous, pending } = rotation;
+  const inGrace = previous !== undefined && now <= previous.graceUntil ? previous : undefined;
+  return [inGrace, rotation, pending].flatMap((holder) =>
+    holder === undefined ? [] : [{ generation: holder.generation, verifier: holder.verifier }],
+  );
+}
+
+/** Make the next request that can take a token rotate: rights changed while no client was there. */
+export function rotateSoon(record: SessionRecord): SessionRecord {
+  return { ...record, rotation: { ...record.rotation, confirmedAt: 0 } };
 }
 
 /** The client has presented its successor: it becomes the confirmed token. */
@@ -250,17 +274,20 @@ export function rollForward(
 
 /**
  * Replace every live token at once, after a change of rights. The new generation is confirmed at
- * once and never sealed; the old tokens are worth their old assurance for T, then `replaced`.
+ * once and never sealed.
+ *
+ * @param straggling What the old tokens are still worth: `"served"` at their old assurance for T,
+ * where the session was active and only assurance rose; else `"refused"` at once, because the
+ * record no longer knows what they lacked. Either way they are `replaced`, never an alarm.
  */
-export function rotateHard(record: SessionRecord, next: Holder, now: number): SessionRecord {
+export function rotateHard(
+  record: SessionRecord,
+  next: Holder,
+  now: number,
+  straggling: "served" | "refused" = "served",
+): SessionRecord {
   const { rotation } = record;
-  const inGrace = rotation.previous !== undefined && now <= rotation.previous.graceUntil;
-  const holders: Holder[] = [];
-  for (const holder of [inGrace ? rotation.previous : undefined, rotation, rotation.pending]) {
-    if (holder !== undefined) {
-      holders.push({ generation: holder.generation, verifier: holder.verifier });
-    }
-  }
+  const holders = liveHolders(rotation, now);
   const first = holders[0]?.generation ?? rotation.generation;
   const earlier = rotation.replaced;
   const from = earlier !== undefined && earlier.to + 1 >= first ? earlier.from : first;
@@ -271,7 +298,13 @@ export function rotateHard(record: SessionRecord, next: Holder, now: number): Se
       verifier: next.verifier,
       confirmedAt: now,
       lastIssued: next.generation,
-      replaced: { from, to: rotation.lastIssued, at: now, holders, assurance: record.assurance },
+      replaced: {
+        from,
+        to: rotation.lastIssued,
+        at: now,
+        holders: straggling === "served" ? holders : [],
+        assurance: record.assurance,
+      },
       ...(rotation.fingerprint === undefined ? {} : { fingerprint: rotation.fingerprint }),
       ...(rotation.forgiving === undefined ? {} : { forgiving: rotation.forgiving }),
     },

@@ -164,13 +164,13 @@ export function unlockSession(
   given: Authentication,
   now: number,
 ): SessionRecord {
+  const assurance = addAuthentication(record.assurance, given, now);
   const count = factorCount(given.amr ?? []);
   if (count < needed) {
     const message = `unlocking needs ${needed} distinct factor(s), ${count} given`;
     throw new ArgumentError("unlock.amr", message, "ERR_ASSURANCE");
   }
   const { lockFactors: _lifted, ...rest } = record;
-  const assurance = addAuthentication(record.assurance, given, now);
   return { ...rest, state: "active", assurance, seenAt: Math.max(record.seenAt, now) };
 }
 

@@ -24,17 +24,32 @@ export interface HttpRules {
 /** @throws {ConfigError} listing every problem. */
 export function cookieJarRules(
   settings: CookieSettings,
-  policy: Policy,
+  policy: Policy["cookie"] | undefined,
   production: boolean,
 ): CookieJar {
-  const named = settings.name?.startsWith("__") === true;
-  const fromPolicy = named || settings.secure === false ? {} : { prefix: policy.cookie.prefix };
-  const sameSite = settings.partitioned === true ? {} : { sameSite: policy.cookie.sameSite };
-  const base = { ...fromPolicy, ...sameSite, ...settings, production };
-  const secure = cookieRules({ ...base, loopback: false });
+  const secure = cookieRules({
+    ...fromPolicy(settings, policy),
+    ...settings,
+    production,
+    loopback: false,
+  });
   if (production || settings.secure === false) return { secure, loopback: undefined };
   const name = settings.name?.replace(/^__(?:Host-Http|Host|Secure)-/, "");
-  const plain = secure.sameSite === "None" ? {} : { sameSite: secure.sameSite };
-  const bare = name === undefined ? plain : { ...plain, name };
-  return { secure, loopback: cookieRules({ ...bare, production, loopback: true }) };
+  const sameSite = secure.sameSite === "None" ? {} : { sameSite: secure.sameSite };
+  const plain = name === undefined ? sameSite : { ...sameSite, name };
+  return { secure, loopback: cookieRules({ ...plain, production, loopback: true }) };
+}
+
+/** What the policy says, where the application's own settings leave room for it. */
+function fromPolicy(
+  settings: CookieSettings,
+  policy: Policy["cookie"] | undefined,
+): Pick<CookieSettings, "prefix" | "sameSite"> {
+  if (policy === undefined) return {};
+  const name: unknown = settings.name;
+  const named = typeof name === "string" && name.startsWith("__");
+  return {
+    ...(named || settings.secure === false ? {} : { prefix: policy.prefix }),
+    ...(settings.partitioned === true ? {} : { sameSite: policy.sameSite }),
+  };
 }

@@ -78,7 +78,7 @@ export class Core {
   readonly #keysPromise: Promise<TokenDesk>;
   #storeDown = false;
   #lastNow = 0;
-  #learning: Promise<void> | undefined;
+  #learning = false;
   #bucketKey: Promise<Uint8Array> | undefined;
 
   constructor(parts: CoreParts) {
@@ -121,11 +121,13 @@ export class Core {
   }
 
   #learn(): void {
-    this.#learning ??= this.store
+    if (this.#learning) return;
+    this.#learning = true;
+    this.store
       .health()
       .then((health) => this.#clock.learn(health.nowAt))
       .catch((error: unknown) => this.noteTrouble("health", error))
-      .finally(() => void (this.#learning = undefined));
+      .finally(() => void (this.#learning = false));
   }
 
   /** The installation's bucket key: one store round trip, once. */
@@ -179,6 +181,11 @@ export class Core {
       if (!(error instanceof ClockJumpedError)) throw error;
     }
     return this.#lastNow;
+  }
+
+  /** Errors of listeners and background work: reported, never thrown at bystanders. */
+  reportError(error: unknown): void {
+    this.#onError(error);
   }
 
   /** Tell listeners once per outage, and report what is no outage. */

@@ -4,7 +4,7 @@ import type { Timers } from "../engine/ports.ts";
 import { MemoryStore } from "../stores/memory.ts";
 import { Core } from "./core.ts";
 import { checkOptions } from "./options.ts";
-import type { SessionsOptions } from "./options.ts";
+import type { CheckedOptions, SessionsOptions } from "./options.ts";
 import { Sessions } from "./sessions.ts";
 import { Sweeper, SWEEP_DEFAULTS } from "./sweeper.ts";
 import { createTokenDesk } from "./token-desk.ts";
@@ -34,39 +34,14 @@ export function createSessions<Data extends object = Record<string, unknown>>(
   const production = options.production ?? host.process?.env?.["NODE_ENV"] === "production";
   const checked = checkOptions(options, production);
   const warn = options.warn ?? warnByHost;
-  const onError =
-    options.onError ?? ((error: unknown) => warn(`background trouble: ${String(error)}`));
-  for (const message of [...checked.http.jar.secure.warnings, ...checked.http.csrf.warnings])
-    warn(message);
-  if (options.store === undefined && production) {
-    warn("no store given: sessions are kept in memory and are lost when this process ends");
-  }
-  const store = options.store ?? new MemoryStore();
-  const clock = options.clock ?? platform.systemClock();
-  const entropy = options.entropy ?? platform.entropy;
-  const keys = createTokenDesk(checked.secrets, platform.digest, entropy);
-  // Awaited by whoever needs a key; a failure is theirs to see, not an unhandled rejection.
-  keys.catch(() => undefined);
-  const core = new Core({
-    store,
-    clock,
-    timers: timersOf(options.clock) ?? platform.timers,
-    entropy,
-    digest: platform.digest,
-    policies: checked.policies,
-    keys,
-    encryptData: options.encryptData === true,
-    development: !production,
-    onError,
-  });
+  warnAtStart(options, checked, { production, warn });
+  const core = buildCore(options, checked, { production, warn });
   if (!production) {
     core.emitter.on("cookie-not-set", ({ why }) => warn(`the session cookie was not set: ${why}`));
   }
-  const sweeper = new Sweeper(core, {
-    ...SWEEP_DEFAULTS,
-    ...(options.sweep === false ? {} : options.sweep),
-  });
-  if (options.sweep !== false) sweeper.start();
+  const { sweep } = options;
+  const sweeper = new Sweeper(core, { ...SWEEP_DEFAULTS, ...(sweep === false ? {} : sweep) });
+  if (sweep !== false) sweeper.start();
   const { tenant, http } = checked;
   return new Sessions<Data>({
     core,
@@ -74,6 +49,43 @@ export function createSessions<Data extends object = Record<string, unknown>>(
     http,
     sweeper,
     ownsStore: options.store === undefined,
+  });
+}
+
+interface Surroundings {
+  readonly production: boolean;
+  readonly warn: (message: string) => void;
+}
+
+function warnAtStart(
+  options: SessionsOptions,
+  checked: CheckedOptions,
+  around: Surroundings,
+): void {
+  const { jar, csrf } = checked.http;
+  for (const message of [...jar.secure.warnings, ...csrf.warnings]) around.warn(message);
+  if (options.store === undefined && around.production) {
+    around.warn("no store given: sessions are kept in memory and are lost when this process ends");
+  }
+}
+
+function buildCore(options: SessionsOptions, checked: CheckedOptions, around: Surroundings): Core {
+  const entropy = options.entropy ?? platform.entropy;
+  const keys = createTokenDesk(checked.secrets, platform.digest, entropy);
+  // Awaited by whoever needs a key; a failure is theirs to see, not an unhandled rejection.
+  keys.catch(() => undefined);
+  const report = (error: unknown): void => around.warn(`background trouble: ${String(error)}`);
+  return new Core({
+    store: options.store ?? new MemoryStore(),
+    clock: options.clock ?? platform.systemClock(),
+    timers: timersOf(options.clock) ?? platform.timers,
+    entropy,
+    digest: platform.digest,
+    policies: checked.policies,
+    keys,
+    encryptData: options.encryptData === true,
+    development: !around.production,
+    onError: options.onError ?? report,
   });
 }
 

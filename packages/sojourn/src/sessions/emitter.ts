@@ -38,7 +38,8 @@ export class Emitter {
     for (const key of [event.name, "*"]) {
       for (const listener of this.#listeners.get(key) ?? []) {
         try {
-          listener(event);
+          const result: unknown = listener(event);
+          if (result instanceof Promise) result.catch(this.#onError);
         } catch (error) {
           this.#onError(error);
         }

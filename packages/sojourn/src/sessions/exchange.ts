@@ -15,7 +15,7 @@ import type { ProblemAnswer } from "../http/problem.ts";
 import { idOfHandle } from "../protocol/words.ts";
 import { SojournError } from "../engine/errors.ts";
 import { authenticate } from "./authenticate.ts";
-import type { Presentation, Verdict } from "./authenticate.ts";
+import type { Presentation, Verdict } from "./rotation-steps.ts";
 import type { HttpRules } from "./cookie-choice.ts";
 import type { Core } from "./core.ts";
 import { Session } from "./session.ts";
@@ -73,8 +73,8 @@ export class Exchange<Data extends object = Record<string, unknown>> implements 
   readonly #house: Household<Data>;
   readonly #view: RequestView;
   readonly #rules: CookieRules;
-  /** False when the cookie may neither be set nor accepted here: production over plain HTTP. */
-  readonly #cookieAllowed: boolean;
+  /** False where no credential may travel. Loopback development and `secure: false` are fine. */
+  readonly #encrypted: boolean;
   #viaBearer = false;
   #tokenNeeded = false;
   #onWork: (() => void) | undefined;
@@ -92,7 +92,7 @@ export class Exchange<Data extends object = Record<string, unknown>> implements 
     const https = proxied ? clientOf(forwarded, view).protocol === "https" : view.encrypted;
     const plain = https ? undefined : this.#loopbackRules();
     this.#rules = plain ?? jar.secure;
-    this.#cookieAllowed = https || !this.#rules.secure;
+    this.#encrypted = https || !this.#rules.secure;
     this.#session = this.#anonymous();
   }
 
@@ -138,22 +138,26 @@ export class Exchange<Data extends object = Record<string, unknown>> implements 
 
   /** The one credential of the request; `undefined` when there is none to be judged. */
   #credential(): string | undefined {
-    const { header } = this.#view;
-    const reading = readCookie(header("cookie"), this.#rules.name);
-    const bearer = readBearer(header("authorization"));
-    const ours =
-      bearer.kind === "value" && bearer.value.startsWith(BEARER_PREFIX) ? bearer.value : undefined;
-    if (this.#judgeOrigin(reading.kind !== "absent", ours !== undefined)) return undefined;
-    const disagree = reading.kind === "value" && ours !== undefined && ours !== reading.value;
+    const reading = readCookie(this.#view.header("cookie"), this.#rules.name);
+    const bearer = this.#bearer();
+    if (this.#judgeOrigin(reading.kind !== "absent", bearer !== undefined)) return undefined;
+    const cookie = reading.kind === "value" ? reading.value : undefined;
+    const disagree = cookie !== undefined && bearer !== undefined && bearer !== cookie;
     if (reading.kind === "conflict" || disagree) {
       const { core, tenant } = this.#house;
       core.emit("cookie-conflict", { tenant, name: this.#rules.name });
       return undefined;
     }
-    const cookie = reading.kind === "value" && this.#cookieAllowed ? reading.value : undefined;
-    this.#viaBearer = cookie === undefined && ours !== undefined;
-    const token = cookie ?? ours;
-    return token === "" ? undefined : token;
+    this.#viaBearer = cookie === undefined && bearer !== undefined;
+    const token = cookie ?? bearer;
+    return token === "" || !this.#encrypted ? undefined : token;
+  }
+
+  /** A bearer credential of ours; the application's own are none of our business. */
+  #bearer(): string | undefined {
+    const reading = readBearer(this.#view.header("authorization"));
+    if (reading.kind !== "value") return undefined;
+    return reading.value.startsWith(BEARER_PREFIX) ? reading.value : undefined;
   }
 
   /** @returns true when the request was refused. */
@@ -233,9 +237,10 @@ export class Exchange<Data extends object = Record<string, unknown>> implements 
 
   /** @internal For the session of this exchange. */
   set(token: string, how: "login" | "hard" | "sealed" | "anonymous", persistUntil?: number): void {
-    this.#cleared = false;
-    if (this.#viaBearer && how !== "login" && how !== "anonymous") return;
+    // The client keeps its token itself; a cookie would be another session of the same browser.
+    if (this.#viaBearer) return this.#notice("bearer");
     if (this.#committed) return this.#notice("headers-sent");
+    this.#cleared = false;
     this.#waiting = {
       token,
       sealed: how === "sealed",
@@ -246,6 +251,7 @@ export class Exchange<Data extends object = Record<string, unknown>> implements 
 
   /** @internal For the session of this exchange. */
   clear(): void {
+    if (this.#viaBearer) return;
     this.#waiting = undefined;
     this.#cleared = true;
     if (this.#committed) this.#notice("headers-sent");
@@ -265,6 +271,15 @@ export class Exchange<Data extends object = Record<string, unknown>> implements 
   /** Changes not yet stored. Adapters wait for them before the headers leave. */
   get working(): Promise<unknown> | undefined {
     return this.#session.working;
+  }
+
+  /**
+   * What to answer instead when the application did not wait for a change and it failed: nobody
+   * else would learn of it. Ask once `working` has settled.
+   */
+  get failure(): ProblemAnswer | undefined {
+    const error = this.#session.failure;
+    return error instanceof SojournError ? problemOfError(error) : undefined;
   }
 
   /** Put our headers into the response; once, just before the headers leave. */
@@ -301,7 +316,7 @@ export class Exchange<Data extends object = Record<string, unknown>> implements 
   }
 
   #whyNot(waiting: Waiting): CookieNotice | undefined {
-    if (!this.#cookieAllowed) return "plain-http";
+    if (!this.#encrypted) return "plain-http";
     if (!waiting.sealed) return undefined;
     // A late successor could overwrite a newer cookie: the client will be offered it again.
     const { core } = this.#house;

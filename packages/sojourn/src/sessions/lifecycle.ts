@@ -10,10 +10,11 @@ import type { Authentication } from "../engine/assurance.ts";
 import type { RevokeResult, SessionRef, StoredSession } from "../engine/ports.ts";
 import { idleExpiresAt } from "../engine/record.ts";
 import type { SessionRecord } from "../engine/record.ts";
-import { nextGeneration, rotateHard } from "../engine/rotation.ts";
+import { nextGeneration, rotateHard, rotateSoon } from "../engine/rotation.ts";
 import { changeRoles, lockSession, stepUpSession, unlockSession } from "../engine/session.ts";
 import type { Core, Loaded } from "./core.ts";
-import { announceEnds } from "./open.ts";
+import { announceEnds } from "./events.ts";
+import { checkRoles } from "./login-options.ts";
 
 /** Why a person or program acts, and who. Both go into the record, the audit and the events. */
 export interface RevokeWords {
@@ -67,12 +68,15 @@ function notLocked(loaded: Loaded): void {
   if (loaded.judgement.state === "locked") throw new SessionLockedError(loaded.judgement.factors);
 }
 
+interface HardDecision {
+  readonly operation: string;
+  /** The old tokens are refused at once; by default where the session was not active. */
+  readonly refuseOld?: boolean;
+  step(loaded: Loaded): SessionRecord;
+}
+
 /** A decision that also replaces every live token at once. */
-async function decideHard(
-  core: Core,
-  ref: SessionRef,
-  decision: { readonly operation: string; step(loaded: Loaded): SessionRecord },
-): Promise<Rotated> {
+async function decideHard(core: Core, ref: SessionRef, decision: HardDecision): Promise<Rotated> {
   let token = "";
   const stored = await core.decide(ref, decision.operation, async (loaded) => {
     const changed = decision.step(loaded);
@@ -81,11 +85,10 @@ async function decideHard(
     const minted = await (await core.keys()).mint({ tenant, id, generation, subject });
     token = minted.text;
     // The old tokens keep the assurance they had, not the one just reached.
-    const rotated = rotateHard(
-      loaded.stored.record,
-      { generation, verifier: minted.verifier },
-      loaded.now,
-    );
+    const holder = { generation, verifier: minted.verifier };
+    const refused = decision.refuseOld === true || loaded.judgement.state !== "active";
+    const straggling = refused ? "refused" : "served";
+    const rotated = rotateHard(loaded.stored.record, holder, loaded.now, straggling);
     return { ...changed, rotation: rotated.rotation };
   });
   core.emit("session-rotated", {
@@ -161,21 +164,30 @@ export async function unlock(
   return rotated;
 }
 
+/**
+ * Change roles. With a client at hand the token rotates hard; without one (an operator acts) the
+ * change holds at once and the client gets its new token at its next request.
+ */
 export async function setRoles(
   core: Core,
   ref: SessionRef,
   roles: readonly string[],
-): Promise<Rotated> {
-  const rotated = await decideHard(core, ref, {
-    operation: "setRoles",
-    step: (loaded) => {
-      notLocked(loaded);
-      const { record } = loaded.stored;
-      return changeRoles(record, roles, core.policies.policyFor({ ...record, roles }));
-    },
-  });
-  core.emit("token-claims-change", { ...subjectOf(rotated.stored.record), roles: [...roles] });
-  return rotated;
+  rotate: "hard" | "next",
+): Promise<{ readonly stored: StoredSession; readonly token?: string }> {
+  checkRoles(roles);
+  const step = (loaded: Loaded): SessionRecord => {
+    notLocked(loaded);
+    const { record } = loaded.stored;
+    if (record.subject === null)
+      throw new ArgumentError("setRoles", "an anonymous session has no roles");
+    return changeRoles(record, roles, core.policies.policyFor({ ...record, roles }));
+  };
+  const changed =
+    rotate === "hard"
+      ? await decideHard(core, ref, { operation: "setRoles", refuseOld: true, step })
+      : { stored: await core.decide(ref, "setRoles", (loaded) => rotateSoon(step(loaded))) };
+  core.emit("token-claims-change", { ...subjectOf(changed.stored.record), roles: [...roles] });
+  return changed;
 }
 
 export async function lock(

@@ -9,7 +9,8 @@ import type { Core } from "./core.ts";
 import { decodeStored } from "./data-codec.ts";
 import { revokeSession } from "./lifecycle.ts";
 import { LimitReachedError, openStored } from "./open.ts";
-import type { LoginOptions, Opened, OpenInput } from "./open.ts";
+import type { LoginOptions } from "./login-options.ts";
+import type { Opened, OpenInput } from "./open.ts";
 
 const REPLACE_ATTEMPTS_MAX = 100;
 const LIST_MAX = 200;
@@ -40,8 +41,10 @@ export async function loginFrom(core: Core, input: LoginInput): Promise<Opened> 
   if (from === undefined) return openFresh(core, { ...base, data: input.data ?? NONE });
   if (from.record.subject === subject) return replaceSame(core, base, from);
   if (subject !== null) await assertRoom(core, { tenant, subject, options });
-  await revokeSession(core, from.record, "replaced");
-  if (from.record.subject !== null) return openFresh(core, { ...base, data: NONE });
+  const { outcome } = await revokeSession(core, from.record, "replaced");
+  // What somebody else ended — a logout in another tab — is not carried on.
+  const freezes = outcome === "ended" && from.record.subject === null;
+  if (!freezes) return openFresh(core, { ...base, data: NONE });
   const frozen = await core.load(from.record);
   const data = frozen === undefined ? NONE : await decodeStored(core, frozen);
   return openFresh(core, { ...base, data });

@@ -1,41 +1,15 @@
 /** Opening sessions: the one way to become live, with limits, epoch and replacement. */
 import type { EncodedData } from "../engine/data.ts";
-import { ArgumentError, SojournError } from "../engine/errors.ts";
-import type { Authentication } from "../engine/assurance.ts";
-import type {
-  CreateResult,
-  EndedSession,
-  SessionRef,
-  StoredData,
-  StoredSession,
-} from "../engine/ports.ts";
-import type { Device, SessionRecord, SessionSummary } from "../engine/record.ts";
+import { SojournError } from "../engine/errors.ts";
+import type { CreateResult, SessionRef, StoredData, StoredSession } from "../engine/ports.ts";
+import type { SessionRecord, SessionSummary } from "../engine/record.ts";
 import { openSession } from "../engine/session.ts";
 import type { Policy } from "../engine/policy/policy.ts";
 import { bucketOf, newSessionId } from "../tokens/session-id.ts";
 import type { Core } from "./core.ts";
 import { toStored } from "./data-codec.ts";
-
-/** What the application says of a new session. The secret and the id are ours alone (ID-14). */
-export interface LoginOptions extends Authentication {
-  readonly kind?: string;
-  readonly device?: Device;
-  /** The longer limits, where the policy has them and the person chose them. */
-  readonly remember?: boolean;
-  /** A factor is still missing: opens `pending`, completed by `stepUp`. */
-  readonly pending?: boolean;
-  readonly client?: string;
-  readonly roles?: readonly string[];
-  readonly parent?: string;
-  readonly actor?: string;
-  /**
-   * The subject's epoch when authentication began, from `sessions.subject(id).epoch()`. With it a
-   * login that raced a revoke-all does not slip through.
-   */
-  readonly subjectEpoch?: number;
-  /** Keyed hash of the client's context; adapters fill it in. */
-  readonly fingerprint?: string;
-}
+import { announceEnds } from "./events.ts";
+import type { LoginOptions } from "./login-options.ts";
 
 export interface OpenInput {
   readonly tenant: string;
@@ -61,14 +35,6 @@ export class LimitReachedError extends SojournError {
       `the subject already has ${sessions.length} live session(s), at most ${max} are allowed`,
     );
     this.sessions = sessions;
-  }
-}
-
-const SUBJECT_LENGTH_MAX = 512;
-
-export function checkSubject(path: string, subject: unknown): asserts subject is string {
-  if (typeof subject !== "string" || subject.length === 0 || subject.length > SUBJECT_LENGTH_MAX) {
-    throw new ArgumentError(path, `a subject is a text of 1 to ${SUBJECT_LENGTH_MAX} characters`);
   }
 }
 
@@ -155,7 +121,8 @@ function settle(core: Core, input: OpenInput, policy: Policy, made: Made): OpenO
         ...level,
       });
       const subjectEpoch = record.epoch;
-      const stored: StoredSession = { record, data: made.data, dataVersion: 0, subjectEpoch };
+      const dataVersion = Object.keys(made.data).length > 0 ? 1 : 0;
+      const stored: StoredSession = { record, data: made.data, dataVersion, subjectEpoch };
       const evicted = result.evicted.map((ended) => ended.record);
       return { outcome: "opened", opened: { stored, token: made.token, evicted } };
     }
@@ -179,20 +146,5 @@ function settle(core: Core, input: OpenInput, policy: Policy, made: Made): OpenO
     case "conflict":
     case "gone":
       return { outcome: result.outcome };
-  }
-}
-
-/** One `session-ended` each, for ends that a store call has just made. */
-export function announceEnds(core: Core, ended: readonly EndedSession[]): void {
-  if (!core.emitter.wanted("session-ended")) return;
-  for (const { record, end } of ended) {
-    core.emit("session-ended", {
-      tenant: record.tenant,
-      subject: record.subject ?? undefined,
-      session: record.id,
-      reason: end.reason,
-      cause: end.cause,
-      actor: end.actor,
-    });
   }
 }

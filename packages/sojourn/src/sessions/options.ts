@@ -8,7 +8,7 @@ import type { Clock, Entropy, SessionStore, Timers } from "../engine/ports.ts";
 import { csrfRules } from "../http/csrf.ts";
 import type { CsrfOptions } from "../http/csrf.ts";
 import { forwardedRules } from "../http/forwarded.ts";
-import type { ForwardedHeader } from "../http/forwarded.ts";
+import type { ForwardedHeader, ForwardedOptions } from "../http/forwarded.ts";
 import { readSecrets } from "../tokens/secrets.ts";
 import { cookieJarRules } from "./cookie-choice.ts";
 import type { HttpRules } from "./cookie-choice.ts";
@@ -24,6 +24,8 @@ export interface CookieSettings {
   readonly domain?: string;
   readonly prefix?: "__Host-Http-" | "__Host-" | "__Secure-";
   readonly partitioned?: boolean;
+  /** Embedded in other sites with one session for all of them: `sameSite: "None"`. */
+  readonly embedded?: boolean;
 }
 
 export interface SessionsOptions {
@@ -58,25 +60,26 @@ export interface SessionsOptions {
   readonly entropy?: Entropy;
 }
 
-const KNOWN: ReadonlySet<string> = new Set([
-  "store",
-  "secrets",
-  "policy",
-  "tighten",
-  "tenant",
-  "cookie",
-  "csrf",
-  "proxies",
-  "forwardedHeader",
-  "stalenessMs",
-  "encryptData",
-  "sweep",
-  "production",
-  "warn",
-  "onError",
-  "clock",
-  "entropy",
-]);
+/** Every option and, where it is an object of ours, its fields. */
+const KNOWN: Readonly<Record<string, readonly string[] | undefined>> = {
+  store: undefined,
+  secrets: undefined,
+  policy: undefined,
+  tighten: undefined,
+  tenant: undefined,
+  cookie: ["name", "secure", "sameSite", "domain", "prefix", "partitioned", "embedded"],
+  csrf: ["origins", "trusted", "exempt", "reportOnly"],
+  proxies: undefined,
+  forwardedHeader: undefined,
+  stalenessMs: undefined,
+  encryptData: undefined,
+  sweep: ["everyMs", "keepEndedMs"],
+  production: undefined,
+  warn: undefined,
+  onError: undefined,
+  clock: undefined,
+  entropy: undefined,
+};
 const TENANT: RegExp = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
 const STALENESS_MS_MAX = 60_000;
 const SWEEP_MS_MIN = 100;
@@ -89,51 +92,126 @@ export interface CheckedOptions {
 }
 
 /** @throws {ConfigError} listing every problem of every option. */
-export function checkOptions(options: SessionsOptions, production: boolean): CheckedOptions {
+export function checkOptions(given: SessionsOptions, production: boolean): CheckedOptions {
   const problems: ConfigProblem[] = [];
-  for (const key of Object.keys(options)) {
-    if (!KNOWN.has(key)) {
-      problems.push({ path: key, message: `unknown option; known are ${[...KNOWN].join(", ")}` });
-    }
-  }
+  const options = usable(given, problems);
+  const { tighten, tenant = "default", cookie = {}, csrf: origins } = options;
   const policies = collect(problems, () =>
     createPolicyBook({
       policy: options.policy ?? "saas",
-      ...(options.tighten === undefined ? {} : { tighten: options.tighten }),
+      ...(tighten === undefined ? {} : { tighten }),
     }),
   );
   const secrets = collect(problems, () => readSecrets(options.secrets));
-  const tenant = options.tenant ?? "default";
   if (!isTenant(tenant)) {
-    problems.push({
-      path: "tenant",
-      message:
-        "1 to 63 letters, digits, dots, dashes or underscores, starting with a letter or digit",
-    });
+    const message = "1 to 63 letters, digits, . _ or -, starting with a letter or digit";
+    problems.push({ path: "tenant", message });
   }
-  if (production && options.cookie?.secure === false) {
-    const message =
-      "false is refused in production (ASVS 3.3.1): anyone on the way could read the cookie; " +
-      "serve HTTPS, or name the proxy that does in `proxies`";
-    problems.push({ path: "cookie.secure", message });
-  }
+  checkInsecure(cookie, production, problems);
   checkNumbers(options, problems);
-  const csrf = collect(problems, () => csrfRules({ ...options.csrf, development: !production }));
-  const forwarded = collect(problems, () =>
-    forwardedRules({
-      ...(options.proxies === undefined ? {} : { proxies: options.proxies }),
-      ...(options.forwardedHeader === undefined ? {} : { header: options.forwardedHeader }),
-    }),
-  );
-  const jar =
-    policies === undefined
-      ? undefined
-      : collect(problems, () => cookieJarRules(options.cookie ?? {}, policies.base, production));
+  const csrf = collect(problems, () => csrfRules({ ...origins, development: !production }));
+  const forwarded = collect(problems, () => forwardedRules(forwardedOptions(options)));
+  const jar = collect(problems, () => cookieJarRules(cookie, policies?.base.cookie, production));
   if (!policies || !secrets || !csrf || !forwarded || !jar || problems.length > 0) {
     throw new ConfigError(problems);
   }
   const csrfToken = policies.base.csrf === "fetch-metadata+token";
   return { policies, secrets, tenant, http: { csrf, forwarded, jar, csrfToken, production } };
+}
+
+function forwardedOptions(options: SessionsOptions): ForwardedOptions {
+  const { proxies, forwardedHeader: header } = options;
+  return {
+    ...(proxies === undefined ? {} : { proxies }),
+    ...(header === undefined ? {} : { header }),
+  };
+}
+
+function checkInsecure(
+  cookie: CookieSettings,
+  production: boolean,
+  problems: ConfigProblem[],
+): void {
+  if (!production || cookie.secure !== false) return;
+  const message =
+    "false is refused in production (ASVS 3.3.1): anyone on the way could read the cookie; " +
+    "serve HTTPS, or name the proxy that does in `proxies`";
+  problems.push({ path: "cookie.secure", message });
+}
+
+/** The options whose shape can be read further, so that all problems are found at once. */
+function usable(given: SessionsOptions, problems: ConfigProblem[]): SessionsOptions {
+  const options: Record<string, unknown> = { ...given };
+  checkShape(options, problems);
+  for (const { path } of problems) if (Object.hasOwn(KNOWN, path)) delete options[path];
+  return options as unknown as SessionsOptions;
+}
+
+/** Types are checked by hand: options may come from JSON or from plain JavaScript. */
+function checkShape(options: Readonly<Record<string, unknown>>, problems: ConfigProblem[]): void {
+  for (const [key, value] of Object.entries(options)) {
+    if (!Object.hasOwn(KNOWN, key)) {
+      const known = Object.keys(KNOWN).join(", ");
+      problems.push({ path: key, message: `unknown option; known are ${known}` });
+      continue;
+    }
+    const fields = KNOWN[key];
+    if (fields === undefined || value === undefined || (key === "sweep" && value === false))
+      continue;
+    if (typeof value !== "object" || value === null) {
+      problems.push({ path: key, message: `takes an object with ${fields.join(", ")}` });
+      continue;
+    }
+    for (const field of Object.keys(value)) {
+      if (fields.includes(field)) continue;
+      const message = `unknown field; known are ${fields.join(", ")}`;
+      problems.push({ path: `${key}.${field}`, message });
+    }
+  }
+  checkTypes(options, problems);
+}
+
+/** What a value must be, by option. */
+const SHAPES: readonly {
+  readonly keys: readonly string[];
+  readonly accepted: string;
+  fits(value: unknown): boolean;
+}[] = [
+  {
+    keys: ["encryptData", "production"],
+    accepted: "takes true or false",
+    fits: (value) => typeof value === "boolean",
+  },
+  {
+    keys: ["warn", "onError"],
+    accepted: "takes a function",
+    fits: (value) => typeof value === "function",
+  },
+  { keys: ["store"], accepted: "takes a session store", fits: (value) => can(value, "find") },
+  { keys: ["clock"], accepted: "takes an object with now()", fits: (value) => can(value, "now") },
+  {
+    keys: ["entropy"],
+    accepted: "takes an object with bytes()",
+    fits: (value) => can(value, "bytes"),
+  },
+  {
+    keys: ["policy"],
+    accepted: "takes a preset's name or an object with `extends`",
+    fits: (value) => value !== null,
+  },
+];
+
+function can(value: unknown, method: string): boolean {
+  return typeof value === "object" && value !== null && method in value;
+}
+
+function checkTypes(options: Readonly<Record<string, unknown>>, problems: ConfigProblem[]): void {
+  for (const { keys, accepted, fits } of SHAPES) {
+    for (const path of keys) {
+      const value = options[path];
+      if (value !== undefined && !fits(value)) problems.push({ path, message: accepted });
+    }
+  }
 }
 
 export function isTenant(tenant: unknown): tenant is string {

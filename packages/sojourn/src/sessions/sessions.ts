@@ -6,7 +6,7 @@ import type { Page, SessionFilter, StoreHealth, Subscription } from "../engine/p
 import type { Explanation } from "../engine/policy/explain.ts";
 import type { SessionSummary } from "../engine/record.ts";
 import { authenticate } from "./authenticate.ts";
-import type { Verdict } from "./authenticate.ts";
+import type { Verdict } from "./rotation-steps.ts";
 import type { Core } from "./core.ts";
 import { decodeStored, encodeInitial } from "./data-codec.ts";
 import { summaryOf } from "./describe.ts";
@@ -16,8 +16,8 @@ import type { RequestView } from "./exchange.ts";
 import { revokeSession } from "./lifecycle.ts";
 import type { RevokeWords } from "./lifecycle.ts";
 import { loginFrom } from "./login.ts";
-import { checkSubject } from "./open.ts";
-import type { LoginOptions } from "./open.ts";
+import { checkLogin, checkSubject } from "./login-options.ts";
+import type { LoginOptions } from "./login-options.ts";
 import { isTenant } from "./options.ts";
 import type { HttpRules } from "./cookie-choice.ts";
 import { Session } from "./session.ts";
@@ -59,24 +59,6 @@ export interface Description {
   readonly dataKeys: readonly string[];
 }
 
-const OPEN_FIELDS: ReadonlySet<string> = new Set([
-  "subject",
-  "tenant",
-  "kind",
-  "amr",
-  "acr",
-  "device",
-  "remember",
-  "pending",
-  "data",
-  "parent",
-  "actor",
-  "client",
-  "roles",
-  "subjectEpoch",
-  "fingerprint",
-]);
-
 export interface SessionsParts {
   readonly core: Core;
   readonly tenant: string;
@@ -112,17 +94,10 @@ export class Sessions<Data extends object = Record<string, unknown>> {
    * @throws {ArgumentError} for fields it does not know: id and secret are never the caller's.
    */
   async open(options: OpenOptions<Data>): Promise<OpenedSession<Data>> {
-    for (const field of Object.keys(options)) {
-      if (!OPEN_FIELDS.has(field)) {
-        throw new ArgumentError(
-          `open.${field}`,
-          `unknown field; known are ${[...OPEN_FIELDS].join(", ")}`,
-        );
-      }
-    }
     const { subject, tenant: wanted, data, ...login } = options;
     checkSubject("open.subject", subject);
-    const tenant = this.#in({ ...(wanted === undefined ? {} : { tenant: wanted }) });
+    checkLogin("open", login);
+    const tenant = this.#in(wanted === undefined ? {} : { tenant: wanted });
     const initial = encodeInitial(data);
     const opened = await loginFrom(this.#core, {
       tenant,
@@ -175,14 +150,14 @@ export class Sessions<Data extends object = Record<string, unknown>> {
       | undefined,
   ): Session<Data> | Promise<Session<Data>> {
     const { stored, judgement, assurance } = verdict;
-    const build = (data: EncodedData | undefined): Session<Data> =>
+    const build = (data: EncodedData): Session<Data> =>
       new Session<Data>({
         core: this.#core,
         tenant,
         live: { stored, judgement, assurance, data },
         ...request,
       });
-    const data = this.#core.encryptData ? decodeStored(this.#core, stored) : undefined;
+    const data = decodeStored(this.#core, stored);
     return data instanceof Promise ? data.then(build) : build(data);
   }
 

@@ -80,6 +80,7 @@ export class SubjectSessions {
     const ref = { tenant: this.tenant, id };
     const loaded = await this.#core.inspect(ref);
     if (loaded?.stored.record.subject !== this.subject) return false;
+    if (loaded.judgement.state === "ended") return false;
     const result = await revokeSession(this.#core, ref, "revoked", words);
     return result.outcome === "ended";
   }

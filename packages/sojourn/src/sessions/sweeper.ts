@@ -3,7 +3,7 @@
  * is judged at every read. It gives each ended session its event, and keeps the store small.
  */
 import type { Core } from "./core.ts";
-import { announceEnds } from "./open.ts";
+import { announceEnds } from "./events.ts";
 
 export interface SweepSettings {
   /** Span between runs in milliseconds; jittered by a quarter so that nodes do not march in step. */

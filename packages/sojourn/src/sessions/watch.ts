@@ -5,17 +5,19 @@
 import type { EndReason } from "../protocol/words.ts";
 import type { SessionRef, StoreChange, StoredSession, Subscription } from "../engine/ports.ts";
 import { endsAt, idleExpiresAt } from "../engine/record.ts";
+import type { SessionRecord } from "../engine/record.ts";
 import { warnAt } from "../engine/session.ts";
 import type { Core } from "./core.ts";
 
+interface Deadlines {
+  readonly serverNow: number;
+  readonly idleExpiresAt: number;
+  readonly absoluteExpiresAt: number;
+  readonly warnAt: number;
+}
+
 export type SessionNews =
-  | {
-      readonly type: "hello" | "extended";
-      readonly serverNow: number;
-      readonly idleExpiresAt: number;
-      readonly absoluteExpiresAt: number;
-      readonly warnAt: number;
-    }
+  | ({ readonly type: "hello" | "extended" } & Deadlines)
   /** A deadline is near. `why` says which: only idleness can be answered by extending. */
   | {
       readonly type: "expiring";
@@ -161,7 +163,12 @@ class Watcher {
   }
 
   #say(news: SessionNews): void {
-    if (!this.#closed) this.#listener(news);
+    if (this.#closed) return;
+    try {
+      this.#listener(news);
+    } catch (error) {
+      this.#core.reportError(error);
+    }
   }
 
   #judge(stored: StoredSession | undefined): void {
@@ -170,42 +177,46 @@ class Watcher {
     if (judgement.state === "ended") return this.#end(judgement.end.reason);
     const before = this.#last;
     this.#last = stored;
-    const locked = judgement.state === "locked";
-    if (locked && !this.#locked) this.#say({ type: "locked", factors: judgement.factors });
-    if (!locked && this.#locked) this.#say({ type: "unlocked" });
-    this.#locked = locked;
+    const factors = judgement.state === "locked" ? judgement.factors : 0;
+    this.#sayLock(factors);
     const { record } = stored;
-    const deadlines = {
+    const deadlines: Deadlines = {
       serverNow: now,
       idleExpiresAt: idleExpiresAt(record),
       absoluteExpiresAt: record.absoluteExpiresAt,
       warnAt: warnAt(record, policy),
     };
     if (before === undefined) this.#say({ type: "hello", ...deadlines });
-    else {
-      const { rotation } = before.record;
-      if (rotation.generation !== record.rotation.generation) this.#say({ type: "rotated" });
-      const moved = record.seenAt > before.record.seenAt;
-      if (moved && now < deadlines.warnAt) {
-        this.#warned = false;
-        this.#say({ type: "extended", ...deadlines });
-      }
-    }
-    if (this.#keys.size > 0) {
-      const keys = [...this.#keys];
-      this.#keys.clear();
-      this.#say({ type: "data", keys, version: `${record.version}.${stored.dataVersion}` });
-    }
-    if (locked) return this.#sleep(endsAt(record) - now);
-    this.#warn(deadlines);
+    else this.#sayMoved(before.record, record, deadlines);
+    this.#sayData(stored);
+    if (factors > 0) this.#sleep(endsAt(record) - now);
+    else this.#warn(deadlines);
   }
 
-  #warn(deadlines: {
-    readonly serverNow: number;
-    readonly idleExpiresAt: number;
-    readonly absoluteExpiresAt: number;
-    readonly warnAt: number;
-  }): void {
+  #sayLock(factors: number): void {
+    const locked = factors > 0;
+    if (locked && !this.#locked) this.#say({ type: "locked", factors });
+    if (!locked && this.#locked) this.#say({ type: "unlocked" });
+    this.#locked = locked;
+  }
+
+  #sayMoved(before: SessionRecord, now: SessionRecord, deadlines: Deadlines): void {
+    if (before.rotation.generation !== now.rotation.generation) this.#say({ type: "rotated" });
+    if (now.seenAt > before.seenAt && deadlines.serverNow < deadlines.warnAt) {
+      this.#warned = false;
+      this.#say({ type: "extended", ...deadlines });
+    }
+  }
+
+  #sayData(stored: StoredSession): void {
+    if (this.#keys.size === 0) return;
+    const keys = [...this.#keys];
+    this.#keys.clear();
+    const version = `${stored.record.version}.${stored.dataVersion}`;
+    this.#say({ type: "data", keys, version });
+  }
+
+  #warn(deadlines: Deadlines): void {
     const { serverNow, warnAt: from, idleExpiresAt: at, absoluteExpiresAt } = deadlines;
     if (serverNow < from) return this.#sleep(from - serverNow);
     if (!this.#warned) {

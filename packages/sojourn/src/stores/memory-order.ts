@@ -21,13 +21,15 @@ export class CreationOrder<Item> {
 
   add(item: Item): void {
     const place = this.#placeOf(item);
-    const at = Math.max(this.#chunkOf(place), 0);
+    const at = this.#chunkToAddTo(place);
     const chunk = this.#chunks[at];
     if (chunk === undefined) {
       this.#chunks.push([item]);
       return;
     }
-    chunk.splice(this.#indexIn(chunk, place), 0, item);
+    const newest = chunk.at(-1);
+    if (newest !== undefined && comparePlaces(this.#placeOf(newest), place) < 0) chunk.push(item);
+    else chunk.splice(this.#indexIn(chunk, place), 0, item);
     if (chunk.length <= CHUNK_ROWS_MAX) return;
     // The newest chunk splits at its end, so that chunks made by appending stay full.
     const last = at === this.#chunks.length - 1;
@@ -61,6 +63,14 @@ export class CreationOrder<Item> {
         if (item !== undefined) yield item;
       }
     }
+  }
+
+  /** The last one for what is newer than all of it, which is nearly everything. */
+  #chunkToAddTo(place: Place): number {
+    const last = this.#chunks.length - 1;
+    const first = this.#chunks[last]?.[0];
+    if (first !== undefined && comparePlaces(this.#placeOf(first), place) <= 0) return last;
+    return Math.max(this.#chunkOf(place), 0);
   }
 
   /** The last chunk that begins at or before `place`; −1 when all begin after it. */

@@ -2,6 +2,7 @@
  * The memory store's rows and everything that must agree with them: the index of live sessions by
  * subject, the order by creation, deadlines, tombstones. Every change of a row passes through here.
  */
+import { invariant } from "../engine/invariant.ts";
 import { endedRecord, isLive } from "../engine/liveness.ts";
 import type { SessionRef, StoredData, StoredSession } from "../engine/ports.ts";
 import { endsAt } from "../engine/record.ts";
@@ -87,10 +88,11 @@ export class MemoryTable {
     return name === null ? 0 : (this.subject(tenant, name)?.epoch ?? 0);
   }
 
-  /** Raise an epoch; it never goes back. */
+  /** @param epoch Higher than the present one: an epoch never goes back. */
   raiseEpoch(tenant: string, name: string, epoch: number): Subject {
     const subject = subjectOf(this.#tenantOf(tenant), name);
-    subject.epoch = Math.max(subject.epoch, epoch);
+    invariant(epoch > subject.epoch, "an epoch only grows");
+    subject.epoch = epoch;
     return subject;
   }
 

@@ -90,6 +90,7 @@ describe("MemoryStore", () => {
     const absent = { tenant: "default", id: "gone" };
     await store.revoke(absent, end, { now: 2, tombstoneUntil: 9 });
     expect(await store.create(recordOf({ id: "gone" }), { now: 8 })).toEqual({ outcome: "exists" });
+    expect((await store.create(recordOf({ id: "gone" }), { now: 9 })).outcome).toBe("created");
   });
 
   it("keeps an end from elsewhere even when it is full of live sessions (I2, I10)", async () => {
@@ -100,6 +101,8 @@ describe("MemoryStore", () => {
     const session = { record: ended, data: {}, dataVersion: 0, subjectEpoch: 0 };
     await store.apply([{ kind: "session", session }], "r2");
     expect(await store.create(record, { now: 0 })).toEqual({ outcome: "exists" });
+    const held = await store.count({ tenant: "default", state: "any" }, 0);
+    expect(held).toEqual({ count: 1, exact: true });
   });
 
   it("frees an id once its session could not have lived any longer", async () => {

@@ -35,7 +35,7 @@ import { current, isLiveRow, MemoryTable } from "./memory-table.ts";
 import { MemoryWrites } from "./memory-writes.ts";
 
 export interface MemoryStoreOptions {
-  /** Sessions held at most, live and ended; default 1 000 000, about 1.3 kB each. */
+  /** Sessions held at most, live and ended; default 1 000 000, about 1 kB each without data. */
   readonly maxSessions?: number;
   /** Data of one session in bytes of UTF-8; default 65 536. */
   readonly maxDataBytes?: number;
@@ -172,7 +172,7 @@ export class MemoryStore implements SessionStore {
     });
   }
 
-  /** The subject's name stays with its raised epoch: in memory there is no dump to erase it from. */
+  /** The subject's name stays beside its raised epoch: no dump is left that could show it. */
   purgeSubject(tenant: string, subject: string, now: number): Promise<number> {
     return this.#run("purgeSubject", () => this.#writes.purgeSubject(tenant, subject, now));
   }

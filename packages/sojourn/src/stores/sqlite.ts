@@ -96,7 +96,10 @@ export class SqliteStore implements SessionStore {
   installation(candidate: Installation): Promise<Installation> {
     return this.#write("installation", true, (db) => {
       const text = JSON.stringify({ id: candidate.id, bucketKey: candidate.bucketKey });
-      db.run("INSERT INTO meta (key, value) VALUES ('installation', ?) ON CONFLICT DO NOTHING", text);
+      db.run(
+        "INSERT INTO meta (key, value) VALUES ('installation', ?) ON CONFLICT DO NOTHING",
+        text,
+      );
       const kept = db.get("SELECT value FROM meta WHERE key = 'installation'")?.[0];
       return JSON.parse(String(kept)) as Installation;
     });
@@ -127,9 +130,7 @@ export class SqliteStore implements SessionStore {
 
   replace(record: SessionRecord, expectedVersion: number): Promise<ReplaceResult> {
     const durable = record.end !== undefined;
-    return this.#write("replace", durable, (db, scope) =>
-      replaceSession(db, scope, record, expectedVersion),
-    );
+    return this.#write("replace", durable, (db) => replaceSession(db, record, expectedVersion));
   }
 
   patchData(
@@ -161,11 +162,7 @@ export class SqliteStore implements SessionStore {
     );
   }
 
-  listBySubject(
-    tenant: string,
-    subject: string,
-    page: PageOptions,
-  ): Promise<Page<SessionSummary>> {
+  listBySubject(tenant: string, subject: string, page: PageOptions): Promise<Page<SessionSummary>> {
     return this.#database.read("listBySubject", (db) => pageOf(db, { tenant, subject }, page));
   }
 
@@ -194,9 +191,7 @@ export class SqliteStore implements SessionStore {
   }
 
   purgeSubject(tenant: string, subject: string, now: number): Promise<number> {
-    return this.#write("purgeSubject", true, (db, scope) =>
-      purgeSubject(db, scope, { tenant, subject }, now),
-    );
+    return this.#write("purgeSubject", true, (db) => purgeSubject(db, { tenant, subject }, now));
   }
 
   /**

@@ -77,7 +77,7 @@ export class ManualClock implements Clock, Timers {
     await settled();
   }
 
-  /** The wall clock moves by `ms`, back or forth, without time passing: `now` throws until `learn`. */
+  /** Move the wall clock alone, back or forth: `now` throws until `learn`. */
   jump(ms: number): void {
     this.#jumpedMs += ms;
   }

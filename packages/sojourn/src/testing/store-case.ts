@@ -26,7 +26,7 @@ export interface StoreCase {
 /** A record with what the case is about; everything else is filled in. */
 export type RecordChanges = Partial<SessionRecord> & Pick<SessionRecord, "tenant">;
 
-/** Fresh names, so that cases may share one engine. Run them one after another: sweeps are global. */
+/** Fresh names, so that cases may share an engine. Run them one by one: sweeps are global. */
 export interface CaseKit {
   /** The instant at which cases begin. */
   readonly now: number;

@@ -5,7 +5,7 @@ import { decodeBase64Url, decodeGroups, encodeBase64Url } from "./base64url.ts";
 describe("base64url", () => {
   it("encodes as Node's Buffer does and decodes what it encoded", () => {
     fc.assert(
-      fc.property(fc.uint8Array({ maxLength: 200, size: "max" }), (bytes) => {
+      fc.property(fc.uint8Array({ maxLength: 60, size: "max" }), (bytes) => {
         const text = encodeBase64Url(bytes);
         expect(text).toBe(Buffer.from(bytes).toString("base64url"));
         expect(decodeBase64Url(text)).toEqual(bytes);

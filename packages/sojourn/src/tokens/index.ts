@@ -1,14 +1,8 @@
 /**
- * `sojourn/tokens`: secrets, key rings, and what may be said of a token. Verification is not here:
+ * `sojourn/tokens`: secrets, and what may be said of a token. Verification is not here:
  * a token is worth what `authenticate` answers, and no less is a decision.
  */
 export { describeToken, type TokenDescription } from "./describe-token.ts";
-export {
-  createKeyRing,
-  type KeyFacts,
-  type KeyPurpose,
-  type KeyRing,
-  type KeyRingOptions,
-} from "./key-ring.ts";
+export type { KeyFacts, KeyPurpose } from "./key-ring.ts";
 export { generateSecret, type Secret } from "./secrets.ts";
 export type { TokenType } from "./token-format.ts";

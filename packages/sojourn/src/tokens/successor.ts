@@ -28,7 +28,7 @@ const KID_BYTES = 2;
 const SEALED_BYTES = NONCE_BYTES + KID_BYTES + SECRET_BYTES + TAG_BYTES;
 
 /** Whose successor: the session, and the generation that the successor has. */
-export interface SuccessorPlace {
+interface SuccessorPlace {
   readonly tenant: string;
   readonly id: string;
   readonly generation: number;
@@ -53,21 +53,23 @@ export function successors(tools: TokenTools): Successors {
       const sameSession = successor?.id === place.id && confirmed.id === place.id;
       const fits = sameSession && successor?.generation === place.generation;
       invariant(successor !== undefined && fits, "a successor has its session's type, id and turn");
-      const key = sealKey(tools, confirmed, place);
+      const info = placeFields(place);
+      const key = sealKey(tools, confirmed, info);
       invariant(key !== undefined, "a successor was sealed before the token was verified");
       const nonce = entropy.bytes(NONCE_BYTES);
       const plain = joined(tokenBody(successor).subarray(1, 1 + KID_BYTES), tokenSecret(successor));
-      const sealed = chain(key, (key) => ring.digest.seal(key, nonce, plain, placeFields(place)));
+      const sealed = chain(key, (key) => ring.digest.seal(key, nonce, plain, info));
       return chain(sealed, (bytes) => encodeBase64Url(joined(nonce, bytes)));
     },
 
     open(confirmed, sealed, place) {
       const bytes = decodeBase64Url(sealed);
       if (bytes?.length !== SEALED_BYTES) return undefined;
-      const key = sealKey(tools, confirmed, place);
+      const info = placeFields(place);
+      const key = sealKey(tools, confirmed, info);
       if (key === undefined) return undefined;
       const [nonce, box] = [bytes.subarray(0, NONCE_BYTES), bytes.subarray(NONCE_BYTES)];
-      const plain = chain(key, (key) => ring.digest.open(key, nonce, box, placeFields(place)));
+      const plain = chain(key, (key) => ring.digest.open(key, nonce, box, info));
       return chain(plain, (plain) => plain && rebuild(tools, confirmed, { plain, place }));
     },
   };
@@ -77,9 +79,9 @@ export function successors(tools: TokenTools): Successors {
 function sealKey(
   tools: TokenTools,
   confirmed: ParsedToken,
-  place: SuccessorPlace,
+  info: Uint8Array,
 ): MaybePromise<Uint8Array> | undefined {
-  return tools.ring.derive("seal", confirmed.kid, placeFields(place), tokenSecret(confirmed));
+  return tools.ring.derive("seal", confirmed.kid, info, tokenSecret(confirmed));
 }
 
 function placeFields(place: SuccessorPlace): Uint8Array {

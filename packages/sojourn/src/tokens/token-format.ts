@@ -31,9 +31,9 @@ export const TOKEN_TYPES: readonly TokenType[] = Object.keys(TYPES) as TokenType
 /** In the prefix as a digit and in the high half of the first byte. */
 export const TOKEN_VERSION: number = 1;
 /** Characters of every token. */
-export const TOKEN_LENGTH: number = 85;
+const TOKEN_LENGTH = 85;
 /** Tokens of one session; the next would not fit its three bytes. */
-export const GENERATION_MAX: number = 2 ** 24 - 1;
+const GENERATION_MAX = 2 ** 24 - 1;
 
 const PREFIX_LENGTH = 5;
 const ID_START = PREFIX_LENGTH + 4;
@@ -58,7 +58,7 @@ export class ParsedToken {
   readonly kid: number;
   /** 24 base64url characters. */
   readonly id: string;
-  /** 0 to {@link GENERATION_MAX}. */
+  /** 0 to 2^24 − 1. */
   readonly generation: number;
   readonly #body: Uint8Array;
   readonly #mac: string;

@@ -60,7 +60,7 @@ async function open(
 ): Promise<z.infer<typeof createReply>> {
   const { tenant } = callerOf(request);
   const opened = await house.sessions.open(openOptions(request.body as CreateBody, tenant));
-  const now = Date.now();
+  const now = house.now();
   const session = sessionView(opened.session, now);
   if (session === undefined) throw new Refusal(problemOf("internal"));
   void reply.code(201).header("location", `/v1/sessions/${session.id}`);
@@ -88,7 +88,7 @@ async function verify(house: House, request: FastifyRequest): Promise<object> {
   if (body.canSetToken) requireScope(caller, "sessions:write");
   const judge = (token: string): Promise<VerdictView> =>
     verifyOne(house, { token, body, tenant: caller.tenant });
-  const serverTime = instant(Date.now());
+  const serverTime = instant(house.now());
   if (body.token !== undefined) return { ...(await judge(body.token)), serverTime };
   const results: VerdictView[] = [];
   const tokens = body.tokens ?? [];
@@ -114,17 +114,17 @@ async function verifyOne(house: House, asked: Asked): Promise<VerdictView> {
     ...(client?.userAgent === undefined ? {} : { fingerprint: client.userAgent }),
   });
   house.metrics.verifies.inc({ state: standing.state });
-  return verdictOf(standing, body);
+  return verdictOf(house, standing, body);
 }
 
-function verdictOf(standing: Standing, body: VerifyBody): VerdictView {
+function verdictOf(house: House, standing: Standing, body: VerifyBody): VerdictView {
   const session = sessionOf(standing);
   if (session === undefined) {
     const reason = standing.state === "ended" ? { reason: standing.reason } : {};
     return { state: standing.state, ...reason, cacheSeconds: 0 };
   }
   const unmet = body.require === undefined ? undefined : unmetOf(session, body.require);
-  const view = pick(sessionView(session, Date.now()), body.fields);
+  const view = pick(sessionView(session, house.now()), body.fields);
   const successor = standing.state === "active" ? standing.successor : undefined;
   return {
     state: standing.state,

@@ -54,7 +54,7 @@ export function sessionRoutes(app: App, house: House): void {
     async (request, reply) => {
       const session = await viewOf(house, request, request.params.id);
       if (session.version !== undefined) setEtag(reply, session.version);
-      return { session, serverTime: instant(Date.now()) };
+      return { session, serverTime: instant(house.now()) };
     },
   );
   changeRoutes(app, house);
@@ -85,7 +85,7 @@ function changeRoutes(app: App, house: House): void {
       else checkMatch(request, session);
       const rotated = roles === undefined ? {} : await session.setRoles(roles);
       setEtag(reply, session.version);
-      return { ...shown(session), ...rotated };
+      return { ...shown(house, session), ...rotated };
     },
   );
 }
@@ -97,7 +97,7 @@ function endRoutes(app: App, house: House): void {
     const ended = await house.sessions.revoke(id, { actor: `key:${name}`, ...words, tenant });
     if (ended === undefined) throw notFound();
     const { reason, endedAt } = ended;
-    return { id, endedAt: instant(endedAt), reason, serverTime: instant(Date.now()) };
+    return { id, endedAt: instant(endedAt), reason, serverTime: instant(house.now()) };
   };
   app.post(
     "/v1/sessions/:id/revoke",
@@ -135,7 +135,7 @@ async function viewOf(house: House, request: FastifyRequest, id: string): Promis
   const { tenant } = callerOf(request);
   if (idOfHandle(id) === undefined) throw notFound();
   const session = await house.sessions.find(id, { tenant });
-  const now = Date.now();
+  const now = house.now();
   const view = session === undefined ? undefined : sessionView(session, now);
   if (view !== undefined) return view;
   const described = await house.sessions.describe(id, { tenant });
@@ -162,8 +162,11 @@ export async function liveSession(
   throw new SessionEndedError(described.reason);
 }
 
-export function shown(session: Session): { session: SessionView; serverTime: string } {
-  const now = Date.now();
+export function shown(
+  house: House,
+  session: Session,
+): { session: SessionView; serverTime: string } {
+  const now = house.now();
   const view = sessionView(session, now);
   if (view === undefined) throw new SessionEndedError(session.endedReason);
   return { session: view, serverTime: instant(now) };
@@ -189,13 +192,20 @@ export async function mergeData(
 async function list(house: House, tenant: string, query: ListQuery): Promise<object> {
   const { cursor, limit, count: wanted, ...rest } = query;
   const filter = filterOf(tenant, rest);
-  const listing = [tenant, rest.subject, rest.state, rest.device, rest.createdFrom, rest.createdBefore];
+  const listing = [
+    tenant,
+    rest.subject,
+    rest.state,
+    rest.device,
+    rest.createdFrom,
+    rest.createdBefore,
+  ];
   const page = await house.sessions.query(filter, {
     limit,
     ...(cursor === undefined ? {} : { cursor: unwrapCursor(listing, cursor) }),
   });
   const count = wanted === "none" ? undefined : await house.sessions.count(filter);
-  const now = Date.now();
+  const now = house.now();
   return {
     items: page.items.map((summary) => summaryView(summary, now)),
     ...(page.cursor === undefined ? {} : { nextCursor: wrapCursor(listing, page.cursor) }),

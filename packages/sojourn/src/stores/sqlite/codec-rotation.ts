@@ -1,10 +1,5 @@
 /** The rotation of a record as columns and back. What SQL max-merges has a column of its own. */
-import type {
-  PendingToken,
-  PreviousToken,
-  ReplacedTokens,
-  Rotation,
-} from "../../engine/record.ts";
+import type { PendingToken, PreviousToken, ReplacedTokens, Rotation } from "../../engine/record.ts";
 import type { SqlRow, SqlValue } from "./driver.ts";
 import { pack, unpack } from "./packed.ts";
 import {
@@ -114,4 +109,3 @@ function decodeReplaced(parts: Parts, createdAt: number): ReplacedTokens {
     assurance: decodeAssurance(assurance, createdAt),
   };
 }
-

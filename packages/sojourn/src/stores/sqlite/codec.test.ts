@@ -1,23 +1,35 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { END_REASONS } from "../../protocol/words.ts";
 import type { Assurance, SessionRecord } from "../../engine/record.ts";
 import { encodeRotation } from "./codec-rotation.ts";
-import {
-  decodeData,
-  decodeRecord,
-  encodeData,
-  encodeSummary,
-  RECORD_WIDTH,
-} from "./codec.ts";
+import { decodeData, decodeRecord, encodeData, encodeSummary, RECORD_WIDTH } from "./codec.ts";
 
+/** What JSON escapes, and characters of two to four bytes. */
+const odd = fc.constantFrom(
+  "a",
+  "Z",
+  "-",
+  "_",
+  "=",
+  "0",
+  "\0",
+  "\n",
+  '"',
+  "\\",
+  "\u007f",
+  "é",
+  "ÿ",
+  "日",
+  "😀",
+);
 const text = fc.string({ maxLength: 12 });
 const verifier = fc.stringMatching(/^[A-Za-z0-9_-]{32}$/);
 const at = fc.integer({ min: 1, max: 4_102_444_800_000 });
 const count = fc.nat({ max: 1_000_000 });
 
 function plain<Model>(model: { [K in keyof Model]: fc.Arbitrary<Model[K]> }): fc.Arbitrary<Model> {
-  return fc.record(model, { noNullPrototype: true }) as fc.Arbitrary<Model>;
+  return fc.record(model, { noNullPrototype: true });
 }
 
 function some<Value>(field: string, value: fc.Arbitrary<Value>): fc.Arbitrary<object> {
@@ -49,10 +61,7 @@ const rotation = joined(
   some("fingerprint", fc.oneof(text, verifier)),
   some(
     "pending",
-    joined(
-      plain({ ...holder, issuedAt: at, sentAt: at, sealed: text }),
-      some("fingerprint", text),
-    ),
+    joined(plain({ ...holder, issuedAt: at, sentAt: at, sealed: text }), some("fingerprint", text)),
   ),
   some("previous", joined(plain({ ...holder, graceUntil: at }), some("fingerprint", text))),
   some(
@@ -122,12 +131,15 @@ describe("the row codec", () => {
   });
 
   it("gives back every data text, whatever its keys are called", () => {
-    const key = fc.oneof(text, fc.string({ unit: "binary" }), fc.constant("__proto__"));
+    const key = fc.oneof(text, fc.string({ unit: odd }), fc.constant("__proto__"));
     fc.assert(
-      fc.property(fc.array(fc.tuple(key, fc.string({ unit: "binary" }))), (entries) => {
-        const data = Object.fromEntries(entries);
-        expect(Object.entries(decodeData(encodeData(data)))).toEqual(Object.entries(data));
-      }),
+      fc.property(
+        fc.array(fc.tuple(key, fc.string({ unit: odd })), { maxLength: 4 }),
+        (entries) => {
+          const data = Object.fromEntries(entries);
+          expect(Object.entries(decodeData(encodeData(data)))).toEqual(Object.entries(data));
+        },
+      ),
     );
   });
 

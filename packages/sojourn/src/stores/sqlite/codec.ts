@@ -7,16 +7,11 @@ import { END_REASONS } from "../../protocol/words.ts";
 import type { SessionState } from "../../protocol/words.ts";
 import { invariant } from "../../engine/invariant.ts";
 import { endsAt } from "../../engine/record.ts";
-import type {
-  Device,
-  SessionEnd,
-  SessionRecord,
-  SessionSummary,
-} from "../../engine/record.ts";
+import type { Device, SessionEnd, SessionRecord, SessionSummary } from "../../engine/record.ts";
 import type { StoredData } from "../../engine/ports.ts";
 import { decodeRotation } from "./codec-rotation.ts";
 import type { SqlRow, SqlValue } from "./driver.ts";
-import { pack, unpack } from "./packed.ts";
+import { pack, textIn, textOut, unpack } from "./packed.ts";
 import { assuranceParts, decodeAssurance, json, numberOf, parse } from "./parts.ts";
 import type { Part, Parts } from "./parts.ts";
 
@@ -35,7 +30,7 @@ export const RECORD_WIDTH = 23;
 export function encodeSummary(record: SessionSummary): SqlValue[] {
   return [
     pack(record.id),
-    record.subject,
+    textIn(record.subject),
     record.version,
     stateNumber(record),
     record.epoch,
@@ -47,7 +42,7 @@ export function encodeSummary(record: SessionSummary): SqlValue[] {
     record.lockFactors ?? null,
     record.end?.at ?? null,
     record.end === undefined ? null : encodeEnd(record.end),
-    record.device?.id ?? null,
+    textIn(record.device?.id ?? null),
     encodeCold(record),
   ];
 }
@@ -88,7 +83,7 @@ export function decodeSummary(row: SqlRow, tenant: string): SessionSummary {
   return {
     id: unpack(row[0]),
     tenant,
-    subject: row[1] === null ? null : String(row[1]),
+    subject: textOut(row[1]),
     kind: typeof cold[2] === "string" ? cold[2] : "user",
     version: Number(row[2]),
     state,
@@ -129,7 +124,7 @@ export function encodeEnd(end: SessionEnd): string {
   return JSON.stringify([reason, end.cause ?? 0, end.actor ?? 0]);
 }
 
-export function decodeEnd(value: SqlValue | undefined, at: number): SessionEnd {
+function decodeEnd(value: SqlValue | undefined, at: number): SessionEnd {
   const read: unknown = JSON.parse(String(value));
   const [number, cause, actor] = Array.isArray(read) ? (read as Part[]) : [read as Part];
   const reason = END_REASONS[numberOf(number)];
@@ -169,12 +164,12 @@ function decodeCold(cold: Parts, deviceId: SqlValue | undefined): Partial<Sessio
   };
 }
 
-function decodeDevice(parts: Parts, id: SqlValue | undefined): Device {
+function decodeDevice(parts: Parts, stored: SqlValue | undefined): Device {
+  const id = textOut(stored);
   const [label, address] = parts;
   return {
-    ...(typeof id === "string" ? { id } : {}),
+    ...(id === null ? {} : { id }),
     ...(typeof label === "string" ? { label } : {}),
     ...(typeof address === "string" ? { address } : {}),
   };
 }
-

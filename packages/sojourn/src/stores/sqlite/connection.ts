@@ -4,6 +4,7 @@
  */
 import { createHash, createHmac } from "node:crypto";
 import type { SessionEnd } from "../../engine/record.ts";
+import { textIn, textOut } from "./packed.ts";
 import type { Driver, SqlRow, SqlValue, Statement } from "./driver.ts";
 
 /** Bounds on memory; a cache that is full is emptied. */
@@ -91,7 +92,7 @@ export class Connection {
   tenant(name: string): number | undefined {
     const known = this.#tenantNumbers.get(name);
     if (known !== undefined) return known;
-    const found = this.get("SELECT no FROM tenant WHERE name = ?", name)?.[0];
+    const found = this.get("SELECT no FROM tenant WHERE name = ?", textIn(name))?.[0];
     return typeof found === "number" ? this.#rememberTenant(name, found) : undefined;
   }
 
@@ -99,13 +100,13 @@ export class Connection {
   tenantMade(name: string): number {
     const known = this.tenant(name);
     if (known !== undefined) return known;
-    const made = this.get("INSERT INTO tenant (name) VALUES (?) RETURNING no", name)?.[0];
+    const made = this.get("INSERT INTO tenant (name) VALUES (?) RETURNING no", textIn(name))?.[0];
     return this.#rememberTenant(name, Number(made));
   }
 
   tenantName(no: number): string {
     for (const [name, known] of this.#tenantNumbers) if (known === no) return name;
-    const name = String(this.get("SELECT name FROM tenant WHERE no = ?", no)?.[0]);
+    const name = textOut(this.get("SELECT name FROM tenant WHERE no = ?", no)?.[0]) ?? "";
     this.#rememberTenant(name, no);
     return name;
   }
@@ -124,7 +125,7 @@ export class Connection {
 
   /** The subject's epoch, that of an erased one included, and whether tombstones exist. */
   subjectState(tenant: number, subject: string | null): SubjectState {
-    const [epoch, tombstones, erased] = this.get(SUBJECT_STATE, tenant, subject) ?? [];
+    const [epoch, tombstones, erased] = this.get(SUBJECT_STATE, tenant, textIn(subject)) ?? [];
     const anyTombstone = tombstones === 1;
     if (epoch !== 0 || erased !== 1 || subject === null) {
       return { epoch: Number(epoch), erased: false, anyTombstone };
@@ -138,14 +139,14 @@ export class Connection {
   }
 
   raiseEpoch(tenant: number, subject: string, epoch: number): void {
-    this.run(RAISE, tenant, subject, epoch);
+    this.run(RAISE, tenant, textIn(subject), epoch);
   }
 
   append(change: Change): void {
     this.logged = true;
     this.#appended += 1;
     const { what, tenant, id, subject, detail } = change;
-    this.run(APPEND, what, tenant, id, subject, detail ?? null);
+    this.run(APPEND, what, tenant, id, textIn(subject), detail ?? null);
   }
 
   appendEnded(ref: Omit<Change, "what" | "detail">, end: SessionEnd): void {
@@ -170,7 +171,9 @@ export class Connection {
 
   /** What a tombstone keeps of an id: nothing that names the session. */
   idHash(tenant: string, id: string): Uint8Array {
-    const hash = createHash("sha256").update(JSON.stringify([tenant, id])).digest();
+    const hash = createHash("sha256")
+      .update(JSON.stringify([tenant, id]))
+      .digest();
     return hash.subarray(0, HASH_BYTES);
   }
 

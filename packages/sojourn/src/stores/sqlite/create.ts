@@ -111,7 +111,8 @@ function admit(
   const stale = subjectEpoch !== undefined && epoch > subjectEpoch;
   // The insert itself notices a taken id; asking first matters only where another refusal could
   // be told instead.
-  if (!stale && replaces === undefined && limits === undefined) return { replaced: undefined, evict: [] };
+  if (!stale && replaces === undefined && limits === undefined)
+    return { replaced: undefined, evict: [] };
   if (hasRow(db, record.id, db.tenantMade(record.tenant))) return { outcome: "exists" };
   if (stale) return { outcome: "stale-epoch", epoch };
   const replaced = toBeReplaced(db, record, options, epoch);
@@ -154,4 +155,3 @@ function toBeReplaced(
   const found = db.get(DATA_VERSION, pack(before.id), db.tenantMade(before.tenant));
   return found?.[0] === replaces.dataVersion ? before : "conflict";
 }
-

@@ -120,10 +120,15 @@ function loadNodeSqlite(): NodeSqlite | undefined {
 
 function nodeDriver(database: SqliteDatabase): Driver {
   const state = database as SqliteDatabase & { readonly isTransaction?: boolean };
+  const numbered = bindsNumbered(database);
   return {
     name: "node:sqlite",
     exec: (sql) => void database.exec(sql),
-    prepare: (sql) => nodeStatement(database.prepare(sql) as NodeStatement),
+    prepare: (sql) => {
+      if (numbered) return nodeStatement(database.prepare(sql) as NodeStatement);
+      const { text, order } = anonymous(sql);
+      return reordered(nodeStatement(database.prepare(text) as NodeStatement), order);
+    },
     inTransaction: () => state.isTransaction === true,
     close: () => void database.close(),
   };
@@ -159,14 +164,14 @@ function betterDriver(database: SqliteDatabase): Driver {
     exec: (sql) => void database.exec(sql),
     prepare: (sql) => {
       const { text, order } = anonymous(sql);
-      return betterStatement(database.prepare(text) as BetterStatement, order);
+      return reordered(betterStatement(database.prepare(text) as BetterStatement), order);
     },
     inTransaction: () => state.inTransaction === true,
     close: () => void database.close(),
   };
 }
 
-/** better-sqlite3 takes `?1` for a name, so each occurrence becomes a `?` bound on its own. */
+/** better-sqlite3 and Node 22 take `?1` for a name; so each occurrence becomes a `?` of its own. */
 function anonymous(sql: string): { text: string; order: readonly number[] } {
   const order: number[] = [];
   const text = sql.replaceAll(/\?(\d+)/g, (_whole, digits: string) => {
@@ -176,16 +181,35 @@ function anonymous(sql: string): { text: string; order: readonly number[] } {
   return { text, order };
 }
 
-function betterStatement(statement: BetterStatement, order: readonly number[]): Statement {
+/** A statement of {@link anonymous} placeholders that takes its values by number. */
+function reordered(statement: Statement, order: readonly number[]): Statement {
+  if (order.length === 0) return statement;
+  const placed = (values: readonly SqlValue[]): SqlValue[] =>
+    order.map((index) => values[index] ?? null);
+  return {
+    get: (...values) => statement.get(...placed(values)),
+    all: (...values) => statement.all(...placed(values)),
+    run: (...values) => statement.run(...placed(values)),
+  };
+}
+
+/** Whether `?1` is bound by position, as newer versions of Node do. */
+function bindsNumbered(database: SqliteDatabase): boolean {
+  try {
+    return (database.prepare("SELECT ?1") as NodeStatement).get(1) !== undefined;
+  } catch {
+    return false;
+  }
+}
+
+function betterStatement(statement: BetterStatement): Statement {
   if (statement.reader) {
     statement.raw(true);
     statement.safeIntegers(false);
   }
-  const placed = (values: readonly SqlValue[]): readonly SqlValue[] =>
-    order.length === 0 ? values : order.map((index) => values[index] ?? null);
   return {
-    get: (...values) => statement.get(...placed(values)) as SqlRow | undefined,
-    all: (...values) => statement.all(...placed(values)) as SqlRow[],
-    run: (...values) => statement.run(...placed(values)).changes,
+    get: (...values) => statement.get(...values) as SqlRow | undefined,
+    all: (...values) => statement.all(...values) as SqlRow[],
+    run: (...values) => statement.run(...values).changes,
   };
 }

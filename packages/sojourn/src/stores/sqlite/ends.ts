@@ -16,7 +16,7 @@ import { CHANGE } from "./connection.ts";
 import type { Connection } from "./connection.ts";
 import type { SqlValue } from "./driver.ts";
 import type { WriteScope } from "./group-commit.ts";
-import { pack } from "./packed.ts";
+import { pack, textIn } from "./packed.ts";
 import { ENDS_AT, liveRows, summaryRow } from "./rows.ts";
 
 const SECOND_MS = 1000;
@@ -147,15 +147,13 @@ export function sweepSessions(db: Connection, options: SweepOptions): SweepResul
 /** Erase a subject. Its name stays nowhere; the raised epoch is kept under a hash of it. */
 export function purgeSubject(
   db: Connection,
-  scope: WriteScope,
   who: { readonly tenant: string; readonly subject: string },
   now: number,
 ): number {
-  scope.requireDurable();
   const tenant = db.tenantMade(who.tenant);
   const epoch = db.subjectState(tenant, who.subject).epoch + 1;
   const live = liveRows(db, who.tenant, who.subject);
-  const ended = db.all(ENDED_OF_SUBJECT, tenant, who.subject);
+  const ended = db.all(ENDED_OF_SUBJECT, tenant, textIn(who.subject));
   db.append({
     what: CHANGE.erased,
     tenant,
@@ -169,7 +167,11 @@ export function purgeSubject(
     erase(db, session, now);
   }
   for (const row of ended) erase(db, decodeSummary(row, who.tenant), now);
-  db.run("DELETE FROM subject_epoch WHERE tenant = ?1 AND subject = ?2", tenant, who.subject);
+  db.run(
+    "DELETE FROM subject_epoch WHERE tenant = ?1 AND subject = ?2",
+    tenant,
+    textIn(who.subject),
+  );
   db.run(
     "INSERT INTO erased_subject (hash, epoch) VALUES (?1, ?2) " +
       "ON CONFLICT (hash) DO UPDATE SET epoch = max(epoch, excluded.epoch)",
@@ -191,7 +193,7 @@ export function erase(db: Connection, session: SessionSummary, now: number | und
  * newest row stays, here and below, since the next one takes the number that follows it.
  */
 function forgetInLog(db: Connection, tenant: number, subject: string): void {
-  const who: SqlValue[] = [tenant, subject];
+  const who: SqlValue[] = [tenant, textIn(subject)];
   db.run(
     "DELETE FROM change WHERE id IS NULL AND tenant = ?1 AND subject = ?2 " +
       "AND seq < (SELECT max(seq) FROM change)",

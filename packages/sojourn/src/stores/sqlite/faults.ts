@@ -34,7 +34,10 @@ const ADVICE: Readonly<Record<number, readonly [text: string, retryable: boolean
   6: ["the database stayed locked by another writer", true],
   8: ["the database is read-only; make the file and its directory writable", false],
   10: ["the disk reported an error; check the device and the file system", true],
-  11: ["the database is damaged; restore it from a backup (PRAGMA integrity_check tells more)", false],
+  11: [
+    "the database is damaged; restore it from a backup (PRAGMA integrity_check tells more)",
+    false,
+  ],
   13: ["the disk or the database's page limit is full; free space", true],
   14: ["the database file cannot be opened; check path and permissions", false],
   15: ["the database stayed locked by another writer", true],

@@ -39,9 +39,8 @@ export interface Transactions {
 }
 
 export interface GroupCommitOptions {
+  /** How long a write may wait for another process's lock. */
   readonly busyTimeoutMs: number;
-  /** Monotonic milliseconds. */
-  readonly now?: () => number;
 }
 
 interface Entry {
@@ -51,7 +50,9 @@ interface Entry {
   readonly reject: (error: Error) => void;
 }
 
-type Settled = { readonly ok: true; readonly result: unknown } | { readonly ok: false; readonly error: Error };
+type Settled =
+  | { readonly ok: true; readonly result: unknown }
+  | { readonly ok: false; readonly error: Error };
 
 const GROUP_MAX = 256;
 const QUEUED_MAX = 100_000;
@@ -65,7 +66,6 @@ const PAUSE_MS = 2;
 export class GroupCommit {
   readonly #transactions: Transactions;
   readonly #busyTimeoutMs: number;
-  readonly #now: () => number;
   #queue: Entry[] = [];
   #scheduled = false;
   #heldMs = 0;
@@ -75,7 +75,6 @@ export class GroupCommit {
   constructor(transactions: Transactions, options: GroupCommitOptions) {
     this.#transactions = transactions;
     this.#busyTimeoutMs = options.busyTimeoutMs;
-    this.#now = options.now ?? (() => performance.now());
   }
 
   /** Run a write in the next group. @throws {StoreUnavailableError} when the queue is full. */
@@ -86,7 +85,7 @@ export class GroupCommit {
       );
     }
     return new Promise<Result>((resolve, reject) => {
-      const deadline = this.#now() + this.#busyTimeoutMs;
+      const deadline = performance.now() + this.#busyTimeoutMs;
       const settle = resolve as (result: unknown) => void;
       this.#queue.push({ write, deadline, resolve: settle, reject });
       this.#schedule();
@@ -114,10 +113,10 @@ export class GroupCommit {
     this.#scheduled = false;
     const group = this.#queue.length <= GROUP_MAX ? this.#queue : this.#queue.slice(0, GROUP_MAX);
     this.#queue = this.#queue.length <= GROUP_MAX ? [] : this.#queue.slice(GROUP_MAX);
-    const startedAt = this.#now();
+    const startedAt = performance.now();
     if (startedAt - this.#releasedAt > BREAK_MS) this.#heldMs = 0;
     const busy = this.#runGroup(group);
-    this.#releasedAt = this.#now();
+    this.#releasedAt = performance.now();
     this.#heldMs += this.#releasedAt - startedAt;
     if (busy.length > 0) this.#retryLater(busy);
     else if (this.#queue.length > 0) this.#schedule();
@@ -168,7 +167,7 @@ export class GroupCommit {
   }
 
   #expire(group: readonly Entry[], cause: unknown): readonly Entry[] {
-    const now = this.#now();
+    const now = performance.now();
     const [late, waiting] = [[] as Entry[], [] as Entry[]];
     for (const entry of group) (now >= entry.deadline ? late : waiting).push(entry);
     for (const entry of late) entry.reject(storeFault(cause, entry.write.name));

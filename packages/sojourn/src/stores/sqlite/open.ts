@@ -30,6 +30,8 @@ const SETTINGS: readonly string[] = [
   "PRAGMA wal_autocheckpoint = 4000",
   "PRAGMA journal_size_limit = 67108864",
   "PRAGMA cell_size_check = ON",
+  // What is deleted is overwritten wherever its page is written anyway: erased means erased.
+  "PRAGMA secure_delete = FAST",
   "PRAGMA trusted_schema = OFF",
 ];
 
@@ -79,7 +81,8 @@ function openDriver(place: Place, mustExist: boolean): Driver {
 
 function setUp(driver: Driver): Connection {
   driver.exec(`PRAGMA busy_timeout = ${BUSY_STEP_MS}`);
-  const known = inspectSchema(driver);
+  // One snapshot: another process may be writing the schema between two reads.
+  const known = inTransaction(driver, "DEFERRED", () => inspectSchema(driver));
   const mode = String(driver.prepare("PRAGMA journal_mode = WAL").get()?.[0]);
   if (mode !== "wal") {
     const message =
@@ -88,7 +91,7 @@ function setUp(driver: Driver): Connection {
     throw new ConfigError([{ path: "store.path", message }]);
   }
   for (const setting of SETTINGS) driver.exec(setting);
-  if (!known) inTransaction(driver, () => writeSchema(driver));
+  if (!known) inTransaction(driver, "IMMEDIATE", () => writeSchema(driver));
   const connection = new Connection(driver);
   noteIncarnation(connection);
   return connection;
@@ -105,7 +108,7 @@ function noteIncarnation(connection: Connection): void {
   const stored = connection.get("SELECT value FROM meta WHERE key = 'seen'")?.[0];
   if (stored === seen) return;
   try {
-    inTransaction(connection.driver, () => {
+    inTransaction(connection.driver, "IMMEDIATE", () => {
       const renew = stored !== undefined && connection.get(SEEN)?.[0] !== seen;
       if (renew) connection.run(RENEW);
       if (renew || stored === undefined) connection.run(PUT, "incarnation_since", Date.now());
@@ -123,11 +126,16 @@ const PUT =
   "INSERT INTO meta (key, value) VALUES (?1, ?2) " +
   "ON CONFLICT (key) DO UPDATE SET value = excluded.value";
 
-function inTransaction(driver: Driver, run: () => void): void {
-  driver.exec("BEGIN IMMEDIATE");
+function inTransaction<Result>(
+  driver: Driver,
+  kind: "DEFERRED" | "IMMEDIATE",
+  run: () => Result,
+): Result {
+  driver.exec(`BEGIN ${kind}`);
   try {
-    run();
+    const result = run();
     driver.exec("COMMIT");
+    return result;
   } catch (error) {
     rollback(driver);
     throw error;

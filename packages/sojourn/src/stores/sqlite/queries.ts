@@ -10,7 +10,7 @@ import type { SessionSummary } from "../../engine/record.ts";
 import { decodeSummary, SUMMARY_COLUMNS } from "./codec.ts";
 import type { Connection } from "./connection.ts";
 import type { SqlValue } from "./driver.ts";
-import { pack } from "./packed.ts";
+import { pack, textIn } from "./packed.ts";
 import { SUBJECT_EPOCH } from "./rows.ts";
 
 const PAGE_DEFAULT = 50;
@@ -40,14 +40,6 @@ interface Source {
 }
 
 const NEWEST: Place = { createdAt: Number.MAX_SAFE_INTEGER, id: "" };
-
-export function pageOfSubject(
-  db: Connection,
-  who: { readonly tenant: string; readonly subject: string },
-  page: PageOptions,
-): Page<SessionSummary> {
-  return pageOf(db, who, page);
-}
 
 /** Newest first by `createdAt`, then id. */
 export function pageOf(
@@ -132,7 +124,7 @@ function chunkAfter(
     place.createdAt,
     pack(place.id),
     filter.createdFrom ?? Number.MIN_SAFE_INTEGER,
-    filter.device ?? null,
+    textIn(filter.device ?? null),
     limit,
   );
   return rows.map((row) => ({
@@ -150,7 +142,7 @@ function sourcesOf(filter: SessionFilter, tenant: number): readonly Source[] {
   if (state === "ended") parts.push("live");
   if (subject === undefined && device !== undefined) {
     const where = "device IS NOT NULL AND device = ?2";
-    return [{ index: "session_device", where, values: [tenant, device] }];
+    return [{ index: "session_device", where, values: [tenant, textIn(device)] }];
   }
   return parts.map((part) => {
     const ended = part === "live" ? "ended_at IS NULL" : "ended_at IS NOT NULL";
@@ -160,7 +152,7 @@ function sourcesOf(filter: SessionFilter, tenant: number): readonly Source[] {
       return { index: `session_tenant_${part}`, where, values: [tenant, null] };
     }
     const where = `${ended} AND subject = ?2`;
-    return { index: `session_subject_${part}`, where, values: [tenant, subject] };
+    return { index: `session_subject_${part}`, where, values: [tenant, textIn(subject)] };
   });
 }
 

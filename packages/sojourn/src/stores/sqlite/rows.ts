@@ -1,17 +1,11 @@
 /** Reading session rows: the one place that knows the order in which columns are selected. */
 import type { SessionRef, StoredSession } from "../../engine/ports.ts";
 import type { SessionSummary } from "../../engine/record.ts";
-import {
-  decodeData,
-  decodeRecord,
-  decodeSummary,
-  RECORD_WIDTH,
-  SUMMARY_COLUMNS,
-} from "./codec.ts";
+import { decodeData, decodeRecord, decodeSummary, RECORD_WIDTH, SUMMARY_COLUMNS } from "./codec.ts";
 import { ROTATION_COLUMNS } from "./codec-rotation.ts";
 import type { Connection } from "./connection.ts";
 import type { SqlRow } from "./driver.ts";
-import { pack } from "./packed.ts";
+import { pack, textIn } from "./packed.ts";
 
 /** The present epoch of the row's subject. */
 export const SUBJECT_EPOCH: string =
@@ -71,5 +65,7 @@ export function hasRow(db: Connection, id: string, tenant: number): boolean {
 export function liveRows(db: Connection, tenantName: string, subject: string): SessionSummary[] {
   const tenant = db.tenant(tenantName);
   if (tenant === undefined) return [];
-  return db.all(LIVE_OF_SUBJECT, tenant, subject).map((row) => decodeSummary(row, tenantName));
+  return db
+    .all(LIVE_OF_SUBJECT, tenant, textIn(subject))
+    .map((row) => decodeSummary(row, tenantName));
 }

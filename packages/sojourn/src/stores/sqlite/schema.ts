@@ -7,8 +7,8 @@ import type { Driver } from "./driver.ts";
 import { StoreSchemaError } from "./faults.ts";
 
 /** "SJRN": tells our files from any other SQLite database. */
-export const APPLICATION_ID = 0x534a524e;
-export const SCHEMA_VERSION = 1;
+const APPLICATION_ID = 0x534a524e;
+const SCHEMA_VERSION = 1;
 
 /**
  * `session.state` keeps the last state before the end; `ended_at` says whether there is one.
@@ -20,13 +20,13 @@ export const SCHEMA_VERSION = 1;
  */
 const TABLES: readonly string[] = [
   `CREATE TABLE meta (key TEXT NOT NULL PRIMARY KEY, value ANY) STRICT, WITHOUT ROWID`,
-  `CREATE TABLE tenant (no INTEGER NOT NULL PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT`,
+  `CREATE TABLE tenant (no INTEGER NOT NULL PRIMARY KEY, name ANY NOT NULL UNIQUE) STRICT`,
   `CREATE TABLE session (
-    id ANY NOT NULL, tenant INTEGER NOT NULL, subject TEXT,
+    id ANY NOT NULL, tenant INTEGER NOT NULL, subject ANY,
     version INTEGER NOT NULL, state INTEGER NOT NULL, epoch INTEGER NOT NULL,
     created_at INTEGER NOT NULL, seen_at INTEGER NOT NULL,
     idle_ms INTEGER NOT NULL, idle_lock INTEGER NOT NULL, life_ms INTEGER NOT NULL,
-    lock_factors INTEGER, ended_at INTEGER, ending TEXT, device TEXT,
+    lock_factors INTEGER, ended_at INTEGER, ending TEXT, device ANY,
     due INTEGER NOT NULL,
     generation INTEGER NOT NULL, verifier ANY NOT NULL, confirmed INTEGER NOT NULL,
     issued INTEGER NOT NULL, fingerprint ANY, pending INTEGER, sent_at INTEGER,
@@ -44,7 +44,7 @@ const TABLES: readonly string[] = [
   `CREATE INDEX session_ended ON session (ended_at) WHERE ended_at IS NOT NULL`,
   // Only subjects that were ever revoked as a whole: the others have epoch 0.
   `CREATE TABLE subject_epoch (
-    tenant INTEGER NOT NULL, subject TEXT NOT NULL, epoch INTEGER NOT NULL,
+    tenant INTEGER NOT NULL, subject ANY NOT NULL, epoch INTEGER NOT NULL,
     PRIMARY KEY (tenant, subject)
   ) STRICT, WITHOUT ROWID`,
   `CREATE TABLE erased_subject (hash BLOB NOT NULL PRIMARY KEY, epoch INTEGER NOT NULL)
@@ -54,7 +54,7 @@ const TABLES: readonly string[] = [
   `CREATE INDEX tombstone_until ON tombstone (until)`,
   `CREATE TABLE change (
     seq INTEGER NOT NULL PRIMARY KEY, what INTEGER NOT NULL, tenant INTEGER NOT NULL,
-    id ANY, subject TEXT, detail TEXT
+    id ANY, subject ANY, detail TEXT
   ) STRICT`,
   `CREATE INDEX change_erased ON change (seq) WHERE what = 6`,
   `INSERT INTO meta (key, value) VALUES

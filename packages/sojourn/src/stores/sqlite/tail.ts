@@ -10,7 +10,7 @@ import { CHANGE } from "./connection.ts";
 import type { Connection } from "./connection.ts";
 import type { SqlRow } from "./driver.ts";
 import { storeFault } from "./faults.ts";
-import { unpack } from "./packed.ts";
+import { textOut, unpack } from "./packed.ts";
 
 const ROWS_PER_READ = 500;
 /** Reads in one go before the event loop gets its turn. */
@@ -136,7 +136,8 @@ export class Tail {
       const rows = db.all(READ, from, ROWS_PER_READ);
       for (const row of rows) this.#tell(db, row);
       if (rows.length < ROWS_PER_READ) {
-        for (const subscriber of this.#subscribers) subscriber.seq = Math.max(subscriber.seq ?? 0, last);
+        for (const subscriber of this.#subscribers)
+          subscriber.seq = Math.max(subscriber.seq ?? 0, last);
         return true;
       }
     }
@@ -222,7 +223,7 @@ const WHATS: Readonly<Record<number, "created" | "changed" | "data" | "ended">> 
 
 function changeOf(db: Connection, row: SqlRow, position: string): StoreChange {
   const tenant = db.tenantName(Number(row[2]));
-  const subject = row[4] === null ? null : String(row[4]);
+  const subject = textOut(row[4]);
   const detail: unknown = row[5] === null ? undefined : JSON.parse(String(row[5]));
   const what = WHATS[Number(row[1])];
   if (what === undefined) {

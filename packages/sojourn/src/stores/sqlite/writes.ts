@@ -17,8 +17,7 @@ import { decodeData, dueOf, encodeData, encodeDecision, encodeEnd } from "./code
 import { CHANGE } from "./connection.ts";
 import type { Connection } from "./connection.ts";
 import type { SqlValue } from "./driver.ts";
-import type { WriteScope } from "./group-commit.ts";
-import { pack } from "./packed.ts";
+import { pack, textIn, textOut } from "./packed.ts";
 import { WRITABLE } from "./rows.ts";
 
 const REPLACE =
@@ -34,8 +33,7 @@ const STANDING = `SELECT version, created_at, ${WRITABLE} FROM session WHERE id 
 const REFILE = "UPDATE session SET device = ?3, due = ?4 WHERE id = ?1 AND tenant = ?2";
 const END = "UPDATE session SET ended_at = ?3, ending = ?4 WHERE id = ?1 AND tenant = ?2";
 
-const DATA =
-  `SELECT data_version, data, subject, ${WRITABLE} FROM session WHERE id = ?1 AND tenant = ?2`;
+const DATA = `SELECT data_version, data, subject, ${WRITABLE} FROM session WHERE id = ?1 AND tenant = ?2`;
 const PATCH = "UPDATE session SET data_version = ?3, data = ?4 WHERE id = ?1 AND tenant = ?2";
 
 /** Later activity counts only before the idle deadline: a touch must not revive or unlock. */
@@ -51,7 +49,6 @@ const TOUCH_SENT =
 /** Compare-and-set on the version, keeping what monotone writes moved meanwhile. */
 export function replaceSession(
   db: Connection,
-  scope: WriteScope,
   record: SessionRecord,
   expectedVersion: number,
 ): ReplaceResult {
@@ -66,16 +63,15 @@ export function replaceSession(
     if (version !== expectedVersion) return "conflict";
     // Creation never changes: the spans of the row count from the stored one.
     const restored = { ...record, createdAt: Number(createdAt) };
-    return replaceSession(db, scope, restored, expectedVersion);
+    return replaceSession(db, restored, expectedVersion);
   }
   const [subject, device, due, seenAt] = written;
-  refile(db, [id, tenant], { ...record, seenAt: Number(seenAt) }, [device ?? null, Number(due)]);
-  const ref = { tenant, id, subject: subject === null ? null : String(subject) };
+  refile(db, [id, tenant], { ...record, seenAt: Number(seenAt) }, [textOut(device), Number(due)]);
+  const ref = { tenant, id, subject: textOut(subject) };
   if (record.end === undefined) {
     db.append({ ...ref, what: CHANGE.changed });
     return "replaced";
   }
-  scope.requireDurable();
   db.run(END, id, tenant, record.end.at, encodeEnd(record.end));
   db.appendEnded(ref, record.end);
   return "replaced";
@@ -86,12 +82,12 @@ function refile(
   db: Connection,
   key: readonly [id: SqlValue, tenant: number],
   record: SessionRecord,
-  before: readonly [device: SqlValue, due: number],
+  before: readonly [device: string | null, due: number],
 ): void {
   const device = record.device?.id ?? null;
   const due = Math.min(before[1], dueOf(record));
   if (device === before[0] && due === before[1]) return;
-  db.run(REFILE, ...key, device, due);
+  db.run(REFILE, ...key, textIn(device), due);
 }
 
 /** Merge per key. Invariant I4. */
@@ -115,8 +111,7 @@ export function patchSession(
   db.run(PATCH, id, tenant, dataVersion, encodeData(patched));
   const keys = [...new Set(operations.map((operation) => operation.key))];
   const detail = JSON.stringify(keys);
-  const name = typeof subject === "string" ? subject : null;
-  db.append({ what: CHANGE.data, tenant, id, subject: name, detail });
+  db.append({ what: CHANGE.data, tenant, id, subject: textOut(subject), detail });
   return { outcome: "patched", dataVersion };
 }
 

@@ -175,15 +175,17 @@ export const decisionCases: readonly StoreCase[] = [
       await opened(store, extended);
       await store.replace({ ...shortened, idleMs: MINUTE_MS }, 1);
       await store.replace({ ...extended, idleMs: ABSOLUTE_MS }, 1);
-      const now = kit.now + HOUR_MS;
-      same((await listed(store, tenant, "alice", kit.now + MINUTE_MS)).length, 1, "listed early");
+      const now = kit.now + MINUTE_MS;
+      same((await listed(store, tenant, "alice", now)).length, 1, "listed");
       const ended = await sweepAll(store, tenant, now);
       same(
         ended.map(({ record, end }) => [record.id, end]),
         [[shortened.id, { reason: "idle_timeout", at: kit.now + MINUTE_MS }]],
         "what the sweep ends",
       );
-      same((await listed(store, tenant, "alice", now))[0]?.id, extended.id, "who is left");
+      const later = kit.now + HOUR_MS;
+      same(await sweepAll(store, tenant, later), [], "what a sweep ends long after");
+      same((await listed(store, tenant, "alice", later))[0]?.id, extended.id, "who is left");
     },
   },
 ];

@@ -78,7 +78,7 @@ export const subjectCases: readonly StoreCase[] = [
     },
   },
   {
-    name: "keeps the excepted session alive and raises it to the new epoch in the same step [TE-04]",
+    name: "keeps the excepted session alive and raises it to the new epoch in one step [TE-04]",
     async run(store, kit) {
       const tenant = kit.tenant();
       const kept = kit.recordOf({ tenant });

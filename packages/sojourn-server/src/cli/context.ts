@@ -1,0 +1,21 @@
+/** Opens the installation for the length of one command. */
+import { openInstallation } from "../main/installation.ts";
+import type { Installation } from "../main/installation.ts";
+import type { Invocation } from "./command.ts";
+
+/** @throws whatever `work` throws, after everything was closed. */
+export async function withInstallation<Result>(
+  invocation: Invocation,
+  work: (installation: Installation) => Result | Promise<Result>,
+): Promise<Result> {
+  const config = invocation.config();
+  if (config.store.kind === "memory") {
+    invocation.output.note("The store is memory: nothing of this is left when the command ends.");
+  }
+  const installation = await openInstallation(config, { sweep: false, warn: () => undefined });
+  try {
+    return await work(installation);
+  } finally {
+    await installation.close();
+  }
+}

@@ -1,0 +1,81 @@
+/** `sojourn serve`: the service, until it is told to stop. */
+import { pino } from "pino";
+import { createLog } from "../api/log.ts";
+import { SCOPES } from "../control/key-table.ts";
+import { startService } from "../main/service.ts";
+import { EXIT, FailedError } from "./command.ts";
+import type { Command } from "./command.ts";
+
+const serve: Command = {
+  name: "serve",
+  summary: "Run the service",
+  words: [],
+  options: [],
+  installation: true,
+  details:
+    "Prints `listening on http://…` on standard output once it answers. Logs are JSON lines on " +
+    "standard error. SIGTERM and SIGINT stop it: requests under way are finished, at most 10 s.",
+  examples: [
+    "sojourn secret > sojourn.secret && sojourn serve --secret-file sojourn.secret",
+    "sojourn serve --config sojourn.json --port 8080",
+  ],
+  async run({ config: read, output }) {
+    const config = read();
+    const destination = pino.destination({ fd: 2, sync: false });
+    const log = createLog(config.logLevel, destination);
+    const service = await startService(config, log).catch((error: unknown) => {
+      throw addressTaken(error, config) ?? error;
+    });
+    const { url, metricsUrl } = service;
+    output.result(
+      { listening: url, ...(metricsUrl === undefined ? {} : { metrics: metricsUrl }) },
+      () =>
+        [
+          `listening on ${url}`,
+          ...(metricsUrl === undefined ? [] : [`metrics on ${metricsUrl}/metrics`]),
+        ].join("\n"),
+    );
+    if (config.store.kind === "memory") {
+      const { text } = await service.keys.create({
+        name: "trial",
+        tenant: "default",
+        scopes: SCOPES,
+      });
+      output.note(
+        `The store is memory, so here is a service key for as long as this runs:\n${text}`,
+      );
+    }
+    const signal = await nextSignal();
+    log.info({ signal }, "stopping");
+    await service.stop();
+    log.info("stopped");
+    destination.flushSync();
+    return EXIT.ok;
+  },
+};
+
+function nextSignal(): Promise<string> {
+  return new Promise((resolve) => {
+    for (const signal of ["SIGINT", "SIGTERM"] as const)
+      process.once(signal, () => resolve(signal));
+  });
+}
+
+function addressTaken(
+  error: unknown,
+  config: { readonly host: string; readonly port: number },
+): FailedError | undefined {
+  if (!(error instanceof Error) || !("code" in error)) return undefined;
+  const place = `${config.host}:${config.port}`;
+  if (error.code === "EADDRINUSE") {
+    return new FailedError(
+      `${place} is taken; choose another port with --port, or 0 for a free one`,
+    );
+  }
+  if (error.code === "EACCES" || error.code === "EADDRNOTAVAIL") {
+    return new FailedError(`cannot listen on ${place} (${error.code}); check host and port`);
+  }
+  return undefined;
+}
+
+export const serviceCommands: readonly Command[] = [serve];

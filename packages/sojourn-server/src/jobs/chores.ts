@@ -1,0 +1,32 @@
+/** What the service does beside requests. Ending overdue sessions is the library's own timer. */
+import { StoreUnavailableError } from "sojourn";
+import type { House } from "../api/types.ts";
+
+const TIDY_EVERY_MS = 10 * 60 * 1_000;
+const HEALTH_EVERY_MS = 5_000;
+
+/** @returns a function that stops them. */
+export function startChores(house: House, onError: (error: unknown) => void): () => void {
+  const timers = [
+    setInterval(() => {
+      try {
+        house.replies.tidy();
+      } catch (error) {
+        onError(error);
+      }
+    }, TIDY_EVERY_MS).unref(),
+    setInterval(() => {
+      // Without traffic nobody else would notice an outage, nor its end.
+      house.sessions.health().then(
+        () => house.metrics.storeUp.set(1),
+        (error: unknown) => {
+          house.metrics.storeUp.set(0);
+          if (!(error instanceof StoreUnavailableError)) onError(error);
+        },
+      );
+    }, HEALTH_EVERY_MS).unref(),
+  ];
+  return () => {
+    for (const timer of timers) clearInterval(timer);
+  };
+}

@@ -1,0 +1,187 @@
+/** What a session object holds and how it changes; `session.ts` is its face. */
+import type { EndReason } from "../protocol/words.ts";
+import { decodeData } from "../engine/data.ts";
+import type { EncodedData } from "../engine/data.ts";
+import { ArgumentError, SessionEndedError, SessionLockedError } from "../engine/errors.ts";
+import type { StoredSession } from "../engine/ports.ts";
+import type { Assurance, SessionRecord } from "../engine/record.ts";
+import type { Judgement } from "../engine/session.ts";
+import type { Core } from "./core.ts";
+import { decodeStored } from "./data-codec.ts";
+import { loginFrom } from "./login.ts";
+import type { TokenCarrier } from "./standing.ts";
+
+/** A live session as it was when it was last read. */
+export interface LiveState {
+  readonly stored: StoredSession;
+  readonly judgement: Judgement;
+  /** Decoded when it was encrypted; else on demand. */
+  readonly data?: EncodedData | undefined;
+  /** What a replaced token is still worth, below the record's own assurance. */
+  readonly assurance?: Assurance | undefined;
+}
+
+/** What a credential was worth, and when it ceased to be. */
+export interface Ended {
+  readonly reason: EndReason;
+  readonly at: number;
+}
+
+/**
+ * A request with an ended credential may begin an anonymous session only this long after the end,
+ * in milliseconds: before, it may be a straggler whose new cookie would overwrite that of a login.
+ */
+const STRAGGLER_MS = 60_000;
+
+/** How a session is built by `sessions/`; not part of the public face. */
+export interface SessionParts {
+  readonly core: Core;
+  readonly tenant: string;
+  readonly live?: LiveState | undefined;
+  readonly carrier?: TokenCarrier | undefined;
+  readonly ended?: Ended | undefined;
+  readonly fingerprint?: string | undefined;
+}
+
+const EMPTY: object = Object.freeze({});
+
+export class SessionBody {
+  readonly core: Core;
+  readonly tenant: string;
+  readonly carrier: TokenCarrier | undefined;
+  readonly fingerprint: string | undefined;
+  /** Why the change that was settled last failed, if it did. */
+  failure: unknown;
+  #live: LiveState | undefined;
+  #ended: Ended | undefined;
+  #snapshot: object | undefined;
+  #read = false;
+  #working: Promise<unknown> | undefined;
+
+  constructor(parts: SessionParts) {
+    this.core = parts.core;
+    this.tenant = parts.tenant;
+    this.carrier = parts.carrier;
+    this.fingerprint = parts.fingerprint;
+    this.#live = parts.live;
+    this.#ended = parts.ended;
+  }
+
+  get live(): LiveState | undefined {
+    return this.#live;
+  }
+
+  /** The same, for eyes outside: from here on the response depends on the session. */
+  get shown(): LiveState | undefined {
+    this.#read = true;
+    return this.#live;
+  }
+
+  get wasRead(): boolean {
+    return this.#read && this.#live !== undefined;
+  }
+
+  get ended(): Ended | undefined {
+    return this.#ended;
+  }
+
+  get working(): Promise<unknown> | undefined {
+    return this.#working;
+  }
+
+  get data(): object {
+    this.#read = true;
+    this.#snapshot ??= this.#decode();
+    return this.#snapshot;
+  }
+
+  /**
+   * One change after the other, so that none is lost to a sibling that was asked for at the same
+   * time; and remembered, so that adapters can wait before the headers leave.
+   */
+  work<Result>(task: () => Promise<Result>): Promise<Result> {
+    this.carrier?.began();
+    const before = this.#working;
+    const result = before === undefined ? task() : before.then(task);
+    const settled = result.then(
+      () => void (this.failure = undefined),
+      (error: unknown) => void (this.failure = error),
+    );
+    this.#working = settled;
+    void settled.then(() => {
+      if (this.#working === settled) this.#working = undefined;
+    });
+    return result;
+  }
+
+  /** @throws {SessionEndedError | ArgumentError} when there is nothing to act on. */
+  required(): SessionRecord {
+    const live = this.#live;
+    if (live !== undefined) return live.stored.record;
+    if (this.#ended !== undefined) throw new SessionEndedError(this.#ended.reason);
+    throw new ArgumentError("session", "there is no session yet: log in or write data first");
+  }
+
+  /** The row that data goes to; the first write of an anonymous visitor makes it. */
+  async rowFor(): Promise<StoredSession> {
+    const live = this.#live;
+    if (live === undefined) return this.#openAnonymous();
+    if (live.judgement.state === "locked") throw new SessionLockedError(live.judgement.factors);
+    return live.stored;
+  }
+
+  async #openAnonymous(): Promise<StoredSession> {
+    const ended = this.#ended;
+    if (ended !== undefined && this.core.now() - ended.at < STRAGGLER_MS) {
+      throw new SessionEndedError(ended.reason);
+    }
+    if (this.carrier === undefined) {
+      const message = "an anonymous session needs a response that can set a cookie";
+      throw new ArgumentError("update", message);
+    }
+    const { core, tenant, fingerprint } = this;
+    const options = fingerprint === undefined ? {} : { fingerprint };
+    const opened = await loginFrom(core, { tenant, subject: null, options, from: undefined });
+    await this.adopt(opened.stored);
+    this.carry(opened.token, "anonymous");
+    return opened.stored;
+  }
+
+  /** From here on this object is that session. */
+  async adopt(stored: StoredSession): Promise<void> {
+    const data = await decodeStored(this.core, stored);
+    this.#live = { stored, data, judgement: this.core.judge(stored).judgement };
+    this.#snapshot = undefined;
+    this.#ended = undefined;
+  }
+
+  /** From here on this object is nobody's. */
+  finish(reason: EndReason): void {
+    this.#live = undefined;
+    this.#snapshot = undefined;
+    this.#ended = { reason, at: this.core.lastNow() };
+  }
+
+  /** Hand a new token to whoever can take it to the client. */
+  carry(token: string, how: "login" | "hard" | "anonymous"): void {
+    const record = this.#live?.stored.record;
+    if (record === undefined) return;
+    this.carrier?.set(token, how, record.remember === true ? record.absoluteExpiresAt : undefined);
+  }
+
+  #decode(): object {
+    const live = this.#live;
+    if (live === undefined || live.judgement.state === "locked") return EMPTY;
+    const encoded = live.data ?? new Map(Object.entries(live.stored.data));
+    const snapshot = decodeData(encoded);
+    return this.core.development ? deepFreeze(snapshot) : snapshot;
+  }
+}
+
+function deepFreeze<Value>(value: Value): Value {
+  if (typeof value === "object" && value !== null && !Object.isFrozen(value)) {
+    Object.freeze(value);
+    for (const inner of Object.values(value)) deepFreeze(inner);
+  }
+  return value;
+}

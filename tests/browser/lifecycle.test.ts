@@ -1,0 +1,181 @@
+/** The demo in a real browser, from signing in to being signed out from another device. */
+import type { Browser, BrowserContext, Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { demoFolder, startDemo } from "../integration/demo.ts";
+import type { Demo } from "../integration/demo.ts";
+import { launchChromium } from "./support/chromium.ts";
+
+/** Warned after 4 s, signed out after 8. */
+const IDLE = "8s";
+const IPHONE =
+  "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 " +
+  "(KHTML, like Gecko) Version/18.0 Mobile/15E148 Safari/604.1";
+
+const folder = demoFolder();
+let demo: Demo;
+let browser: Browser;
+
+beforeAll(async () => {
+  [demo, browser] = await Promise.all([startDemo(folder, { NOTES_IDLE: IDLE }), launchChromium()]);
+});
+
+afterAll(async () => {
+  await browser?.close();
+  await demo?.stop();
+  folder.remove();
+});
+
+async function signIn(context: BrowserContext, who = "alice"): Promise<Page> {
+  const page = await context.newPage();
+  await page.goto(demo.url);
+  await page.getByLabel("Name").fill(who);
+  await page.getByLabel("Password").fill(who === "alice" ? "correct horse" : "battery staple");
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.getByRole("heading", { name: "Notes", exact: true }).waitFor();
+  return page;
+}
+
+async function cookieOf(context: BrowserContext): Promise<string> {
+  const cookie = (await context.cookies(demo.url)).find(({ name }) => name === "session");
+  return `session=${cookie?.value}`;
+}
+
+/** What the cookie is worth outside the browser, without counting as activity. */
+async function statusOf(cookie: string): Promise<number> {
+  const headers = { cookie, accept: "application/json" };
+  return (await fetch(new URL("/session", demo.url), { headers })).status;
+}
+
+/** Resolves with the instant at which the page said that it was signed out. */
+async function signedOut(page: Page, words: string): Promise<number> {
+  await page.getByRole("heading", { name: "You were signed out" }).waitFor({ timeout: 10_000 });
+  expect(await page.getByText(words).count()).toBe(1);
+  expect(await page.locator(".note, .top").count()).toBe(0);
+  return performance.now();
+}
+
+describe("the demo in Chromium", () => {
+  it("[TE-01] signs in, works, warns, extends in all tabs, and is signed out from elsewhere", async () => {
+    const context = await browser.newContext();
+    const errors: string[] = [];
+    context.on("weberror", (error) => errors.push(error.error().message));
+    const first = await signIn(context);
+    const second = await context.newPage();
+    await second.goto(demo.url);
+
+    // Work: a note shows up in the other tab, and so does a pin.
+    await first.getByLabel("New note").fill("Milk & <b>bread</b>");
+    await first.getByRole("button", { name: "Add note" }).click();
+    const shown = second.locator(".note", { hasText: "Milk & <b>bread</b>" });
+    await shown.waitFor();
+    await first
+      .locator(".note", { hasText: "Milk &" })
+      .getByRole("button", { name: "Pin" })
+      .click();
+    await second.locator(".note.pinned", { hasText: "Milk &" }).waitFor();
+
+    // Both tabs warn; staying in one closes the warning of the other, and time is won.
+    const [warning, other] = [first.getByRole("dialog"), second.getByRole("dialog")];
+    await Promise.all([warning.waitFor(), other.waitFor()]);
+    expect(await warning.locator(".clock").textContent()).toMatch(/^0:0[1-4]$/);
+    const stay = warning.getByRole("button", { name: "Stay signed in" });
+    expect(await stay.evaluate((button) => button === document.activeElement)).toBe(true);
+    await stay.click();
+    await Promise.all([warning, other].map((dialog) => dialog.waitFor({ state: "hidden" })));
+    expect(await first.locator("#left").textContent()).toMatch(/^0:0[678]$/);
+
+    // Another device ends this session: both open tabs say so at once.
+    const replay = await cookieOf(context);
+    expect(await statusOf(replay)).toBe(200);
+    const phone = await browser.newContext({ userAgent: IPHONE });
+    const devices = await signIn(phone);
+    await devices.goto(new URL("/devices", demo.url).href);
+    expect(await devices.locator(".device").allInnerTexts()).toEqual([
+      expect.stringContaining("Safari on iPhone this device"),
+      expect.stringContaining("Chrome on Linux"),
+    ]);
+    await devices.getByLabel("End Chrome on Linux").click();
+    const ending = performance.now();
+    const tabs = [first, second].map((tab) => signedOut(tab, "from another device"));
+    await devices.getByRole("button", { name: "End session" }).click();
+    expect(Math.max(...(await Promise.all(tabs))) - ending).toBeLessThan(1_000);
+
+    expect(await statusOf(replay)).toBe(401);
+    expect(errors).toEqual([]);
+    await Promise.all([context.close(), phone.close()]);
+  });
+
+  it("[TO-15] signs out by itself when nobody answers, and the old cookie stays worthless", async () => {
+    const context = await browser.newContext();
+    const page = await signIn(context, "bob");
+    const replay = await cookieOf(context);
+    await page.getByRole("dialog").waitFor();
+    await signedOut(page, "There was no activity for a while.");
+    expect(await statusOf(replay)).toBe(401);
+    await page.getByRole("link", { name: "Sign in" }).click();
+    await page.getByText("There was no activity for a while.").waitFor();
+    await context.close();
+  });
+
+  it("keeps all of five pins clicked at the same time (I4)", async () => {
+    const context = await browser.newContext();
+    const page = await signIn(context);
+    let answers = 0;
+    page.on("requestfinished", (request) => (answers += request.url().endsWith("/pin") ? 1 : 0));
+    await page.locator(".note:not(.pinned) .pin").evaluateAll((buttons) => {
+      for (const button of buttons.slice(0, 5)) (button as HTMLButtonElement).click();
+    });
+    await expect.poll(() => answers).toBe(5);
+    await page.reload();
+    expect(await page.locator(".note.pinned").count()).toBe(5);
+    await context.close();
+  });
+
+  it("tells of a lost connection and of trouble, and signs nobody out (I7)", async () => {
+    const context = await browser.newContext();
+    const page = await signIn(context);
+    await page.locator("#left", { hasText: "0:0" }).waitFor(); // the script runs
+    await context.setOffline(true);
+    await page.getByText("No connection. You are still signed in").waitFor();
+    await context.setOffline(false);
+    await page.getByText("No connection").waitFor({ state: "hidden" });
+
+    await page.route("**/pin", (route) => route.fulfill({ status: 503, body: "{}" }));
+    await page.locator(".pin").first().click();
+    await page.getByText("We have some trouble. You are still signed in").waitFor();
+    expect(await page.locator(".note").count()).toBeGreaterThan(0);
+    await context.close();
+  });
+
+  it("ends every other device when the password changes, and asks for the old one first", async () => {
+    const [here, there] = [await browser.newContext(), await browser.newContext()];
+    const [page, elsewhere] = [await signIn(here, "bob"), await signIn(there, "bob")];
+    const before = await cookieOf(here);
+    await page.getByRole("link", { name: "Password" }).click();
+    await page.getByLabel("Password").fill("battery staple");
+    await page.getByRole("button", { name: "Continue" }).click();
+    const told = signedOut(elsewhere, "The password was changed on another device.");
+    await page.getByLabel("New password").fill("battery staples");
+    await page.getByRole("button", { name: "Change it" }).click();
+    await page.getByText("Every other device is signed out.").waitFor();
+    await told;
+    expect(await cookieOf(here)).not.toBe(before);
+    expect(await statusOf(await cookieOf(here))).toBe(200);
+    await Promise.all([here.close(), there.close()]);
+  });
+
+  it("works without scripts: sign in, pin, end another session, sign out", async () => {
+    const context = await browser.newContext({ javaScriptEnabled: false });
+    await (await signIn(await browser.newContext({ userAgent: IPHONE }))).close();
+    const page = await signIn(context);
+    await page.locator(".note:not(.pinned) .pin").first().click();
+    expect(await page.locator(".note.pinned").count()).toBe(1);
+    await page.getByRole("link", { name: "Your devices" }).click();
+    await page.getByText("Sign out everywhere else…").click();
+    await page.getByRole("button", { name: "Sign out everywhere else" }).click();
+    expect(await page.locator(".device").count()).toBe(1);
+    await page.getByRole("button", { name: "Sign out" }).click();
+    await page.getByLabel("Password").waitFor();
+    await context.close();
+  });
+});

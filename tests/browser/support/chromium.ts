@@ -1,0 +1,30 @@
+/** Debian's Chromium, started with an empty profile and without anything that calls home. */
+import type { Browser } from "playwright-core";
+import { chromium } from "playwright-core";
+import { findProgram } from "../../../tools/system-packages.mjs";
+
+const FLAGS = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
+
+interface LaunchOptions {
+  /** Base64 SHA-256 of a key whose certificates are believed. */
+  readonly trustedKey?: string;
+  /** Playwright turns the back/forward cache off; a test of the back button wants it on. */
+  readonly backForwardCache?: boolean;
+}
+
+/** Every host name leads to loopback, so that sites can have names. */
+export function launchChromium(options: LaunchOptions = {}): Promise<Browser> {
+  const executablePath = findProgram("chromium");
+  if (executablePath === undefined) throw new Error("chromium is missing: npm test says how");
+  const { trustedKey, backForwardCache = false } = options;
+  const args = [...FLAGS, "--host-resolver-rules=MAP * 127.0.0.1"];
+  if (trustedKey !== undefined) args.push(`--ignore-certificate-errors-spki-list=${trustedKey}`);
+  const ignoreDefaultArgs = backForwardCache ? ["--disable-back-forward-cache"] : [];
+  return chromium.launch({ executablePath, args, ignoreDefaultArgs });
+}

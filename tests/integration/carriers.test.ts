@@ -1,0 +1,165 @@
+import { afterEach, describe, expect, it } from "vitest";
+import { ask, Jar, KINDS, notes, SAME_ORIGIN, serve, stopServers } from "../support/servers.ts";
+import type { Kind } from "../support/servers.ts";
+import { world } from "../support/world.ts";
+import type { WorldOptions } from "../support/world.ts";
+
+afterEach(stopServers);
+
+const NOBODY = '{"subject":null,"notes":[]}';
+const ALICE = '{"subject":"alice","notes":[]}';
+
+async function start(kind: Kind, options: WorldOptions = {}) {
+  const place = world(options);
+  const { url } = await serve(kind, place, notes);
+  const { token } = await place.sessions.open({ subject: "alice" });
+  return { place, url, token };
+}
+
+/** Behind a proxy of this machine that says the client came by https. */
+const TLS = { "x-forwarded-proto": "https" } as const;
+const BEHIND_TLS = { production: true, proxies: ["loopback"], csrf: { origins: ["https://app.example"] } };
+
+describe.each(KINDS)("carriers of a session behind %s", (kind) => {
+  it("[ID-09] are the cookie and the bearer header: not URL, form, body or another header", async () => {
+    const { url, token, place } = await start(kind);
+    const elsewhere = [
+      ask(`${url}/?sid=${token}&session=${token}&token=${token}`),
+      ask(`${url}/;session=${token}`),
+      ask(url, { headers: { "x-session": token, "x-auth-token": token, session: token } }),
+      ask(url, { headers: { authorization: token } }),
+      ask(url, { headers: { authorization: `Basic ${token}` } }),
+      ask(url, { headers: { authorization: `Token ${token}` } }),
+      ask(url, { headers: { "proxy-authorization": `Bearer ${token}` } }),
+      ask(url, {
+        method: "POST",
+        headers: { ...SAME_ORIGIN, "content-type": "application/x-www-form-urlencoded" },
+        body: `session=${token}&_session=${token}&access_token=${token}`,
+      }),
+    ];
+    for (const answer of await Promise.all(elsewhere)) {
+      expect([answer.status, answer.body]).toEqual([200, NOBODY]);
+    }
+    expect(place.store.calls("find")).toBe(0);
+    const right = await ask(url, { headers: { authorization: `Bearer ${token}` } });
+    expect(right.body).toBe(ALICE);
+  });
+
+  it("[ID-02] never take a service key for a session, and count it", async () => {
+    const { url, place } = await start(kind);
+    const keys = await place.sessions.serviceKeys();
+    const { text: key } = await keys.mint({ tenant: "default" });
+    expect(key).toMatch(/^sj1k_/);
+    for (const headers of [{ cookie: `session=${key}` }, { authorization: `Bearer ${key}` }]) {
+      expect((await ask(url, { headers })).body).toBe(NOBODY);
+    }
+    expect(place.named("token-forged")).toHaveLength(2);
+    expect(place.store.calls("find")).toBe(0);
+  });
+
+  it("[CK-09] read the exact name, and a name that comes twice with two values is no credential", async () => {
+    const { url, token, place } = await start(kind, BEHIND_TLS);
+    const { token: evil } = await place.sessions.open({ subject: "mallory" });
+    const good = `__Host-session=${token}`;
+    const cases: readonly (readonly [string, string])[] = [
+      [good, ALICE],
+      [`__host-session=${evil}; ${good}`, ALICE],
+      [`=__Host-session=${evil}; ${good}`, ALICE],
+      [`__Host-session =${evil}`, NOBODY],
+      [`x__Host-session=${evil}; ${good}`, ALICE],
+      [`session=${evil}`, NOBODY],
+      [`__Secure-session=${evil}`, NOBODY],
+      [`__HOST-SESSION=${evil}`, NOBODY],
+      [`${good}; ${good}`, ALICE],
+      [`${good}; __Host-session=${evil}`, NOBODY],
+      [`__Host-session=${evil}; ${good}`, NOBODY],
+      [`__Host-session="${token}"`, NOBODY],
+    ];
+    for (const [cookie, body] of cases) {
+      expect([cookie, (await ask(url, { headers: { cookie, ...TLS } })).body]).toEqual([
+        cookie,
+        body,
+      ]);
+    }
+    expect(place.named("cookie-conflict")).toHaveLength(2);
+  });
+
+  it("[CK-09] see two Cookie headers as one", async () => {
+    const { url, token, place } = await start(kind);
+    const { token: evil } = await place.sessions.open({ subject: "mallory" });
+    const cookie = [`session=${token}`, `session=${evil}`];
+    expect((await ask(url, { headers: { cookie } })).body).toBe(NOBODY);
+  });
+
+  it("that disagree are worth nothing; a bearer that agrees with the cookie is fine", async () => {
+    const { url, token, place } = await start(kind);
+    const { token: other } = await place.sessions.open({ subject: "bob" });
+    const cookie = `session=${token}`;
+    const disagreeing = { cookie, authorization: `Bearer ${other}` };
+    expect((await ask(url, { headers: disagreeing })).body).toBe(NOBODY);
+    expect(place.named("cookie-conflict")).toHaveLength(1);
+    const agreeing = { cookie, authorization: `Bearer ${token}` };
+    expect((await ask(url, { headers: agreeing })).body).toBe(ALICE);
+    const foreign = { cookie, authorization: "Bearer eyJhbGciOiJFUzI1NiJ9.e30.AA" };
+    expect((await ask(url, { headers: foreign })).body).toBe(ALICE);
+  });
+
+  it("set no cookie for a bearer: not when rotation is due, not at login, not at logout", async () => {
+    const { url, token, place } = await start(kind);
+    const headers = { authorization: `Bearer ${token}` };
+    place.clock.advance(3_600_000);
+    const answers = [
+      await ask(url, { headers }),
+      await ask(`${url}/login?as=bob`, { method: "POST", headers }),
+    ];
+    const [bob] = (await place.sessions.subject("bob").list()).items;
+    expect(bob).toBeDefined();
+    const { token: another } = await place.sessions.open({ subject: "carol" });
+    const carol = { authorization: `Bearer ${another}` };
+    answers.push(await ask(`${url}/logout`, { method: "POST", headers: carol }));
+    for (const answer of answers) {
+      expect(answer.cookies).toEqual([]);
+      expect(answer.headers["clear-site-data"]).toBeUndefined();
+    }
+    expect(await place.sessions.authenticate(another)).toMatchObject({ reason: "logout" });
+  });
+
+  it("[TR-01] are neither set nor accepted over plain HTTP in production", async () => {
+    const { url, token, place } = await start(kind, BEHIND_TLS);
+    const plain = { "x-forwarded-proto": "http", ...SAME_ORIGIN };
+    const login = await ask(`${url}/login`, { method: "POST", headers: plain });
+    expect(login.cookies).toEqual([]);
+    expect(login.headers["sojourn-notice"]).toBeUndefined();
+    expect(place.named("cookie-not-set")).toMatchObject([{ why: "plain-http" }]);
+    for (const name of ["__Host-session", "session"]) {
+      const headers = { ...plain, cookie: `${name}=${token}` };
+      expect((await ask(url, { headers })).body).toBe(NOBODY);
+    }
+    const bearer = { ...plain, authorization: `Bearer ${token}` };
+    expect((await ask(url, { headers: bearer })).body).toBe(NOBODY);
+    const tls = await ask(`${url}/login`, { method: "POST", headers: { ...TLS, ...SAME_ORIGIN } });
+    expect(tls.cookies[0]).toMatch(
+      /^__Host-session=sj1s_[\w-]{80}; Path=\/; Secure; HttpOnly; SameSite=Lax$/,
+    );
+  });
+
+  it("[CK-01] say in development why the cookie was not set", async () => {
+    const { url } = await start(kind, { proxies: ["10.0.0.0/8"], cookie: { partitioned: true } });
+    const login = await ask(`${url}/login`, { method: "POST", headers: SAME_ORIGIN });
+    expect(login.cookies).toEqual([]);
+    expect(login.headers["sojourn-notice"]).toContain("plain-http");
+  });
+
+  it("of two applications on one host stay apart by their cookies' names", async () => {
+    const one = await start(kind, { cookie: { name: "one" } });
+    const two = await start(kind, { cookie: { name: "two" } });
+    const jar = new Jar();
+    await jar.ask(`${one.url}/login?as=alice`, { method: "POST" });
+    await jar.ask(`${two.url}/login?as=bob`, { method: "POST" });
+    expect([...jar.cookies.keys()].toSorted()).toEqual(["one", "two"]);
+    expect((await jar.ask(one.url)).body).toContain("alice");
+    expect((await jar.ask(two.url)).body).toContain("bob");
+    await jar.ask(`${one.url}/logout`, { method: "POST" });
+    expect((await jar.ask(two.url)).body).toContain("bob");
+  });
+});

@@ -1,0 +1,110 @@
+/**
+ * Copies of the library, each with one guard taken out, for the simulation to find.
+ *
+ *   node tests/simulation/mutants.mjs            every mutant; each must fail
+ *   node tests/simulation/mutants.mjs --none     the library as it is, by the same road
+ */
+import { spawnSync } from "node:child_process";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { argv, execPath } from "node:process";
+import { fileURLToPath, pathToFileURL } from "node:url";
+
+const here = dirname(fileURLToPath(import.meta.url));
+const library = join(here, "../../packages/sojourn");
+
+/**
+ * @typedef {object} Mutant
+ * @property {string} guard What is taken out.
+ * @property {string} file Below the library's `src`.
+ * @property {string} from Text that occurs exactly once.
+ * @property {string} to
+ * @property {string} scenario The one that is to find it.
+ * @property {string} finds How the failure begins, or a part of it.
+ */
+
+/** @type {readonly Mutant[]} */
+export const MUTANTS = [];
+
+/**
+ * Lay out a copy of the library and of the simulation, so that `sojourn` is that copy's sources.
+ *
+ * @returns {string} the folder.
+ */
+export function stage() {
+  const folder = mkdtempSync(join(tmpdir(), "sojourn-mutants-"));
+  const copy = join(folder, "library");
+  cpSync(join(library, "src"), join(copy, "src"), { recursive: true });
+  const manifest = readFileSync(join(library, "package.json"), "utf8");
+  const sources = manifest.replaceAll(/\.\/dist\/([\w/-]+)\.js/g, "./src/$1.ts");
+  writeFileSync(join(copy, "package.json"), sources);
+  mkdirSync(join(folder, "node_modules"));
+  symlinkSync(copy, join(folder, "node_modules/sojourn"), "dir");
+  cpSync(here, join(folder, "simulation"), { recursive: true });
+  writeFileSync(join(folder, "package.json"), '{ "type": "module" }\n');
+  return folder;
+}
+
+/**
+ * @param {string} folder A stage.
+ * @param {readonly string[]} args Seed, steps, scenario.
+ */
+function simulate(folder, args) {
+  const script = join(folder, "simulation/run.ts");
+  const ran = spawnSync(execPath, [script, ...args], { encoding: "utf8" });
+  return { failed: ran.status !== 0, output: `${ran.stdout}${ran.stderr}` };
+}
+
+/**
+ * Why the text to replace is not there exactly once, or `undefined`.
+ *
+ * @param {Mutant} mutant
+ */
+export function misfit({ file, from }) {
+  const text = readFileSync(join(library, "src", file), "utf8");
+  const count = text.split(from).length - 1;
+  return count === 1 ? undefined : `${file} has ${count} times: ${from}`;
+}
+
+/**
+ * Take one guard out of a staged copy, simulate, put it back.
+ *
+ * @param {string} folder
+ * @param {Mutant} mutant
+ * @param {number} seed
+ * @returns {{ found: boolean, message: string }}
+ */
+export function hunt(folder, mutant, seed) {
+  const path = join(folder, "library/src", mutant.file);
+  const original = readFileSync(path, "utf8");
+  writeFileSync(path, original.replace(mutant.from, () => mutant.to));
+  try {
+    const { failed, output } = simulate(folder, [String(seed), "", mutant.scenario]);
+    const message = output.split("\n").slice(0, 2).join(" · ");
+    return { found: failed && output.includes(mutant.finds), message };
+  } finally {
+    writeFileSync(path, original);
+  }
+}
+
+function main() {
+  const folder = stage();
+  try {
+    if (argv.includes("--none")) {
+      const { output } = simulate(folder, argv.slice(3));
+      console.log(output.trim());
+      return;
+    }
+    for (const mutant of MUTANTS) {
+      const { found, message } = hunt(folder, mutant, 1);
+      if (!found) process.exitCode = 1;
+      console.log(`${found ? "found" : "MISSED"}  ${mutant.guard}\n        ${message}`);
+    }
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+if (argv[1] !== undefined && import.meta.url === pathToFileURL(argv[1]).href) main();

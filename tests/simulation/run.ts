@@ -1,0 +1,57 @@
+/** Runs of the simulation: by the tests, and by hand as `node run.ts [seed] [steps] [scenario]`. */
+import { pathToFileURL } from "node:url";
+import { SCENARIOS } from "./scenario.ts";
+import type { Scenario } from "./scenario.ts";
+import { World } from "./world.ts";
+
+export interface Run {
+  readonly steps: number;
+  /** Lines of the trace: everything that happened, store calls and answers included. */
+  readonly events: number;
+  readonly hash: string;
+  readonly tally: ReadonlyMap<string, number>;
+}
+
+/** @throws {Error} with seed, step and the last lines of the trace. */
+export async function simulate(scenario: Scenario, seed: number, steps: number): Promise<Run> {
+  const world = new World(scenario, seed);
+  try {
+    await world.run(steps);
+  } catch (error) {
+    throw new Error(reportOf(world, error), { cause: error });
+  }
+  const { trace, tally } = world;
+  return { steps, events: trace.count, hash: trace.hash, tally };
+}
+
+function reportOf(world: World, error: unknown): string {
+  const { scenario, seed, step, trace } = world;
+  const what = error instanceof Error ? error.message : String(error);
+  return [
+    what,
+    `scenario ${scenario.name}, seed: ${seed}, step ${step}`,
+    `again: npm run simulate -- --seed ${seed}`,
+    ...trace.tail().map((line) => `  ${line}`),
+  ].join("\n");
+}
+
+async function main([seed, steps, name]: readonly string[]): Promise<void> {
+  for (const scenario of SCENARIOS) {
+    if (name !== undefined && name !== scenario.name) continue;
+    const began = performance.now();
+    const run = await simulate(scenario, Number(seed ?? 1), Number(steps || scenario.steps));
+    const seconds = ((performance.now() - began) / 1000).toFixed(1);
+    console.log(`${scenario.name}: ${run.steps} steps, ${run.events} lines, ${run.hash}, ${seconds} s`);
+    console.log(`  ${[...run.tally].map(([what, count]) => `${what} ${count}`).join(", ")}`);
+  }
+}
+
+const script = process.argv[1];
+if (script !== undefined && import.meta.url === pathToFileURL(script).href) {
+  try {
+    await main(process.argv.slice(2));
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : error);
+    process.exitCode = 1;
+  }
+}

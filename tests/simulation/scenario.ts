@@ -1,0 +1,156 @@
+/** What a simulated world is like. Spans are short, so that a run sees many lives of sessions. */
+import type { SessionsOptions } from "sojourn";
+import type { Rules } from "./model.ts";
+import type { Weather } from "./network.ts";
+import { CALM } from "./network.ts";
+
+export interface Scenario {
+  readonly name: string;
+  readonly policy: NonNullable<SessionsOptions["policy"]>;
+  readonly rules: Rules;
+  readonly encryptData: boolean;
+  readonly nodes: number;
+  readonly browsers: number;
+  readonly subjects: readonly string[];
+  readonly limit: { readonly max: number; readonly asks: boolean };
+  readonly weather: Weather;
+  /** Two clocks differ by at most this, in milliseconds. */
+  readonly skewMs: number;
+  /** T and G of the rotation rules. */
+  readonly transitMs: number;
+  readonly rotateGraceMs: number;
+  /** Chance per message between browser and node to be lost. */
+  readonly messageLost: number;
+  /** Chances per step. */
+  readonly crash: number;
+  readonly jump: number;
+  readonly failover: number;
+  readonly thief: boolean;
+  /** Ended sessions are erased after this, in milliseconds. */
+  readonly steps: number;
+}
+
+const TRANSIT_MS = 4_000;
+const GRACE_MS = 2 * TRANSIT_MS;
+const IDLE_MS = 90_000;
+const ABSOLUTE_MS = 600_000;
+const TOUCH_MS = 3_000;
+const PENDING_MS = 40_000;
+const SKEW_MS = 100;
+
+type Concurrency = {
+  readonly max: number;
+  readonly onLimit: "reject" | "ask" | "evict-oldest" | "evict-idle";
+};
+
+function rules(idleLocks: boolean): Rules {
+  return {
+    idleMs: IDLE_MS,
+    pendingMs: PENDING_MS,
+    absoluteMs: ABSOLUTE_MS,
+    touchEveryMs: TOUCH_MS,
+    touchLagMs: 250,
+    skewMs: SKEW_MS,
+    flightMs: 3_000,
+    idleLocks,
+  };
+}
+
+interface Wishes {
+  readonly concurrency: Concurrency;
+  readonly rotateEveryMs?: number;
+  readonly onIdle?: "end" | "lock-one-factor";
+  readonly onFork?: "auto" | "revoke";
+}
+
+function policy(wishes: Wishes): Scenario["policy"] {
+  return {
+    extends: "saas",
+    idleMs: IDLE_MS,
+    absoluteMs: ABSOLUTE_MS,
+    pendingMs: PENDING_MS,
+    warnBeforeMs: 15_000,
+    touchEveryMs: TOUCH_MS,
+    transitMs: TRANSIT_MS,
+    rotateGraceMs: GRACE_MS,
+    rotateEveryMs: wishes.rotateEveryMs ?? GRACE_MS + 2 * TRANSIT_MS + 2_000,
+    onIdle: wishes.onIdle ?? "end",
+    onFork: wishes.onFork ?? "auto",
+    concurrency: wishes.concurrency,
+    refresh: { idleMs: IDLE_MS, absoluteMs: ABSOLUTE_MS },
+    accessTtlMs: 60_000,
+  };
+}
+
+const COMMON = {
+  encryptData: false,
+  nodes: 3,
+  browsers: 12,
+  subjects: ["ada", "ben", "cy", "dot"],
+  weather: CALM,
+  skewMs: SKEW_MS,
+  transitMs: TRANSIT_MS,
+  rotateGraceMs: GRACE_MS,
+  messageLost: 0.08,
+  crash: 0,
+  jump: 0,
+  failover: 0,
+  thief: false,
+} as const;
+
+function scenario(
+  name: string,
+  steps: number,
+  wishes: Wishes,
+  more: Partial<Scenario> = {},
+): Scenario {
+  const { max, onLimit } = wishes.concurrency;
+  return {
+    ...COMMON,
+    name,
+    steps,
+    policy: policy(wishes),
+    rules: rules(wishes.onIdle === "lock-one-factor"),
+    limit: { max, asks: onLimit === "reject" || onLimit === "ask" },
+    ...more,
+  };
+}
+
+/** Steps add up to what `npm test` promises. */
+export const SCENARIOS: readonly Scenario[] = [
+  scenario("quiet", 70_000, { concurrency: { max: 4, onLimit: "evict-oldest" } }),
+  scenario(
+    "storm",
+    70_000,
+    { concurrency: { max: 3, onLimit: "reject" } },
+    {
+      weather: { lost: 0.02, unheard: 0.015, late: 0.008 },
+      crash: 0.004,
+      jump: 0.001,
+      nodes: 4,
+    },
+  ),
+  scenario(
+    "locks",
+    40_000,
+    { concurrency: { max: 4, onLimit: "evict-idle" }, onIdle: "lock-one-factor" },
+    {
+      encryptData: true,
+      nodes: 2,
+      weather: { lost: 0.004, unheard: 0.004, late: 0.002 },
+      crash: 0.001,
+    },
+  ),
+  scenario(
+    "thief",
+    15_000,
+    { concurrency: { max: 4, onLimit: "evict-oldest" }, rotateEveryMs: 110_000 },
+    { thief: true, browsers: 6 },
+  ),
+  scenario(
+    "failover",
+    15_000,
+    { concurrency: { max: 4, onLimit: "evict-oldest" }, onFork: "revoke" },
+    { failover: 0.001, weather: { lost: 0.005, unheard: 0.005, late: 0 }, browsers: 8 },
+  ),
+];

@@ -1,0 +1,81 @@
+/** Somebody copies a cookie and uses it, while its owner goes on using the session. */
+import type { Browser, Held } from "./browser.ts";
+import { peek, visit } from "./errands.ts";
+import { serve } from "./serve.ts";
+import type { World } from "./world.ts";
+
+/** A browser has written its cookies to its disk after this: DESIGN's minute. */
+const FLUSH_MS = 60_000;
+const ACTIVITIES_KEPT = 40;
+
+/** One copied cookie and what its owner has done since. */
+export class Theft {
+  readonly held: Held;
+  readonly agent: string;
+  readonly stolenAt: number;
+  /** The owner was served with a later token for the first time: the node's clock, at latest. */
+  #renewedHigh: number | undefined;
+  #activities: { readonly low: number; readonly doneAt: number }[] = [];
+
+  constructor(held: Held, agent: string, stolenAt: number) {
+    this.held = held;
+    this.agent = agent;
+    this.stolenAt = stolenAt;
+  }
+
+  /** The owner was served as active. */
+  owned(token: string, low: number, high: number, doneAt: number): void {
+    if (token === this.held.token) return;
+    this.#renewedHigh ??= high;
+    this.#activities.push({ low, doneAt });
+    if (this.#activities.length > ACTIVITIES_KEPT) this.#activities.shift();
+  }
+
+  /** Used now, the copy has to raise an alarm: a rotation, its grace and a minute have passed. */
+  mustAlarm(world: World, low: number): boolean {
+    const { rules, rotateGraceMs } = world.scenario;
+    const since = this.#renewedHigh;
+    if (since === undefined || low <= since + rotateGraceMs + rules.skewMs) return false;
+    const settledBefore = world.timeline.now - rules.flightMs - rules.touchLagMs;
+    const usedUntil = since + FLUSH_MS + rules.touchEveryMs + rules.skewMs;
+    return this.#activities.some(({ low, doneAt }) => low > usedUntil && doneAt < settledBefore);
+  }
+}
+
+/** Copy a cookie, or use one that was copied. */
+export function steal(world: World): void {
+  const { chance, thefts } = world;
+  const theft = chance.pick([...thefts.values(), undefined]);
+  if (theft === undefined || chance.chance(0.3)) return copy(world, chance.pick(world.browsers));
+  if (theft.held.session.ended !== undefined) {
+    thefts.delete(theft.held.session.id);
+    return;
+  }
+  if (chance.chance(0.25)) use(world, theft).catch((error: unknown) => world.broken(error, "thief"));
+}
+
+function copy(world: World, { held, agent }: Browser): void {
+  if (held === undefined || held.session.subject === null || world.thefts.size > 4) return;
+  if (world.thefts.has(held.session.id) || held.session.ended !== undefined) return;
+  const own = world.chance.chance(0.5) ? agent : "agent of a thief";
+  world.thefts.set(held.session.id, new Theft(held, own, world.timeline.now));
+  world.stolen.add(held.session.id);
+  world.note(`a thief copies the cookie of ${held.session.name}`);
+}
+
+async function use(world: World, theft: Theft): Promise<void> {
+  const node = world.chance.pick(world.nodes);
+  const { life } = node;
+  if (life === undefined) return;
+  const { held, agent } = theft;
+  const must = held.session.hardRotations === 0 && theft.mustAlarm(world, life.clock.reading);
+  const errand = world.chance.chance(0.5) ? visit : peek;
+  world.note(`a thief uses ${held.session.name}${must ? ", which must be noticed" : ""}`);
+  await serve(world, { node, life }, { browser: undefined, held, agent, errand });
+  if (!must) return;
+  world.count("thefts that must be noticed");
+  const alarmed = (world.alarms.get(held.session.id) ?? -1) >= theft.stolenAt;
+  if (!alarmed && held.session.ended === undefined) {
+    world.fail(`theft: the copied token of ${held.session.name} was used unnoticed`);
+  }
+}
