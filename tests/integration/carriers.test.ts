@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { ask, Jar, KINDS, notes, SAME_ORIGIN, serve, stopServers } from "../support/servers.ts";
 import type { Kind } from "../support/servers.ts";
-import { world } from "../support/world.ts";
+import { leave, visit, world } from "../support/world.ts";
 import type { WorldOptions } from "../support/world.ts";
 
 afterEach(stopServers);
@@ -19,6 +19,23 @@ async function start(kind: Kind, options: WorldOptions = {}) {
 /** Behind a proxy of this machine that says the client came by https. */
 const TLS = { "x-forwarded-proto": "https" } as const;
 const BEHIND_TLS = { production: true, proxies: ["loopback"], csrf: { origins: ["https://app.example"] } };
+
+describe("a cookie that could not be set", () => {
+  it("is explained in the response in development, and by an event alone in production", async () => {
+    for (const production of [false, true]) {
+      const place = world({ production });
+      const exchange = await visit(place, { view: { encrypted: false } });
+      await exchange.session.login("alice");
+      const { cookies, headers } = leave(exchange);
+      expect(cookies).toEqual([]);
+      const notice = production ? undefined : "cookie not set: plain-http";
+      expect(headers["sojourn-notice"]).toBe(notice);
+      expect(place.named("cookie-not-set")).toMatchObject([{ why: "plain-http" }]);
+      const warned = place.warnings.filter((warning) => warning.includes("plain-http"));
+      expect(warned).toHaveLength(production ? 0 : 1);
+    }
+  });
+});
 
 describe.each(KINDS)("carriers of a session behind %s", (kind) => {
   it("[ID-09] are the cookie and the bearer header: not URL, form, body or another header", async () => {
@@ -48,7 +65,7 @@ describe.each(KINDS)("carriers of a session behind %s", (kind) => {
   it("[ID-02] never take a service key for a session, and count it", async () => {
     const { url, place } = await start(kind);
     const keys = await place.sessions.serviceKeys();
-    const { text: key } = await keys.mint({ tenant: "default" });
+    const { text: key } = await keys.mint("default");
     expect(key).toMatch(/^sj1k_/);
     for (const headers of [{ cookie: `session=${key}` }, { authorization: `Bearer ${key}` }]) {
       expect((await ask(url, { headers })).body).toBe(NOBODY);
@@ -141,13 +158,6 @@ describe.each(KINDS)("carriers of a session behind %s", (kind) => {
     expect(tls.cookies[0]).toMatch(
       /^__Host-session=sj1s_[\w-]{80}; Path=\/; Secure; HttpOnly; SameSite=Lax$/,
     );
-  });
-
-  it("[CK-01] say in development why the cookie was not set", async () => {
-    const { url } = await start(kind, { proxies: ["10.0.0.0/8"], cookie: { partitioned: true } });
-    const login = await ask(`${url}/login`, { method: "POST", headers: SAME_ORIGIN });
-    expect(login.cookies).toEqual([]);
-    expect(login.headers["sojourn-notice"]).toContain("plain-http");
   });
 
   it("of two applications on one host stay apart by their cookies' names", async () => {

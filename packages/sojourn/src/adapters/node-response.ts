@@ -13,20 +13,15 @@ type Outgoing = Pick<Exchange, "working" | "failure" | "commit" | "onWork">;
  * way is held until they are stored, so that their cookie can still go with it.
  */
 export function commitBeforeHeaders(exchange: Outgoing, res: ServerResponse): void {
-  const { writeHead } = res;
-  function commitAndWrite(
-    status: number,
-    reason?: string | Fields,
-    fields?: Fields,
-  ): ServerResponse {
+  const writeHead = res.writeHead.bind(res);
+  res.writeHead = (status: number, reason?: string | Fields, fields?: Fields): ServerResponse => {
     const given = fields ?? (typeof reason === "string" ? undefined : reason);
     // Headers given to `writeHead` outrank those set before: make all of them one set.
     if (given !== undefined) adopt(res, given);
     if (typeof reason === "string") res.statusMessage = reason;
     exchange.commit(new NodeHead(res));
-    return writeHead.call(res, status);
-  }
-  res.writeHead = commitAndWrite as ServerResponse["writeHead"];
+    return writeHead(status);
+  };
   exchange.onWork(() => hold(exchange, res));
 }
 

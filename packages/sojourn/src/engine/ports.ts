@@ -295,8 +295,9 @@ export interface StoreCapabilities {
 export type RevocationReason = EndReason;
 
 /**
- * A place for sessions. Every method throws `StoreUnavailableError` for trouble and nothing else;
- * a store is finished when `storeCases` of `sojourn/testing` pass against the real engine.
+ * A place for sessions. Every method throws `StoreUnavailableError` for trouble. Besides it, `create`
+ * throws `DataTooLargeError`, paged calls `ArgumentError` for a cursor that is not theirs, and a first
+ * use `ConfigError` for a place that can hold no sessions. A store is finished when `storeCases` of `sojourn/testing` pass against the real engine.
  */
 export interface SessionStore {
   readonly capabilities: StoreCapabilities;

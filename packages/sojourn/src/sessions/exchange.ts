@@ -9,7 +9,7 @@ import type { CookieRules } from "../http/cookie-rules.ts";
 import { CSRF_VARY, judgeCsrf } from "../http/csrf.ts";
 import { readToken } from "../http/csrf-token.ts";
 import { clientOf } from "../http/forwarded.ts";
-import { CLEAR_SITE_DATA, mergeCacheControl, mergeVary } from "../http/headers.ts";
+import { CLEAR_SITE_DATA, mergeCacheControl, mergeVary, NO_STORE } from "../http/headers.ts";
 import { problemOf, problemOfError } from "../http/problem.ts";
 import type { ProblemAnswer } from "../http/problem.ts";
 import { idOfHandle } from "../protocol/words.ts";
@@ -286,11 +286,14 @@ export class Exchange<Data extends object = Record<string, unknown>> implements 
   commit(head: ResponseHead): void {
     if (this.#committed) return;
     this.#committed = true;
-    const setsCookie = this.#cookieOf(head);
-    if (!setsCookie && !this.#session.wasRead) return;
-    if (setsCookie) head.set("cache-control", mergeCacheControl(head.get("cache-control")));
-    else if (head.get("cache-control") === undefined) head.set("cache-control", "no-store");
-    head.set("vary", mergeVary(head.get("vary"), VARY));
+    if (this.#cookieOf(head)) {
+      head.set("cache-control", mergeCacheControl(head.get("cache-control")));
+      head.set("vary", mergeVary(head.get("vary"), VARY));
+    } else if (this.#session.wasRead) {
+      // What no cache may keep needs no `Vary`; what the application lets them keep does.
+      if (head.get("cache-control") === undefined) head.set("cache-control", NO_STORE);
+      else head.set("vary", mergeVary(head.get("vary"), VARY));
+    }
   }
 
   /** @returns true when a cookie leaves or is deleted. */
