@@ -100,7 +100,12 @@ let keys = 0;
 
 /** In this process, on a free port; memory store unless the environment says otherwise. */
 export async function startTestService(setup: Setup = {}): Promise<TestService> {
-  const env = { SOJOURN_SECRETS: SECRET, SOJOURN_STORE: "memory:", SOJOURN_PORT: "0", ...setup.env };
+  const env = {
+    SOJOURN_SECRETS: SECRET,
+    SOJOURN_STORE: "memory:",
+    SOJOURN_PORT: "0",
+    ...setup.env,
+  };
   const read = readConfig({ flags: {}, env });
   const config: ServerConfig = { ...read, library: { ...read.library, ...setup.library } };
   const logs: string[] = [];
@@ -166,7 +171,10 @@ export function sojourn(
   });
 }
 
-function startCommand(args: readonly string[], env: Readonly<Record<string, string>>): ChildProcess {
+function startCommand(
+  args: readonly string[],
+  env: Readonly<Record<string, string>>,
+): ChildProcess {
   if (!existsSync(command)) throw new Error(`${command} is missing: run npm run build`);
   return spawn(process.execPath, [command, ...args], {
     cwd: tmpdir(),

@@ -1,5 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { bearer, folder, SECRET, send, serveProcess, sojourn, startTestService } from "./service-harness.ts";
+import {
+  bearer,
+  folder,
+  SECRET,
+  send,
+  serveProcess,
+  sojourn,
+  startTestService,
+} from "./service-harness.ts";
 import type { Answer, ServedProcess, TestService } from "./service-harness.ts";
 
 let s: TestService;

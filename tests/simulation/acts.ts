@@ -61,6 +61,9 @@ function browse(world: World, browser: Browser): void {
   if (drawn < 0.023) return browser.crash();
   if (drawn < 0.025) return browser.forget();
   if (drawn < 0.04) browser.loss = chance.pick([world.scenario.messageLost, 0.01, 0.6]);
+  // Who signs in waits for the answer, mostly.
+  const away = browser.held === undefined || browser.signedOut;
+  if (away) browser.quietUntil = timeline.now + chance.int(300, 4_000);
   const tabs = chance.chance(0.12) ? chance.int(2, 4) : 1;
   for (let tab = 0; tab < tabs; tab += 1) {
     const errand = errandOf(world, browser);
@@ -85,6 +88,7 @@ function atDeadline(world: World, browser: Browser): void {
 
 function errandOf(world: World, browser: Browser): Errand {
   const { chance } = world;
+  const { strife } = world.scenario;
   const key = chance.pick(REGISTERS);
   const subject = chance.chance(0.93) ? browser.subject : chance.pick(world.scenario.subjects);
   const pending = chance.chance(0.06);
@@ -107,21 +111,22 @@ function errandOf(world: World, browser: Browser): Errand {
     [8, addTo("n0")],
     [4, addTo("n1", "n2")],
     [4, extend],
-    [1.2, rotate],
-    [1.2, stepUp],
-    [anonymous ? 0 : 1, lock],
+    [1.2 * strife, rotate],
+    [1.2 * strife, stepUp],
+    [anonymous ? 0 : strife, lock],
     [5, unlock],
-    [0.6, logout],
-    [anonymous ? 7 : 0.6, login(subject, pending)],
+    [0.6 * strife, logout],
+    [anonymous ? 7 : 0.6 * strife, login(subject, pending)],
     [4, slowly(chance.int(50, 3_000), write)],
     [1, slowly(chance.int(500, 6_000))],
-    [0.5, slowly(chance.int(50, 900), logout)],
-    [anonymous ? 3 : 0.3, slowly(chance.int(20, 300), login(subject, pending))],
+    [0.5 * strife, slowly(chance.int(50, 900), logout)],
+    [anonymous ? 3 : 0.3 * strife, slowly(chance.int(20, 300), login(subject, pending))],
   ]);
 }
 
 function operate(world: World): void {
   const { chance, scenario } = world;
+  const { strife } = scenario;
   const place = somewhere(world);
   if (place === undefined) return;
   const browser = chance.pick(world.browsers);
@@ -136,9 +141,9 @@ function operate(world: World): void {
   const run = draw<((world: World, place: Place) => Promise<void>) | undefined>(world, [
     [8, operator.sweep],
     [8, operator.list(subject)],
-    [1.5, session && operator.revoke(session)],
-    [1.5, operator.revokeAll(subject, except)],
-    [2.5, operator.open(subject, chance.int(0, 400), take)],
+    [1.5 * strife, session && operator.revoke(session)],
+    [1.5 * strife, operator.revokeAll(subject, except)],
+    [2.5 * strife, operator.open(subject, chance.int(0, 400), take)],
     [14, session && operator.writeByHandle(session)],
     [14, held && operator.verify(held, browser.agent)],
     [4, held && operator.forge(held)],
@@ -161,7 +166,7 @@ function replay(browser: Browser): ((world: World, place: Place) => Promise<void
   const old = browser.replayable();
   if (old.length === 0) return undefined;
   const held = world.chance.pick(old);
-  const errand = setKey("r1", (world.counter += 1));
+  const errand = world.chance.chance(0.2) ? setKey("r1", (world.counter += 1)) : visit;
   return async (_world, place) => {
     await serve(world, place, { browser: undefined, held, agent, errand });
   };

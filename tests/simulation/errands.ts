@@ -55,7 +55,7 @@ async function firstWrite(visit: Visit, key: string, value: number | undefined):
   const { session, use, world } = visit;
   const { ended } = use?.session ?? {};
   // A deadline ends a session at the deadline, whenever somebody notices.
-  const told = ended !== undefined && !ended.reason.endsWith("_timeout");
+  const told = ended !== undefined && !/_timeout$|^lost$/.test(ended.reason);
   const straggles = told && world.timeline.now - ended.at < STRAGGLER_MS;
   const work = session.set(key, value);
   const outcome = await attempt({ ...visit, use: undefined }, `first set ${key}`, work);

@@ -146,14 +146,17 @@ export function problemOfLive(rules: Rules, use: Use, shown: Shown): string | un
   return session.data.problem(shown.data, use.beganAt, use.floors);
 }
 
-/** Judge an end by idleness, seen by whomever at `high` of its clock. */
+/** Judge an end by idleness, seen at `high` of a clock by whomever looked at `sinceAt` or later. */
 export function problemOfIdleEnd(
   rules: Rules,
   session: SessionModel,
-  high: number,
+  seen: { readonly high: number; readonly sinceAt: number },
 ): string | undefined {
   const { activity } = session;
   if (activity === undefined || session.everPending) return undefined;
+  // Answered while this look was under way: it may have come too late for it.
+  if (activity.doneAt >= seen.sinceAt) return undefined;
+  const { high } = seen;
   const early = activity.low + rules.idleMs - high;
   const allowed = rules.touchEveryMs + rules.touchLagMs + rules.skewMs;
   if (early <= allowed) return undefined;

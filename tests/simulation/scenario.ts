@@ -26,7 +26,10 @@ export interface Scenario {
   readonly jump: number;
   readonly failover: number;
   readonly thief: boolean;
-  /** Ended sessions are erased after this, in milliseconds. */
+  /** How much longer than usual time between two steps is. */
+  readonly pace: number;
+  /** How often sessions are ended, locked and replaced, compared with usual. */
+  readonly strife: number;
   readonly steps: number;
 }
 
@@ -34,6 +37,8 @@ const TRANSIT_MS = 4_000;
 const GRACE_MS = 2 * TRANSIT_MS;
 const IDLE_MS = 90_000;
 const ABSOLUTE_MS = 600_000;
+/** Past the quarter of an hour in which a token may be ahead of its store. */
+const LONG_MS = 2_400_000;
 const TOUCH_MS = 3_000;
 const PENDING_MS = 40_000;
 const SKEW_MS = 100;
@@ -43,16 +48,16 @@ type Concurrency = {
   readonly onLimit: "reject" | "ask" | "evict-oldest" | "evict-idle";
 };
 
-function rules(idleLocks: boolean): Rules {
+function rules({ onIdle, absoluteMs = ABSOLUTE_MS }: Wishes): Rules {
   return {
     idleMs: IDLE_MS,
     pendingMs: PENDING_MS,
-    absoluteMs: ABSOLUTE_MS,
+    absoluteMs,
     touchEveryMs: TOUCH_MS,
     touchLagMs: 250,
     skewMs: SKEW_MS,
     flightMs: 3_000,
-    idleLocks,
+    idleLocks: onIdle === "lock-one-factor",
   };
 }
 
@@ -60,14 +65,16 @@ interface Wishes {
   readonly concurrency: Concurrency;
   readonly rotateEveryMs?: number;
   readonly onIdle?: "end" | "lock-one-factor";
+  readonly absoluteMs?: number;
   readonly onFork?: "auto" | "revoke";
 }
 
 function policy(wishes: Wishes): Scenario["policy"] {
+  const { absoluteMs = ABSOLUTE_MS } = wishes;
   return {
     extends: "saas",
     idleMs: IDLE_MS,
-    absoluteMs: ABSOLUTE_MS,
+    absoluteMs,
     pendingMs: PENDING_MS,
     warnBeforeMs: 15_000,
     touchEveryMs: TOUCH_MS,
@@ -77,7 +84,7 @@ function policy(wishes: Wishes): Scenario["policy"] {
     onIdle: wishes.onIdle ?? "end",
     onFork: wishes.onFork ?? "auto",
     concurrency: wishes.concurrency,
-    refresh: { idleMs: IDLE_MS, absoluteMs: ABSOLUTE_MS },
+    refresh: { idleMs: IDLE_MS, absoluteMs },
     accessTtlMs: 60_000,
   };
 }
@@ -96,6 +103,8 @@ const COMMON = {
   jump: 0,
   failover: 0,
   thief: false,
+  pace: 1,
+  strife: 1,
 } as const;
 
 function scenario(
@@ -110,7 +119,7 @@ function scenario(
     name,
     steps,
     policy: policy(wishes),
-    rules: rules(wishes.onIdle === "lock-one-factor"),
+    rules: rules(wishes),
     limit: { max, asks: onLimit === "reject" || onLimit === "ask" },
     ...more,
   };
@@ -145,12 +154,22 @@ export const SCENARIOS: readonly Scenario[] = [
     "thief",
     15_000,
     { concurrency: { max: 4, onLimit: "evict-oldest" }, rotateEveryMs: 110_000 },
-    { thief: true, browsers: 6 },
+    { thief: true, browsers: 6, pace: 2.5, strife: 0.1 },
   ),
   scenario(
     "failover",
     15_000,
-    { concurrency: { max: 4, onLimit: "evict-oldest" }, onFork: "revoke" },
-    { failover: 0.001, weather: { lost: 0.005, unheard: 0.005, late: 0 }, browsers: 8 },
+    {
+      concurrency: { max: 4, onLimit: "evict-oldest" },
+      onFork: "revoke",
+      absoluteMs: LONG_MS,
+    },
+    {
+      failover: 0.0006,
+      weather: { lost: 0.005, unheard: 0.005, late: 0 },
+      browsers: 8,
+      pace: 2,
+      strife: 0.2,
+    },
   ),
 ];

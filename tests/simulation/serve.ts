@@ -124,7 +124,10 @@ function judgeEnded(world: World, { life }: Place, use: Use, reason: string): vo
   if (reason === "replaced" && session.hardRotations > 0) return;
   checkOver(world, use, high, `called ended (${reason})`);
   if (reason === "idle_timeout") {
-    const problem = problemOfIdleEnd(world.model.rules, session, high);
+    const problem = problemOfIdleEnd(world.model.rules, session, {
+      high,
+      sinceAt: use.beganAt,
+    });
     if (problem !== undefined) world.fail(`${session.name}: ${problem}`);
   }
 }

@@ -248,7 +248,10 @@ export class Witness {
     looking.call.ended.push(session);
     this.#stage.count(`end ${end.reason}`);
     if (end.reason !== "idle_timeout") return;
-    const problem = problemOfIdleEnd(this.#stage.model.rules, session, looking.call.now);
+    const problem = problemOfIdleEnd(this.#stage.model.rules, session, {
+      high: looking.call.now,
+      sinceAt: this.#stage.now(),
+    });
     if (problem !== undefined) this.#stage.fail(`${session.name}: ${problem}`);
   }
 

@@ -89,7 +89,8 @@ export class World {
       act(this);
       await rest();
       this.#settled();
-      await this.timeline.pass(this.#gap(), () => this.#settled());
+      const gap = Math.round(this.#gap() * this.scenario.pace);
+      await this.timeline.pass(gap, () => this.#settled());
       if (this.step % LOOK_EVERY_STEPS === 0) await this.#look();
     }
     await this.#calmDown();

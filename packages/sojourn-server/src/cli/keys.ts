@@ -3,12 +3,12 @@ import { SCOPES } from "../control/key-table.ts";
 import type { KeyRecord, Scope } from "../control/key-table.ts";
 import type { IssuedKey } from "../control/key-desk.ts";
 import type { ServerConfig } from "../config/config.ts";
+import { readSpan, SPAN_ACCEPTED } from "../config/spans.ts";
 import { EXIT, FailedError, listOption, textOption, UsageError } from "./command.ts";
 import type { Command, Invocation } from "./command.ts";
 import { withInstallation } from "./context.ts";
 import { facts, moment, table } from "./output.ts";
 import type { Paint } from "./output.ts";
-import { readSpan } from "./span.ts";
 
 const TENANT = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
 
@@ -99,7 +99,8 @@ const rotate: Command = {
   examples: ["sojourn keys rotate shop-api --overlap 24h"],
   async run(invocation) {
     const [idOrName = ""] = invocation.words;
-    const overlap = readSpan(textOption(invocation.values, "overlap") ?? "0s", "--overlap");
+    const overlap = readSpan(textOption(invocation.values, "overlap") ?? "0s");
+    if (overlap === undefined) throw new UsageError(`--overlap: ${SPAN_ACCEPTED}`, this.name);
     const issued = await withInstallation(invocation, ({ keys }) => keys.rotate(idOrName, overlap));
     if (issued === undefined) throw new FailedError(noKey(idOrName));
     showIssued(invocation, issued, invocation.config());

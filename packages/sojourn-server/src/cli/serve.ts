@@ -54,10 +54,10 @@ const serve: Command = {
   },
 };
 
+/** Repeated signals change nothing: a terminal and a program above may both pass one on. */
 function nextSignal(): Promise<string> {
   return new Promise((resolve) => {
-    for (const signal of ["SIGINT", "SIGTERM"] as const)
-      process.once(signal, () => resolve(signal));
+    for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => resolve(signal));
   });
 }
 

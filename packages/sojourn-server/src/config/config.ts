@@ -5,6 +5,7 @@ import { generateSecret } from "sojourn/tokens";
 import { readInstallationSecrets } from "./secrets.ts";
 import { gather } from "./sources.ts";
 import type { Sources } from "./sources.ts";
+import { readSpansIn } from "./spans.ts";
 import { ValueReader } from "./values.ts";
 import type { LogLevel, StorePlace } from "./values.ts";
 
@@ -84,15 +85,15 @@ function readLibraryOptions(
 ): LibraryOptions {
   const csrf = without({ origins: read.list("csrf.origins"), trusted: read.list("csrf.trusted") });
   const tighten = without({
-    tenants: read.object("tenants"),
-    clients: read.object("clients"),
-    roles: read.object("roles"),
+    tenants: readSpansIn(read.object("tenants")),
+    clients: readSpansIn(read.object("clients")),
+    roles: readSpansIn(read.object("roles")),
   });
   const options = {
     secrets,
     production,
     ...without({
-      policy: read.policy("policy"),
+      policy: readSpansIn(read.policy("policy")),
       cookie: read.object("cookie"),
       proxies: read.list("proxies"),
       forwardedHeader: read.text("forwardedHeader"),

@@ -1,0 +1,166 @@
+import { writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import { afterAll, describe, expect, it } from "vitest";
+import { readConfig } from "../../packages/sojourn-server/src/config/config.ts";
+import { ConfigError } from "../../packages/sojourn/src/index.ts";
+import { folder, SECRET, sojourn } from "./service-harness.ts";
+
+const place = folder();
+afterAll(() => place.remove());
+
+type Env = Readonly<Record<string, string | undefined>>;
+
+function file(name: string, content: unknown): string {
+  const path = join(place.path, name);
+  writeFileSync(path, typeof content === "string" ? content : JSON.stringify(content));
+  return path;
+}
+
+function problemsOf(env: Env, flags: Readonly<Record<string, string>> = {}): string[] {
+  try {
+    readConfig({ flags, env });
+    return [];
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    return error.problems.map(({ path, message }) => `${path}: ${message}`);
+  }
+}
+
+describe("settings", () => {
+  it("come from flags, then the environment, then the file", () => {
+    const config = file("rank.json", { port: 1111, host: "0.0.0.0", logLevel: "warn" });
+    const env = { SOJOURN_SECRETS: SECRET, SOJOURN_CONFIG: config, SOJOURN_PORT: "2222" };
+    const fromEnv = readConfig({ flags: {}, env });
+    expect([fromEnv.port, fromEnv.host, fromEnv.logLevel]).toEqual([2222, "0.0.0.0", "warn"]);
+    expect(readConfig({ flags: { port: "3333" }, env }).port).toBe(3333);
+  });
+
+  it("have safe defaults: loopback, metrics apart, a bounded body", () => {
+    const config = readConfig({ flags: {}, env: { SOJOURN_SECRETS: SECRET } });
+    expect(config).toMatchObject({
+      host: "127.0.0.1",
+      port: 7380,
+      store: { kind: "sqlite", path: "sojourn.db" },
+      metrics: { host: "127.0.0.1", port: 8380 },
+      bodyLimitBytes: 262_144,
+    });
+  });
+
+  it("read sizes, spans and secrets as people write them", () => {
+    const secretFile = file("two.secret", `${SECRET}\n\n${SECRET.split("").reverse().join("")}\n`);
+    const policy = { extends: "saas", idleMs: "30m" };
+    const config = readConfig({
+      flags: {},
+      env: {
+        SOJOURN_CONFIG: file("words.json", { policy, bodyLimit: "1mb", secretFile }),
+        SOJOURN_METRICS_PORT: "off",
+      },
+    });
+    expect(config.bodyLimitBytes).toBe(1_048_576);
+    expect(config.metrics).toBeUndefined();
+    expect(config.secrets).toHaveLength(2);
+  });
+});
+
+describe("a wrong configuration", () => {
+  it("is told with every problem at once: place, what was given, what is accepted", () => {
+    const config = file("wrong.json", {
+      prot: 1,
+      store: "postgres:",
+      policy: { extends: "saas", idleMs: "soon", absoluteMss: 1 },
+      tenants: { acme: { idleMs: "90d" } },
+      csrf: { origins: ["not an origin"] },
+      metrics: { prt: 1 },
+      cookie: { name: "a b" },
+      secrets: ["x"],
+    });
+    const problems = problemsOf({
+      SOJOURN_CONFIG: config,
+      SOJOURN_PORT: "70000",
+      SOJOURN_LOG_LEVEL: "loud",
+      SOJOURN_PROXIES: "not-a-network",
+      SOJOURN_HSOT: "x",
+    });
+    const told = problems.join("\n");
+    for (const part of [
+      "prot in wrong.json: unknown; did you mean port?",
+      'store in wrong.json: given "postgres:"; accepted: sqlite:PATH or memory:',
+      'SOJOURN_PORT: given "70000"; accepted: a port from 0 to 65535',
+      'SOJOURN_LOG_LEVEL: given "loud"; accepted: debug, info, warn, error, silent',
+      "SOJOURN_HSOT: unknown; did you mean SOJOURN_HOST?",
+      "metrics.prt in wrong.json: unknown; did you mean metrics.port?",
+      "secrets in wrong.json: secrets do not belong into this file",
+      "secrets: missing",
+      "policy.idleMs",
+      "policy.absoluteMss",
+      "csrf.origins",
+      "proxies",
+      "cookie.name",
+    ]) {
+      expect(told).toContain(part);
+    }
+  });
+
+  it("never quotes a secret", () => {
+    const secret = "short-secret-value";
+    const told = problemsOf({ SOJOURN_SECRETS: secret }).join("\n");
+    expect(told).toContain("secrets[0]");
+    expect(told).not.toContain(secret);
+    const broken = file("broken.json", `{"secretFile": "${secret}",`);
+    const parsed = problemsOf({ SOJOURN_SECRETS: SECRET, SOJOURN_CONFIG: broken }).join("\n");
+    expect(parsed).toContain("is not JSON");
+    expect(parsed).not.toContain(secret);
+  });
+
+  it("says how to make a secret when there is none", () => {
+    expect(problemsOf({}).join()).toContain("sojourn secret > sojourn.secret");
+    const absent = problemsOf({ SOJOURN_SECRET_FILE: join(place.path, "absent") });
+    expect(absent.join()).toContain("ENOENT");
+  });
+
+  it("[JW-08] refuses a secret that is short or no random bytes", () => {
+    expect(problemsOf({ SOJOURN_SECRETS: "cGFzc3dvcmQ" }).join()).toContain("at least 32");
+    expect(problemsOf({ SOJOURN_SECRETS: "A".repeat(43) }).join()).toContain("not random");
+  });
+
+  it("leaves names of other programs alone", () => {
+    expect(problemsOf({ SOJOURN_SECRETS: SECRET, SOJOURN_REEXEC: "1", SOJOURN_DEMO: "x" })).toEqual(
+      [],
+    );
+  });
+
+  it("ends the command with exit code 2, before anything is opened", async () => {
+    const { code, out, err } = await sojourn(["serve"], { SOJOURN_PORT: "x", SOJOURN_STORE: "y" });
+    expect([code, out]).toEqual([2, ""]);
+    expect(err).toMatch(/3 configuration problems:/);
+  });
+});
+
+describe("what cannot be opened", () => {
+  it("is said with what to do: a port that is taken", async () => {
+    const taken = createServer();
+    await new Promise<void>((resolve) => taken.listen(0, "127.0.0.1", resolve));
+    const { port } = taken.address() as AddressInfo;
+    const { code, err } = await sojourn(["serve"], {
+      SOJOURN_SECRETS: SECRET,
+      SOJOURN_STORE: "memory:",
+      SOJOURN_PORT: String(port),
+    });
+    taken.close();
+    expect(code).toBe(1);
+    expect(err).toContain(`127.0.0.1:${port} is taken; choose another port with --port`);
+  });
+
+  it("is said with what to do: a file that is no database", async () => {
+    const path = file("garbage.db", "this is no database at all, but a text that is long enough");
+    const env = { SOJOURN_SECRETS: SECRET, SOJOURN_STORE: `sqlite:${path}` };
+    for (const args of [["serve"], ["sessions", "list"]]) {
+      const { code, err } = await sojourn(args, { ...env, SOJOURN_PORT: "0" });
+      expect(code).toBe(1);
+      expect(err).toContain("check SOJOURN_STORE");
+      expect(err).not.toMatch(/\n\s+at /);
+    }
+  });
+});

@@ -1,0 +1,183 @@
+import fc from "fast-check";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { cookie, startTestService } from "./service-harness.ts";
+import type { Answer, Json, TestService } from "./service-harness.ts";
+
+interface Operation {
+  readonly operationId?: string;
+  readonly summary?: string;
+  readonly tags?: readonly string[];
+  readonly parameters?: readonly { name: string; in: string; schema: Json }[];
+  readonly requestBody?: { content: Record<string, { schema: Json }> };
+  readonly responses: Record<string, { description: string; content?: Json }>;
+}
+
+interface Document {
+  readonly openapi: string;
+  readonly paths: Record<string, Record<string, Operation>>;
+  readonly components: { readonly schemas: Record<string, Json> };
+}
+
+let s: TestService;
+let document: Document;
+
+beforeAll(async () => {
+  s = await startTestService({ env: { SOJOURN_RATE_LIMIT: "0" } });
+  document = (await s.bare("GET", "/openapi.json")).json as unknown as Document;
+});
+
+afterAll(async () => {
+  await s.service.stop();
+});
+
+function operations(): [string, string, Operation][] {
+  return Object.entries(document.paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, operation]): [string, string, Operation] => [
+      method.toUpperCase(),
+      path,
+      operation,
+    ]),
+  );
+}
+
+/** What the design promises of this release, by method and path. */
+const PROMISED = [
+  "GET /",
+  "GET /openapi.json",
+  "GET /healthz",
+  "GET /readyz",
+  "POST /v1/sessions",
+  "POST /v1/sessions/verify",
+  "GET /v1/sessions",
+  "GET /v1/sessions/{id}",
+  "PATCH /v1/sessions/{id}",
+  "DELETE /v1/sessions/{id}",
+  "POST /v1/sessions/{id}/revoke",
+  "POST /v1/sessions/{id}/extend",
+  "POST /v1/sessions/{id}/rotate",
+  "POST /v1/sessions/{id}/lock",
+  "POST /v1/sessions/{id}/unlock",
+  "POST /v1/sessions/{id}/step-up",
+  "GET /v1/subjects/{subject}",
+  "GET /v1/subjects/{subject}/sessions",
+  "POST /v1/subjects/{subject}/revoke",
+  "GET /v1/session",
+  "DELETE /v1/session",
+  "POST /v1/session/touch",
+  "POST /v1/session/extend",
+  "POST /v1/session/refresh",
+  "GET /v1/session/list",
+  "DELETE /v1/session/list/{id}",
+  "GET /v1/session/data",
+  "PATCH /v1/session/data",
+  "GET /v1/session/stream",
+];
+
+describe("the OpenAPI document", () => {
+  it("is version 3.1 and has exactly the routes that are served", () => {
+    expect(document.openapi).toBe("3.1.0");
+    const told = operations().map(([method, path]) => `${method} ${path}`);
+    expect(told.toSorted()).toEqual(PROMISED.toSorted());
+  });
+
+  it("gives every operation a name of its own, words, and its answers as problems too", () => {
+    const names = operations().map(([, , { operationId }]) => operationId);
+    expect(new Set(names).size).toBe(names.length);
+    for (const [method, path, { operationId, summary, tags, responses }] of operations()) {
+      expect([method, path, operationId !== undefined, (summary ?? "") !== ""]).toEqual([
+        method,
+        path,
+        true,
+        true,
+      ]);
+      expect(tags).toHaveLength(1);
+      expect(Object.keys(responses["default"]?.content ?? {})).toEqual([
+        "application/problem+json",
+      ]);
+    }
+  });
+
+  it("refers only to schemas it has, and declares every part of a path", () => {
+    const text = JSON.stringify(document);
+    const refs = [...text.matchAll(/"#\/components\/schemas\/([^"]+)"/g)].map(([, name]) => name);
+    expect(refs.length).toBeGreaterThan(10);
+    expect(refs.filter((name) => !(String(name) in document.components.schemas))).toEqual([]);
+    for (const [, path, { parameters = [] }] of operations()) {
+      const wanted = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name);
+      const declared = parameters.filter((one) => one.in === "path").map(({ name }) => name);
+      expect([path, declared]).toEqual([path, wanted]);
+    }
+  });
+
+  it("says that unknown fields are refused", () => {
+    const schemas = Object.entries(document.components.schemas);
+    const closed = schemas.filter(([name]) => /^(NewSession|Verify|Device)(Input)?$/.test(name));
+    expect(closed.length).toBeGreaterThan(0);
+    for (const [name, schema] of closed) {
+      expect([name, schema["additionalProperties"]]).toEqual([name, false]);
+    }
+  });
+});
+
+describe("whatever is sent", () => {
+  const scrap = fc.oneof(
+    fc.string({ maxLength: 40 }),
+    fc.constantFrom("ses_AAAAAAAAAAAAAAAAAAAAAAAA", "sj1s_x", "default", "__proto__", "%00", ".."),
+  );
+  const value = fc.oneof(scrap, fc.integer(), fc.boolean(), fc.constant(null), fc.jsonValue());
+  const fields = [
+    ...["subject", "token", "tokens", "amr", "acr", "data", "roles", "factors", "except", "cause"],
+    ...["device", "client", "require", "fields", "activity", "subjectEpoch", "kind", "remember"],
+  ];
+  const body = fc.oneof(
+    fc.dictionary(fc.constantFrom(...fields), value, { maxKeys: 5 }),
+    fc.record({ subject: scrap, data: fc.dictionary(scrap, fc.jsonValue(), { maxKeys: 3 }) }),
+    fc.jsonValue(),
+  );
+  const query = fc.dictionary(
+    fc.constantFrom("subject", "state", "device", "cursor", "limit", "count", "scope", "x"),
+    scrap,
+    { maxKeys: 3 },
+  );
+  const headers = fc.dictionary(
+    fc.constantFrom("if-match", "idempotency-key", "last-event-id", "x-csrf-token"),
+    fc.stringMatching(/^[\x21-\x7e]{1,30}$/),
+    { maxKeys: 2 },
+  );
+
+  function expectSound(answer: Answer): void {
+    expect(answer.status).toBeGreaterThanOrEqual(200);
+    expect(answer.status).toBeLessThan(500);
+    if (answer.status < 400) return;
+    expect(answer.headers["content-type"]).toContain("application/problem+json");
+    expect(answer.json["type"]).toBe(`urn:sojourn:problem:${String(answer.json["code"])}`);
+  }
+
+  it("the service answers without an internal error, and every error is a problem", async () => {
+    const { token } = await s.open("fuzz");
+    const routes = operations().filter(([, path]) => !path.endsWith("/stream"));
+    const run = fc.asyncProperty(
+      fc.constantFrom(...routes),
+      scrap,
+      body,
+      query,
+      headers,
+      async (route, part, sentBody, search, more) => {
+        const [method, pattern] = route;
+        const address = pattern.replaceAll(/\{\w+\}/g, encodeURIComponent(part) || "x");
+        const tail = new URLSearchParams(search).toString();
+        const path = `${address}${tail === "" ? "" : `?${tail}`}`;
+        const withBody = method === "GET" ? {} : { body: sentBody };
+        const self = pattern.startsWith("/v1/session/") || pattern === "/v1/session";
+        const sent = { ...withBody, headers: more };
+        const answer = self
+          ? await s.bare(method, path, { ...sent, ...cookie(token, more) })
+          : await s.api(method, path, sent);
+        expectSound(answer);
+      },
+    );
+    await fc.assert(run, { numRuns: 600 });
+    const failures = s.logs.filter((line) => line.includes("request failed"));
+    expect(failures).toEqual([]);
+  });
+});
