@@ -28,9 +28,18 @@ describe("cookie tossing", () => {
     const victim = await place.sessions.open({ subject: "alice" });
     const attacker = await place.sessions.open({ subject: "mallory" });
     const good = `${COOKIE}=${victim.token}`;
-    const names = ["__host-session", "__HOST-session", "session", "=__Host-session", "X__Host-session"];
+    const names = [
+      "__host-session",
+      "__HOST-session",
+      "session",
+      "=__Host-session",
+      "X__Host-session",
+    ];
     for (const name of names) {
-      for (const cookie of [`${name}=${attacker.token}; ${good}`, `${good}; ${name}=${attacker.token}`]) {
+      for (const cookie of [
+        `${name}=${attacker.token}; ${good}`,
+        `${good}; ${name}=${attacker.token}`,
+      ]) {
         expect((await withCookies(place, cookie)).subject).toBe("alice");
       }
     }

@@ -1,4 +1,5 @@
 /** A genuine token of one type is presented where another is expected. */
+import { MemoryStore } from "sojourn";
 import { describe, expect, it } from "vitest";
 import { leave, visit, world } from "../support/world.ts";
 
@@ -36,16 +37,17 @@ describe("a token of another type", () => {
   });
 
   it("[ID-13] a row and a token of different types never meet, even with the store's help", async () => {
-    const place = world();
+    const store = new MemoryStore();
+    const place = world({ store });
     const exchange = await visit(place);
     await exchange.session.set("n", 1);
     const { token = "" } = leave(exchange);
-    const ref = { tenant: "default", id: token.slice(9, 33) };
-    const stored = await place.store.find(ref);
-    if (stored === undefined) throw new Error("no row");
     // Whoever writes the store re-points the anonymous row to a person.
-    const { record } = stored;
-    await place.store.replace({ ...record, subject: "alice" }, record.version);
+    const find = store.find.bind(store);
+    store.find = async (ref) => {
+      const stored = await find(ref);
+      return stored && { ...stored, record: { ...stored.record, subject: "alice" } };
+    };
     const { session } = await visit(place, { token });
     expect(session.subject).toBeNull();
   });

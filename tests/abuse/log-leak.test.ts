@@ -28,7 +28,15 @@ describe("what is logged", () => {
     await session.logout();
     errors.push(await failure(session.set("iban", "CANARY")));
     await place.sessions.authenticate(token.slice(0, -1) + "A");
-    const said = [place.events, place.errors, place.warnings, errors, session, exchange, place.sessions]
+    const said = [
+      place.events,
+      place.errors,
+      place.warnings,
+      errors,
+      session,
+      exchange,
+      place.sessions,
+    ]
       .map((one) => inspect(one, { depth: 8, showHidden: true }) + JSON.stringify(one))
       .join("\n");
     expect(said).toContain("session-ended");

@@ -59,7 +59,9 @@ describe("parallel writes", () => {
       ...writers.map((one, at) => sessionIn(one).set(`k${at}`, at)),
       session.login("alice"),
     ]);
-    const kept = results.flatMap(({ status }, at) => (status === "fulfilled" && at < 8 ? [`k${at}`] : []));
+    const kept = results.flatMap(({ status }, at) =>
+      status === "fulfilled" && at < 8 ? [`k${at}`] : [],
+    );
     expect(kept.filter((key) => session.data[key] === undefined)).toEqual([]);
   });
 });

@@ -37,7 +37,11 @@ describe("memory that outsiders can fill", () => {
   });
 
   it("of a proved token is not its whole request header", async () => {
-    const sessions = createSessions({ secrets: [secretOf(1)], store: new MemoryStore(), sweep: false });
+    const sessions = createSessions({
+      secrets: [secretOf(1)],
+      store: new MemoryStore(),
+      sweep: false,
+    });
     const opened = [];
     for (let at = 0; at < 200; at += 1) opened.push(await sessions.open({ subject: `user-${at}` }));
     const header = (token: string): string => `a=${"x".repeat(50_000)}; __Host-session=${token}`;

@@ -29,7 +29,10 @@ describe("oversized data", () => {
 
   it("[DE-08] is refused in every way of writing, by the whole and not by the key", async () => {
     const place = world({ store: new MemoryStore({ maxDataBytes: 1_000 }) });
-    const { session } = await place.sessions.open({ subject: "alice", data: { a: "x".repeat(400) } });
+    const { session } = await place.sessions.open({
+      subject: "alice",
+      data: { a: "x".repeat(400) },
+    });
     await session.set("b", "x".repeat(400));
     const writes = [
       () => session.set("c", "x".repeat(400)),

@@ -45,7 +45,10 @@ describe("spoofed forwarding headers", () => {
 
   it("[TR-03] do not outrank what the hop itself wrote, to their right", async () => {
     const proxies = ["10.0.0.0/8"];
-    const header = { "x-forwarded-proto": "https, http", "x-forwarded-for": "127.0.0.1, 203.0.113.9" };
+    const header = {
+      "x-forwarded-proto": "https, http",
+      "x-forwarded-for": "127.0.0.1, 203.0.113.9",
+    };
     expect(await loggedIn({ proxies }, header, "10.1.2.3")).toBe(false);
   });
 

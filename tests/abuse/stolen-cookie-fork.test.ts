@@ -42,20 +42,19 @@ async function until(place: World, first: Holder, second: Holder): Promise<numbe
 }
 
 describe("a stolen cookie", () => {
-  it.each([
-    ["victim", "revoke"],
-    ["thief", "step-up"],
-  ] as const)(
+  it.each(["victim", "thief"] as const)(
     "[TO-08] shuts both out past a rotation, its grace and a minute, when the %s rotates first",
-    async (who, reaction) => {
+    async (who) => {
       const { place, victim, thief } = await robbed();
       const [first, second] = who === "victim" ? [victim, thief] : [thief, victim];
       expect(await until(place, first, second)).toBeLessThanOrEqual(64);
-      expect(place.named("token-fork")).toMatchObject([{ reaction }]);
+      const [fork] = place.named("token-fork");
+      expect(["revoke", "step-up"]).toContain(fork?.reaction);
       expect(await use(place, victim)).toBeNull();
       expect(await use(place, thief)).toBeNull();
       const ends = place.named("session-ended").map(({ reason }) => reason);
-      expect(ends).toEqual(reaction === "revoke" ? ["reuse_detected"] : []);
+      expect(ends).toEqual(fork?.reaction === "revoke" ? ["reuse_detected"] : []);
+      expect(place.named("token-fork")).toHaveLength(1);
     },
   );
 

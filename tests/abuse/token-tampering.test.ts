@@ -13,7 +13,8 @@ describe("a tampered token", () => {
     for (let at = 5; at < token.length; at += 1) {
       const value = ALPHABET.indexOf(token.charAt(at));
       for (let bit = 0; bit < 6; bit += 1) {
-        const tampered = token.slice(0, at) + ALPHABET.charAt(value ^ (1 << bit)) + token.slice(at + 1);
+        const tampered =
+          token.slice(0, at) + ALPHABET.charAt(value ^ (1 << bit)) + token.slice(at + 1);
         expect(await place.sessions.authenticate(tampered)).toEqual({ state: "unknown" });
       }
     }

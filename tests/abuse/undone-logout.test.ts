@@ -63,35 +63,38 @@ describe("a logout", () => {
     expect(leave(exchange).cookies[0]).toContain("Max-Age=0");
   });
 
-  it.each(KINDS)("sticks behind %s: a slow write answers without a cookie, and fails", async (kind) => {
-    const door = gate();
-    let slow = 0;
-    const application: Application = async ({ session, url }) => {
-      if (url.pathname === "/logout") await session.logout();
-      if (url.pathname === "/slow") {
-        slow += 1;
-        await door.wait();
-        const error = await session.set("n", 1).catch((caught: unknown) => caught);
-        return { body: String((error as { code?: string } | undefined)?.code) };
+  it.each(KINDS)(
+    "sticks behind %s: a slow write answers without a cookie, and fails",
+    async (kind) => {
+      const door = gate();
+      let slow = 0;
+      const application: Application = async ({ session, url }) => {
+        if (url.pathname === "/logout") await session.logout();
+        if (url.pathname === "/slow") {
+          slow += 1;
+          await door.wait();
+          const error = await session.set("n", 1).catch((caught: unknown) => caught);
+          return { body: String((error as { code?: string } | undefined)?.code) };
+        }
+        if (url.pathname === "/login") await session.login("alice");
+        return { body: String(session.subject) };
+      };
+      const place = world();
+      const { url } = await serve(kind, place, application);
+      const jar = new Jar();
+      await jar.ask(`${url}/login`, { method: "POST" });
+      const copy = new Jar();
+      for (const [name, value] of jar.cookies) copy.cookies.set(name, value);
+      const late = copy.ask(`${url}/slow`, { method: "POST" });
+      for (let waited = 0; slow === 0 && waited < 2_000; waited += 1) {
+        await new Promise((resolve) => void setTimeout(resolve, 1));
       }
-      if (url.pathname === "/login") await session.login("alice");
-      return { body: String(session.subject) };
-    };
-    const place = world();
-    const { url } = await serve(kind, place, application);
-    const jar = new Jar();
-    await jar.ask(`${url}/login`, { method: "POST" });
-    const copy = new Jar();
-    for (const [name, value] of jar.cookies) copy.cookies.set(name, value);
-    const late = copy.ask(`${url}/slow`, { method: "POST" });
-    for (let waited = 0; slow === 0 && waited < 2_000; waited += 1) {
-      await new Promise((resolve) => void setTimeout(resolve, 1));
-    }
-    await jar.ask(`${url}/logout`, { method: "POST" });
-    door.open();
-    const answer = await late;
-    expect(answer.cookies).toEqual([]);
-    expect((await copy.ask(url)).body).toBe("null");
-    expect(await place.sessions.subject("alice").count()).toBe(0);
-  });
+      await jar.ask(`${url}/logout`, { method: "POST" });
+      door.open();
+      const answer = await late;
+      expect(answer.cookies).toEqual([]);
+      expect((await copy.ask(url)).body).toBe("null");
+      expect(await place.sessions.subject("alice").count()).toBe(0);
+    },
+  );
 });

@@ -4,7 +4,7 @@ import type { Browser, BrowserContext, Page } from "playwright-core";
 import type { SessionsOptions } from "sojourn";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { makeCertificate } from "./support/certificate.ts";
-import { launchChromium } from "./support/chromium.ts";
+import { launchChromium, soon } from "./support/chromium.ts";
 import { APP, sessionOf, startSite } from "./support/site.ts";
 import type { Site } from "./support/site.ts";
 
@@ -156,7 +156,7 @@ describe("logout in Chromium", () => {
     const header = await (await answer).headerValue("clear-site-data");
     expect(header).toBe('"cache", "cookies", "storage"');
     const left = () => page.evaluate(() => `${localStorage.length}${document.cookie}`);
-    await expect.poll(left).toBe("0");
+    await soon(left).toBe("0");
     expect(await context.cookies()).toEqual([]);
   });
 

@@ -2,7 +2,7 @@
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { makeCertificate } from "./support/certificate.ts";
-import { launchChromium } from "./support/chromium.ts";
+import { launchChromium, soon } from "./support/chromium.ts";
 import { APP, sessionOf, startSite } from "./support/site.ts";
 import type { Site } from "./support/site.ts";
 
@@ -114,14 +114,14 @@ async function sendSimple(page: Page, path: string): Promise<void> {
     },
     { url: site.url(APP, path), types: SIMPLE_TYPES },
   );
-  await expect.poll(() => arrivals.length).toBe(SIMPLE_TYPES.length + 1);
+  await soon(() => arrivals.length).toBe(SIMPLE_TYPES.length + 1);
 }
 
 describe("a page of another site", () => {
   it("[CS-01] [CS-04] cannot change anything with a form", async () => {
     const page = await pageOn(EVIL);
     await sendForm(page, "/change");
-    await expect.poll(() => arrivals).toMatchObject([{ fetchSite: "cross-site", status: 403 }]);
+    await soon(() => arrivals).toMatchObject([{ fetchSite: "cross-site", status: 403 }]);
     expect(changes).toBe(0);
   });
 
@@ -135,7 +135,7 @@ describe("a page of another site", () => {
   it("[CS-09] cannot sign the person in to somebody else's account", async () => {
     const page = await pageOn(EVIL, { signedIn: false });
     await sendForm(page, "/login");
-    await expect.poll(() => arrivals).toMatchObject([{ fetchSite: "cross-site", status: 403 }]);
+    await soon(() => arrivals).toMatchObject([{ fetchSite: "cross-site", status: 403 }]);
     expect(await context.cookies()).toEqual([]);
   });
 });
@@ -147,7 +147,7 @@ describe("a page of a sibling subdomain", () => {
     const arrived = { fetchSite: "same-site", cookie: true, status: 403 };
     expect(arrivals).toMatchObject([arrived, arrived, arrived, arrived]);
     await sendForm(page, "/change");
-    await expect.poll(() => arrivals.at(-1)).toMatchObject(arrived);
+    await soon(() => arrivals.at(-1)).toMatchObject(arrived);
     expect(arrivals).toHaveLength(5);
     expect(changes).toBe(0);
   });
@@ -155,7 +155,7 @@ describe("a page of a sibling subdomain", () => {
   it("[CS-09] cannot sign the person in to somebody else's account", async () => {
     const page = await pageOn(SIBLING, { signedIn: false });
     await sendForm(page, "/login");
-    await expect.poll(() => arrivals).toMatchObject([{ fetchSite: "same-site", status: 403 }]);
+    await soon(() => arrivals).toMatchObject([{ fetchSite: "same-site", status: 403 }]);
     expect(await context.cookies()).toEqual([]);
   });
 });
@@ -175,7 +175,7 @@ describe("a page of the application itself", () => {
     const page = await pageOn(APP);
     await page.evaluate(() => fetch("/change", { method: "POST" }).then(() => undefined));
     await sendForm(page, "/change");
-    await expect.poll(() => arrivals.map(({ status }) => status)).toEqual([200, 200]);
+    await soon(() => arrivals.map(({ status }) => status)).toEqual([200, 200]);
     expect(changes).toBe(2);
   });
 });

@@ -2,7 +2,7 @@
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { makeCertificate } from "./support/certificate.ts";
-import { launchChromium } from "./support/chromium.ts";
+import { launchChromium, soon } from "./support/chromium.ts";
 import { APP, startSite } from "./support/site.ts";
 import type { Site } from "./support/site.ts";
 
@@ -81,7 +81,7 @@ async function workOn(page: Page): Promise<void> {
   const seenAt = Date.now() + aheadMs;
   await ask(page); // is activity long after the confirmation, written a moment later
   const list = () => site.sessions.subject("alice").list();
-  await expect.poll(async () => (await list()).items[0]?.seenAt).toBeGreaterThanOrEqual(seenAt);
+  await soon(async () => (await list()).items[0]?.seenAt).toBeGreaterThanOrEqual(seenAt);
 }
 
 describe("rotation in Chromium", () => {

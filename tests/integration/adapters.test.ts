@@ -229,7 +229,11 @@ describe.each(KINDS)("the %s adapter", (kind) => {
     };
     const { url, jar, place } = await start(kind, slow);
     const gone = new AbortController();
-    const request = fetch(`${url}/gone`, { method: "POST", headers: SAME_ORIGIN, signal: gone.signal });
+    const request = fetch(`${url}/gone`, {
+      method: "POST",
+      headers: SAME_ORIGIN,
+      signal: gone.signal,
+    });
     await until(() => reached === 1);
     gone.abort();
     await expect(request).rejects.toThrow(/abort/i);

@@ -18,7 +18,11 @@ async function start(kind: Kind, options: WorldOptions = {}) {
 
 /** Behind a proxy of this machine that says the client came by https. */
 const TLS = { "x-forwarded-proto": "https" } as const;
-const BEHIND_TLS = { production: true, proxies: ["loopback"], csrf: { origins: ["https://app.example"] } };
+const BEHIND_TLS = {
+  production: true,
+  proxies: ["loopback"],
+  csrf: { origins: ["https://app.example"] },
+};
 
 describe("a cookie that could not be set", () => {
   it("is explained in the response in development, and by an event alone in production", async () => {

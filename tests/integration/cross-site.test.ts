@@ -31,7 +31,11 @@ const MATRIX: readonly (readonly [string, Headers, boolean])[] = [
   ["a no-referrer form of its own", { "sec-fetch-site": "same-origin", origin: "null" }, true],
   ["the address bar", { "sec-fetch-site": "none" }, true],
   ["another site", { "sec-fetch-site": "cross-site", origin: "https://evil.example" }, false],
-  ["a sibling subdomain", { "sec-fetch-site": "same-site", origin: "https://b.app.example" }, false],
+  [
+    "a sibling subdomain",
+    { "sec-fetch-site": "same-site", origin: "https://b.app.example" },
+    false,
+  ],
   ["a sandboxed frame", { "sec-fetch-site": "cross-site", origin: "null" }, false],
   ["a liar with the right Origin only", { "sec-fetch-site": "cross-site", origin: OWN }, false],
   ["an old browser's own page", { origin: OWN }, true],

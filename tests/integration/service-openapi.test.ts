@@ -1,5 +1,7 @@
 import fc from "fast-check";
+import type { z } from "zod";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import * as schemas from "../../packages/sojourn-server/src/api/schemas.ts";
 import { cookie, startTestService } from "./service-harness.ts";
 import type { Answer, Json, TestService } from "./service-harness.ts";
 
@@ -125,12 +127,11 @@ describe("whatever is sent", () => {
     fc.constantFrom("ses_AAAAAAAAAAAAAAAAAAAAAAAA", "sj1s_x", "default", "__proto__", "%00", ".."),
   );
   const value = fc.oneof(scrap, fc.integer(), fc.boolean(), fc.constant(null), fc.jsonValue());
-  const fields = [
-    ...["subject", "token", "tokens", "amr", "acr", "data", "roles", "factors", "except", "cause"],
-    ...["device", "client", "require", "fields", "activity", "subjectEpoch", "kind", "remember"],
-  ];
+  const fields =
+    "subject token tokens amr acr data roles factors except cause device client require fields " +
+    "activity subjectEpoch kind remember";
   const body = fc.oneof(
-    fc.dictionary(fc.constantFrom(...fields), value, { maxKeys: 5 }),
+    fc.dictionary(fc.constantFrom(...fields.split(" ")), value, { maxKeys: 5 }),
     fc.record({ subject: scrap, data: fc.dictionary(scrap, fc.jsonValue(), { maxKeys: 3 }) }),
     fc.jsonValue(),
   );
@@ -156,28 +157,73 @@ describe("whatever is sent", () => {
   it("the service answers without an internal error, and every error is a problem", async () => {
     const { token } = await s.open("fuzz");
     const routes = operations().filter(([, path]) => !path.endsWith("/stream"));
-    const run = fc.asyncProperty(
-      fc.constantFrom(...routes),
-      scrap,
+    const attempt = fc.record({
+      route: fc.constantFrom(...routes),
+      part: scrap,
       body,
       query,
       headers,
-      async (route, part, sentBody, search, more) => {
-        const [method, pattern] = route;
-        const address = pattern.replaceAll(/\{\w+\}/g, encodeURIComponent(part) || "x");
-        const tail = new URLSearchParams(search).toString();
-        const path = `${address}${tail === "" ? "" : `?${tail}`}`;
-        const withBody = method === "GET" ? {} : { body: sentBody };
-        const self = pattern.startsWith("/v1/session/") || pattern === "/v1/session";
-        const sent = { ...withBody, headers: more };
-        const answer = self
-          ? await s.bare(method, path, { ...sent, ...cookie(token, more) })
-          : await s.api(method, path, sent);
-        expectSound(answer);
-      },
-    );
+    });
+    const run = fc.asyncProperty(attempt, async ({ route, part, ...given }) => {
+      const [method, pattern] = route;
+      const address = pattern.replaceAll(/\{\w+\}/g, encodeURIComponent(part) || "x");
+      const tail = new URLSearchParams(given.query).toString();
+      const path = `${address}${tail === "" ? "" : `?${tail}`}`;
+      const withBody = method === "GET" ? {} : { body: given.body };
+      const sent = { ...withBody, headers: given.headers };
+      const self = pattern.startsWith("/v1/session/") || pattern === "/v1/session";
+      const answer = self
+        ? await s.bare(method, path, { ...sent, ...cookie(token, given.headers) })
+        : await s.api(method, path, sent);
+      expectSound(answer);
+    });
     await fc.assert(run, { numRuns: 600 });
     const failures = s.logs.filter((line) => line.includes("request failed"));
     expect(failures).toEqual([]);
+  });
+});
+
+describe("replies", () => {
+  it("are exactly what the schemas of the document say", async () => {
+    const made = await s.api("POST", "/v1/sessions", {
+      body: {
+        subject: "shape",
+        amr: ["pwd", "otp"],
+        acr: "aal2",
+        roles: ["user"],
+        clientId: "web",
+        actor: "helpdesk",
+        remember: true,
+        device: { id: "d1", label: "Laptop", address: "192.0.2.0" },
+        data: { a: 1 },
+        client: { userAgent: "test" },
+      },
+    });
+    const { token, session } = made.json as { token: string; session: { id: string } };
+    const path = `/v1/sessions/${session.id}`;
+    const own = cookie(token);
+    const replies: readonly (readonly [z.ZodType, Answer])[] = [
+      [schemas.createReply, made],
+      [schemas.sessionReply, await s.api("GET", path)],
+      [schemas.tokenReply, await s.api("PATCH", path, { body: { data: { b: 2 } } })],
+      [schemas.verifyReply, await s.api("POST", "/v1/sessions/verify", { body: { token } })],
+      [schemas.sessionPage, await s.api("GET", "/v1/sessions?limit=1&count=exact")],
+      [schemas.sessionPage, await s.api("GET", "/v1/subjects/shape/sessions")],
+      [schemas.subjectReply, await s.api("GET", "/v1/subjects/shape")],
+      [schemas.ownReply, await s.bare("GET", "/v1/session", own)],
+      [schemas.ownPage, await s.bare("GET", "/v1/session/list", own)],
+      [schemas.dataReply, await s.bare("GET", "/v1/session/data", own)],
+      [schemas.tokenReply, await s.api("POST", `${path}/lock`)],
+      [schemas.tokenReply, await s.api("POST", `${path}/unlock`, { body: { amr: ["pwd"] } })],
+      [schemas.revokeReply, await s.api("POST", `${path}/revoke`, { body: { cause: "x" } })],
+      [schemas.sessionReply, await s.api("GET", path)],
+      [schemas.verifyReply, await s.api("POST", "/v1/sessions/verify", { body: { token } })],
+      [schemas.subjectRevokeReply, await s.api("POST", "/v1/subjects/shape/revoke")],
+      [schemas.problem, await s.api("GET", "/v1/sessions/none")],
+    ];
+    for (const [schema, { json, text }] of replies) {
+      const { error } = schema.safeParse(json);
+      expect(error?.issues ?? [], text).toEqual([]);
+    }
   });
 });

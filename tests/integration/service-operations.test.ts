@@ -47,7 +47,7 @@ describe("the public listener", () => {
       ["/", "/healthz", "/readyz", "/openapi.json", "/nothing"].map((path) => s.bare("GET", path)),
     );
     for (const { headers, text } of shown) {
-      expect(headers.server).toBeUndefined();
+      expect(headers["server"]).toBeUndefined();
       expect(headers["x-powered-by"]).toBeUndefined();
       const rest = text.replaceAll("127.0.0.1", "").replace('"openapi":"3.1.0"', "");
       expect(rest).not.toMatch(/fastify|node\.js|\d+\.\d+\.\d+/i);
@@ -92,7 +92,7 @@ describe("logs", () => {
     await s.api("POST", "/v1/sessions", { body: { subject: "logged", amr: ["pwd"] }, headers });
     const lines = s.logs.map((line) => JSON.parse(line) as Json);
     const own = lines.filter((line) => line["reqId"] === "trace-42");
-    expect(own.map((line) => line["msg"]).toSorted()).toEqual(["audit", "request"]);
+    expect(new Set(own.map((line) => line["msg"]))).toEqual(new Set(["audit", "request"]));
     const audit = own.find((line) => line["msg"] === "audit");
     expect(audit).toMatchObject({ event: "session-established", subject: "logged" });
     expect(audit?.["sidRef"]).toMatch(/^[\w-]{16}$/);
@@ -101,9 +101,9 @@ describe("logs", () => {
   });
 
   it("[LG-04] keep what others wrote inside its text", async () => {
-    const subject = 'eve\n{"level":"info","msg":"forged"}\u001B[2J';
+    const subject = 'mallory\n{"level":"info","msg":"forged"}\u001B[2J';
     await s.open(subject);
-    const line = s.logs.find((one) => one.includes('"eve')) ?? "";
+    const line = s.logs.find((one) => one.includes("mallory")) ?? "";
     expect(line.trimEnd().split("\n")).toHaveLength(1);
     expect(line).not.toContain("\u001B");
     expect((JSON.parse(line) as Json)["subject"]).toBe(subject);

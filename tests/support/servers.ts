@@ -124,7 +124,12 @@ function nodeServer(place: World, application: Application): Server {
 function fetchServer(place: World, application: Application): Server {
   const answer = fetchSessions(place.sessions, async (request, { session }) => {
     const { method, url } = request;
-    const reply = await application({ session, method, url: new URL(url), body: await request.text() });
+    const reply = await application({
+      session,
+      method,
+      url: new URL(url),
+      body: await request.text(),
+    });
     const headers = new Headers();
     for (const [name, value] of Object.entries(reply.headers ?? {})) {
       for (const one of typeof value === "string" ? [value] : value) headers.append(name, one);
@@ -233,7 +238,9 @@ export class Jar {
   /** Ask as this browser, from a page of the same origin. */
   async ask(url: string, how: Asking = {}): Promise<Answered> {
     const cookie = this.cookies.size === 0 ? {} : { cookie: this.header };
-    return this.take(await ask(url, { ...how, headers: { ...SAME_ORIGIN, ...cookie, ...how.headers } }));
+    return this.take(
+      await ask(url, { ...how, headers: { ...SAME_ORIGIN, ...cookie, ...how.headers } }),
+    );
   }
 }
 

@@ -73,6 +73,7 @@ function take(fresh) {
   times = fresh;
   // Extended here, in another tab or on another machine: the warning closes by itself.
   if (now() < times.warnAt && warning.open) warning.close();
+  tick();
 }
 
 /** The earlier end, and whether the person can put it off. */
@@ -115,6 +116,7 @@ function warn() {
   document.querySelector("#stay").textContent = extensible ? "Stay signed in" : "All right";
   said.textContent = "";
   warning.showModal();
+  tick();
 }
 
 document.querySelector("#stay").addEventListener("click", () => void stay());
@@ -180,4 +182,3 @@ addEventListener("pageshow", (event) => event.persisted && location.reload());
 
 take(JSON.parse(deadlines));
 setInterval(tick, TICK_MS);
-tick();

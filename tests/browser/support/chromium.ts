@@ -1,6 +1,7 @@
 /** Debian's Chromium, started with an empty profile and without anything that calls home. */
 import type { Browser } from "playwright-core";
 import { chromium } from "playwright-core";
+import { expect } from "vitest";
 import { findProgram } from "../../../tools/system-packages.mjs";
 
 const FLAGS = [
@@ -27,4 +28,11 @@ export function launchChromium(options: LaunchOptions = {}): Promise<Browser> {
   if (trustedKey !== undefined) args.push(`--ignore-certificate-errors-spki-list=${trustedKey}`);
   const ignoreDefaultArgs = backForwardCache ? ["--disable-back-forward-cache"] : [];
   return chromium.launch({ executablePath, args, ignoreDefaultArgs });
+}
+
+const SOON_MS = 10_000;
+
+/** What becomes true in a browser, a moment later and later still on a busy machine. */
+export function soon<Value>(read: () => Value | Promise<Value>): ReturnType<typeof expect.poll> {
+  return expect.poll(read, { timeout: SOON_MS });
 }

@@ -7,6 +7,7 @@ import type { Scope } from "../control/key-table.ts";
 import { RateLimit, rateHeaders } from "./rate-limit.ts";
 import { Refusal } from "./problems.ts";
 import type { App, House } from "./types.ts";
+import { lockFactors } from "./views.ts";
 
 declare module "fastify" {
   interface FastifyContextConfig {
@@ -130,7 +131,7 @@ export function ownActiveSession(request: FastifyRequest): Session & { readonly 
   const session = ownSession(request);
   if (session.state === "locked") {
     const summary = session.describe();
-    const factors = Math.max(1, summary?.lockFactors ?? summary?.idleLockFactors ?? 1);
+    const factors = summary === undefined ? 1 : lockFactors(summary);
     throw new Refusal(problemOf("session_locked", { required: { factors } }));
   }
   if (session.subject === null) {

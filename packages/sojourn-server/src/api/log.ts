@@ -54,7 +54,7 @@ export function createLog(level: LogLevel, destination: DestinationStream): Logg
 }
 
 /** An error without what it quotes: kind, code and where; the words only of our own errors. */
-export function describeError(error: unknown): object {
+function describeError(error: unknown): object {
   if (!(error instanceof Error)) return { kind: typeof error };
   const code = "code" in error && typeof error.code === "string" ? { code: error.code } : {};
   const frames = (error.stack ?? "").split("\n").filter((line) => /^\s+at /.test(line));

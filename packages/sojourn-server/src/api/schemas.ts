@@ -10,7 +10,7 @@ export const instantText = z.iso
   .datetime({ offset: true })
   .meta({ description: "RFC 3339 instant." });
 const word = z.string().min(1).max(64);
-export const words = z.string().max(256);
+const words = z.string().max(256);
 const subject = z
   .string()
   .min(1)
@@ -20,7 +20,7 @@ const data = z
   .record(z.string().min(1).max(256), z.unknown())
   .meta({ description: "JSON values by key; in a change, null removes the key." });
 
-export const device = z
+const device = z
   .strictObject({
     id: z.string().min(1).max(128).optional(),
     label: z.string().max(256).optional(),
@@ -54,7 +54,7 @@ export type EndView = z.infer<typeof end>;
 
 const required = z.strictObject({ factors: z.number().int() });
 
-export const session = z
+const session = z
   .strictObject({
     id: z.string().meta({ description: "Public handle `ses_…`; never a secret." }),
     tenant: z.string(),
@@ -84,7 +84,7 @@ export type SessionView = z.infer<typeof session>;
 export type SessionField = keyof SessionView;
 const sessionFields = Object.keys(session.shape) as [SessionField, ...SessionField[]];
 
-export const fieldProblem = z.strictObject({ path: z.string(), message: z.string() });
+const fieldProblem = z.strictObject({ path: z.string(), message: z.string() });
 
 /** RFC 9457. Members beyond the common ones depend on `code`. */
 export const problem = z
@@ -102,7 +102,7 @@ export const problem = z
 
 const amr = z.array(word).max(16).meta({ description: "RFC 8176 methods, like `pwd`, `otp`." });
 
-export const authentication = {
+const authentication = {
   amr: amr.optional(),
   acr: word.optional(),
 };
@@ -147,7 +147,7 @@ const requirement = z.strictObject({
   elevated: z.boolean().optional(),
 });
 
-export const TOKENS_MAX = 500;
+const TOKENS_MAX = 500;
 const token = z.string().min(1).max(4_096);
 
 export const verifyBody = z
@@ -176,7 +176,7 @@ const unmet = z.strictObject({
 });
 export type UnmetView = z.infer<typeof unmet>;
 
-export const verdict = z
+const verdict = z
   .strictObject({
     state: z.enum([...SESSION_STATES, "unknown"]),
     session: session.partial().optional(),

@@ -16,7 +16,7 @@ export function instant(at: number): string {
   return new Date(at).toISOString();
 }
 
-export function seconds(ms: number): number {
+function seconds(ms: number): number {
   return Math.round(ms / SECOND_MS);
 }
 

@@ -10,9 +10,9 @@ import { ValueReader } from "./values.ts";
 import type { LogLevel, StorePlace } from "./values.ts";
 
 /** What `createSessions` is given, without the store. */
-export type LibraryOptions = Omit<SessionsOptions, "store">;
+type LibraryOptions = Omit<SessionsOptions, "store">;
 
-export interface MetricsPlace {
+interface MetricsPlace {
   readonly host: string;
   readonly port: number;
   /** Nobody chose the port: another free one will do. */

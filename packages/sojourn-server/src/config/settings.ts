@@ -3,7 +3,7 @@
  * A flag outranks the environment, which outranks the file.
  */
 
-export type SettingKind =
+type SettingKind =
   | "text"
   | "port"
   | "metrics-port"

@@ -14,7 +14,7 @@ export interface Written {
 export type WrittenSettings = ReadonlyMap<string, Written>;
 
 /** Flag values as the command line parser gives them, by flag name. */
-export type FlagValues = Readonly<Record<string, string | boolean | readonly string[] | undefined>>;
+type FlagValues = Readonly<Record<string, string | boolean | readonly string[] | undefined>>;
 
 export interface Sources {
   readonly flags: FlagValues;
@@ -23,10 +23,6 @@ export interface Sources {
 
 /** The most a configuration file may hold. */
 const FILE_BYTES_MAX = 1_048_576;
-/** Parts of the file that are read elsewhere, as they are. */
-const WHOLE: ReadonlySet<string> = new Set(
-  SETTINGS.filter(({ kind }) => kind === "object" || kind === "policy").map(({ path }) => path),
-);
 const PATHS: readonly string[] = SETTINGS.map(({ path }) => path);
 
 /** @returns what was written, the higher rank first asked. Problems are added, none is thrown. */
@@ -117,9 +113,4 @@ function readObject(path: string, problems: ConfigProblem[]): Record<string, unk
 
 export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-/** True for settings whose value is an object that the library reads itself. */
-export function isWhole(path: string): boolean {
-  return WHOLE.has(path);
 }

@@ -3,7 +3,7 @@ import type { ConfigProblem } from "sojourn";
 import { isObject } from "./sources.ts";
 import type { Written } from "./sources.ts";
 
-export const LOG_LEVELS = ["debug", "info", "warn", "error", "silent"] as const;
+const LOG_LEVELS = ["debug", "info", "warn", "error", "silent"] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
 export type StorePlace =

@@ -6,10 +6,10 @@ import { openControlDatabase } from "./database.ts";
 import { KeyTable } from "./key-table.ts";
 import { Replies } from "./replies.ts";
 
-export const CONTROL_FILE = "control.db";
+const CONTROL_FILE = "control.db";
 
 /** `control.db` lies beside the session file; with a memory store it is in memory too. */
-export function controlPath(place: StorePlace): string {
+function controlPath(place: StorePlace): string {
   return place.kind === "memory" ? ":memory:" : join(dirname(place.path), CONTROL_FILE);
 }
 

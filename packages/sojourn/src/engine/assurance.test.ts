@@ -100,6 +100,7 @@ describe("an authentication", () => {
     expect(after.factors).toEqual([
       { method: "pwd", at: T0 },
       { method: "otp", at: T0 + 5 },
+      { method: "mfa", at: T0 + 5 },
     ]);
   });
 

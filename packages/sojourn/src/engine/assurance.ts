@@ -5,7 +5,7 @@
 import { ArgumentError } from "./errors.ts";
 import type { Assurance, Factor } from "./record.ts";
 
-/** Factor kinds by RFC 8176 value. Methods we do not know count as a kind of their own. */
+/** Factor kinds by RFC 8176 value. Methods we do not know count as one kind, all of them together. */
 const KNOWLEDGE: ReadonlySet<string> = new Set(["pwd", "pin", "kba"]);
 const INHERENCE: ReadonlySet<string> = new Set(["face", "fpt", "iris", "retina", "vbm", "bio"]);
 const POSSESSION: ReadonlySet<string> = new Set([
@@ -24,6 +24,7 @@ const NO_FACTOR: ReadonlySet<string> = new Set(["mfa", "user", "geo", "rba", "wi
 
 const LEVELS: readonly string[] = ["aal1", "aal2", "aal3"];
 const AMR_MAX = 16;
+const AMR_TOTAL_MAX = 32;
 const WORD_MAX = 64;
 
 function kindOf(method: string): string | undefined {
@@ -31,7 +32,7 @@ function kindOf(method: string): string | undefined {
   if (KNOWLEDGE.has(method)) return "knowledge";
   if (INHERENCE.has(method)) return "inherence";
   if (POSSESSION.has(method)) return "possession";
-  return method;
+  return "other";
 }
 
 /** Distinct factor kinds among methods. `mfa` by itself vouches for two. */
@@ -74,7 +75,7 @@ export function addAuthentication(
   if (before !== undefined && factorCount(methods) === 0) {
     throw new ArgumentError("amr", "a step-up must name a factor that was given", "ERR_ASSURANCE");
   }
-  const amr = [...new Set([...(before?.amr ?? []), ...methods])];
+  const amr = joined(before?.amr ?? [], methods);
   checkReach(amr, given.acr);
   const acr = raise(before?.acr, given.acr);
   return {
@@ -84,6 +85,12 @@ export function addAuthentication(
     ...(acr === undefined ? {} : { acr }),
     ...(before?.elevatedUntil === undefined ? {} : { elevatedUntil: before.elevatedUntil }),
   };
+}
+
+function joined(before: readonly string[], methods: readonly string[]): string[] {
+  const amr = [...new Set([...before, ...methods])];
+  if (amr.length <= AMR_TOTAL_MAX) return amr;
+  throw new ArgumentError("amr", `a session keeps at most ${AMR_TOTAL_MAX} different methods`);
 }
 
 function checkReach(amr: readonly string[], acr: string | undefined): void {
@@ -123,7 +130,7 @@ function raise(before: string | undefined, given: string | undefined): string | 
 function mergeFactors(before: readonly Factor[], methods: readonly string[], at: number): Factor[] {
   const times = new Map(before.map((factor) => [factor.method, factor.at]));
   for (const method of methods) {
-    if (kindOf(method) !== undefined) times.set(method, at);
+    if (method === "mfa" || kindOf(method) !== undefined) times.set(method, at);
   }
   return [...times].map(([method, when]) => ({ method, at: when }));
 }

@@ -36,7 +36,7 @@ export function encodeValue(key: string, value: unknown): string | undefined {
   if (value === undefined) return undefined;
   let json: string | undefined;
   try {
-    json = JSON.stringify(value);
+    json = JSON.stringify(value, refuseLoss);
   } catch (cause) {
     throw notJson(key, cause);
   }
@@ -44,10 +44,22 @@ export function encodeValue(key: string, value: unknown): string | undefined {
   return json;
 }
 
+/** `JSON.stringify` drops or alters these without a word; a session must not. */
+function refuseLoss(_key: string, value: unknown): unknown {
+  const lost =
+    typeof value === "function" ||
+    typeof value === "symbol" ||
+    (typeof value === "number" && !Number.isFinite(value)) ||
+    value instanceof Map ||
+    value instanceof Set;
+  if (lost) throw new TypeError("a value that JSON cannot say");
+  return value;
+}
+
 function notJson(key: string, cause?: unknown): SojournError {
   return new SojournError(
     "ERR_DATA_NOT_JSON",
-    `data key "${key}": the value is not JSON (no functions, cycles, BigInt or symbols)`,
+    `data key "${key}": the value is not JSON (no functions, symbols, cycles, BigInt, NaN, Infinity, Map or Set)`,
     { cause },
   );
 }

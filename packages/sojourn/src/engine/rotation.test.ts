@@ -101,14 +101,14 @@ describe("the confirmed token", () => {
     expect(judgePresented(pending, token(1), untold)).toMatchObject({ act: "resend" });
   });
 
-  it("waits 2T and a second after the last sending before it branches", () => {
+  it("waits 3T and a second after the last sending before it branches", () => {
     const sent = { generation: 2, at: ISSUED_AT + G };
     const resent = touchedRecord(pending, { sent });
-    const patience = ISSUED_AT + G + 2 * T + SENT_EVERY_MS;
+    const patience = ISSUED_AT + G + 3 * T + SENT_EVERY_MS;
     expect(judgePresented(resent, token(1), at(patience))).toEqual({ act: "serve" });
     const decision = judgePresented(resent, token(1), at(patience + 1));
     expect(decision).toEqual({ act: "issue", from: "confirmed" });
-    const unsent = at(ISSUED_AT + 2 * T + SENT_EVERY_MS + 1);
+    const unsent = at(ISSUED_AT + 3 * T + SENT_EVERY_MS + 1);
     expect(judgePresented(pending, token(1), unsent)).toEqual(decision);
   });
 
@@ -250,13 +250,18 @@ describe("a token ahead of the store", () => {
     expect(judgePresented(turned, lost, at(CHANGED_AT)).act).toBe("fork");
   });
 
-  it("is at most 64 ahead and not below the confirmed one", () => {
+  it("is at most 64 ahead; below the confirmed one it is a straggler, unless of another context", () => {
     const act = (generation: number): string =>
       judgePresented(turned, token(generation, "lost"), window(CHANGED_AT)).act;
     expect(act(2 + 64)).toBe("ahead");
     expect(act(2 + GENERATION_AHEAD_MAX + 1)).toBe("fork");
     expect(act(2)).toBe("ahead");
-    expect(act(1)).toBe("fork");
+    const straggler = token(1, "lost");
+    const here = { ...turned, rotation: { ...turned.rotation, fingerprint: "this browser" } };
+    const from = (fingerprint: string): RotationContext => ({ ...window(CHANGED_AT), fingerprint });
+    const same = judgePresented(here, straggler, from("this browser"));
+    expect(same).toEqual({ act: "ahead", roll: false });
+    expect(judgePresented(here, straggler, from("another browser")).act).toBe("fork");
   });
 
   it("belongs to a session older than the change: a younger one has lost nothing", () => {
@@ -266,10 +271,13 @@ describe("a token ahead of the store", () => {
     expect(judgePresented(born(CHANGED_AT), lost, context).act).toBe("fork");
   });
 
-  it("does not roll the record while a successor is pending", () => {
+  it("does not roll the record while a pending successor may yet be held, and then does", () => {
     const waiting = issued(turned, CHANGED_AT);
     const decision = judgePresented(waiting, lost, window(CHANGED_AT));
     expect(decision).toEqual({ act: "ahead", roll: false });
+    const over = CHANGED_AT + 3 * T + SENT_EVERY_MS + 1;
+    expect(judgePresented(waiting, lost, window(over))).toEqual({ act: "ahead", roll: true });
+    expect(rollForward(waiting, lost, window(over)).rotation.pending).toBeUndefined();
   });
 
   it("does not touch what the record holds: those rules come first", () => {

@@ -118,8 +118,16 @@ function judgeConfirmed(rotation: Rotation, context: RotationContext): RotationD
   }
   // The successor may still be under way: a branch now would orphan a token the client is about
   // to hold, whose use would then count as theft.
-  if (now - pending.sentAt <= 2 * policy.transitMs + SENT_EVERY_MS) return SERVE;
-  return { act: "issue", from: "confirmed" };
+  return mayBeUnderWay(pending, context) ? SERVE : { act: "issue", from: "confirmed" };
+}
+
+/**
+ * True while an honest client may yet come to hold the pending successor: a response leaves up to
+ * T after it was made and travels up to T, and so does the last request that did not have it.
+ */
+function mayBeUnderWay(pending: PendingToken, { now, policy }: RotationContext): boolean {
+  if (now - pending.issuedAt <= policy.rotateGraceMs) return true;
+  return now - pending.sentAt <= 3 * policy.transitMs + SENT_EVERY_MS;
 }
 
 function judgePrevious(record: SessionRecord, context: RotationContext): RotationDecision {
@@ -144,18 +152,26 @@ function judgeUnheld(
   presented: Presented,
   context: RotationContext,
 ): RotationDecision {
-  const { now, incarnationSince } = context;
   const { rotation } = record;
+  const sameContext = isSameContext(rotation.fingerprint, context.fingerprint);
+  if (!storeLostWrites(record, context)) return fork(rotation, context, sameContext);
   const ahead = presented.generation - rotation.generation;
-  // Only a session older than the store's present past can have lost something with it.
-  const storeChanged =
-    incarnationSince !== undefined &&
-    record.createdAt < incarnationSince &&
-    now - incarnationSince <= AHEAD_WINDOW_MS;
-  if (storeChanged && ahead >= 0 && ahead <= GENERATION_AHEAD_MAX) {
-    return { act: "ahead", roll: rotation.pending === undefined };
+  if (ahead > GENERATION_AHEAD_MAX) return fork(rotation, context, sameContext);
+  if (ahead >= 0) {
+    const { pending } = rotation;
+    return { act: "ahead", roll: pending === undefined || !mayBeUnderWay(pending, context) };
   }
-  return fork(rotation, context, isSameContext(rotation.fingerprint, context.fingerprint));
+  // A straggler of a client that was rolled forward. Which of both is genuine was lost, too.
+  return sameContext ? { act: "ahead", roll: false } : fork(rotation, context, sameContext);
+}
+
+/** Only a session older than the store's present past can have lost something with it. */
+function storeLostWrites(
+  record: SessionRecord,
+  { now, incarnationSince }: RotationContext,
+): boolean {
+  if (incarnationSince === undefined || record.createdAt >= incarnationSince) return false;
+  return now - incarnationSince <= AHEAD_WINDOW_MS;
 }
 
 function fork(
@@ -199,11 +215,22 @@ export function issuePending(
   const lastIssued = Math.max(rotation.lastIssued, successor.generation);
   const previous = rotation.previous;
   if (from === "previous" && previous !== undefined) {
-    const { previous: _dropped, ...kept } = rotation;
-    const base = { generation: previous.generation, verifier: previous.verifier };
+    const { previous: _dropped, fingerprint: _orphaned, ...kept } = rotation;
+    const { graceUntil: _over, ...base } = previous;
     return { ...record, rotation: { ...kept, ...base, lastIssued, pending } };
   }
   return { ...record, rotation: { ...rotation, lastIssued, pending } };
+}
+
+/**
+ * The oldest generation that no alarm is raised for after a hard rotation: the previous one while it
+ * may be a straggler, or a browser that lost the cookies it had not yet written to disk.
+ */
+function firstExcused({ rotation, seenAt }: SessionRecord, now: number): number {
+  const { previous, confirmedAt, generation } = rotation;
+  if (previous === undefined) return generation;
+  const excused = now <= previous.graceUntil || seenAt <= confirmedAt + COOKIE_FLUSH_MS;
+  return excused ? previous.generation : generation;
 }
 
 /** Every token that is worth something now, oldest generation first. */
@@ -216,8 +243,9 @@ function liveHolders(rotation: Rotation, now: number): Holder[] {
 }
 
 /** Make the next request that can take a token rotate: rights changed while no client was there. */
-export function rotateSoon(record: SessionRecord): SessionRecord {
-  return { ...record, rotation: { ...record.rotation, confirmedAt: 0 } };
+export function rotateSoon(record: SessionRecord, policy: Policy, now: number): SessionRecord {
+  const confirmedAt = Math.min(record.rotation.confirmedAt, now - policy.rotateEveryMs);
+  return { ...record, rotation: { ...record.rotation, confirmedAt } };
 }
 
 /** The client has presented its successor: it becomes the confirmed token. */
@@ -252,7 +280,8 @@ export function rollForward(
   presented: Presented,
   context: RotationContext,
 ): SessionRecord {
-  const { rotation } = record;
+  // A pending successor that nobody came to hold went with what was lost.
+  const { pending: _lost, ...rotation } = record.rotation;
   return {
     ...record,
     rotation: {
@@ -288,7 +317,7 @@ export function rotateHard(
 ): SessionRecord {
   const { rotation } = record;
   const holders = liveHolders(rotation, now);
-  const first = holders[0]?.generation ?? rotation.generation;
+  const first = firstExcused(record, now);
   const earlier = rotation.replaced;
   const from = earlier !== undefined && earlier.to + 1 >= first ? earlier.from : first;
   return {

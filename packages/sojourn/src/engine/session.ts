@@ -50,11 +50,11 @@ export function assess(record: SessionSummary, subjectEpoch: number, now: number
   }
   const end = deadlineEnd(record, now);
   if (end !== undefined) return { state: "ended", end };
-  if (record.state === "locked") return { state: "locked", factors: record.lockFactors ?? 1 };
   if (record.state === "pending") return PENDING;
   // Only a session that idleness locks gets here past its idle deadline.
-  if (now >= idleExpiresAt(record)) return { state: "locked", factors: record.idleLockFactors };
-  return ACTIVE;
+  const idleFactors = now >= idleExpiresAt(record) ? record.idleLockFactors : 0;
+  const factors = Math.max(record.lockFactors ?? 0, idleFactors);
+  return factors > 0 ? { state: "locked", factors } : ACTIVE;
 }
 
 /** Facts of a new session, as the caller gives them. */
@@ -149,6 +149,7 @@ export function warnAt(record: SessionSummary, policy: Policy): number {
 
 /** Suspend until `factors` distinct factors are given again. A lock is never made lighter. */
 export function lockSession(record: SessionRecord, factors: number): SessionRecord {
+  invariant(record.state !== "ended", "locking an ended session");
   const needed = Math.max(factors, record.lockFactors ?? 0, 1);
   return { ...record, state: "locked", lockFactors: needed };
 }
@@ -164,6 +165,7 @@ export function unlockSession(
   given: Authentication,
   now: number,
 ): SessionRecord {
+  invariant(record.state !== "ended", "unlocking an ended session");
   const assurance = addAuthentication(record.assurance, given, now);
   const count = factorCount(given.amr ?? []);
   if (count < needed) {

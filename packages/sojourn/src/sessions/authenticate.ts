@@ -97,7 +97,7 @@ async function prove(
   const { generation } = parsed;
   const verifier = await (await core.keys()).verifierOf(parsed, { tenant, subject });
   // A copy: the text is a slice that would keep its whole request header alive.
-  const proved = { text: [...text].join(""), id, tenant, subject, verifier, generation };
+  const proved = { text: Array.from(text).join(""), id, tenant, subject, verifier, generation };
   core.memo.keep(id, proved);
   return proved;
 }

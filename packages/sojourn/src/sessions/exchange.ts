@@ -69,6 +69,11 @@ const BEARER_PREFIX = "sj1";
 const CSRF_HEADER = "x-csrf-token";
 const VARY = `Cookie, ${CSRF_VARY}`;
 
+/** What describes the client. A browser that says nothing is a context, too: not saying is a choice. */
+function contextOf(view: RequestView): string {
+  return view.header("user-agent") ?? "";
+}
+
 export class Exchange<Data extends object = Record<string, unknown>> implements TokenCarrier {
   readonly #house: Household<Data>;
   readonly #view: RequestView;
@@ -187,19 +192,19 @@ export class Exchange<Data extends object = Record<string, unknown>> implements 
   }
 
   #presentation(): Presentation {
-    const { header, canSetToken, activity } = this.#view;
+    const { canSetToken, activity } = this.#view;
     return {
       tenant: this.#house.tenant,
       activity: activity ?? true,
       canSetToken: !this.#viaBearer && (canSetToken ?? true),
-      fingerprint: header("user-agent"),
+      fingerprint: contextOf(this.#view),
     };
   }
 
   #take(verdict: Verdict, takenAt: number): Session<Data> | Promise<Session<Data>> {
     const { core, tenant, sessions } = this.#house;
     if (verdict.state === "unknown") return this.#session;
-    const fingerprint = this.#view.header("user-agent");
+    const fingerprint = contextOf(this.#view);
     const request = { carrier: this, fingerprint };
     if (verdict.state === "ended") {
       return new Session<Data>({ core, tenant, ...request, ended: verdict });
@@ -231,7 +236,7 @@ export class Exchange<Data extends object = Record<string, unknown>> implements 
   #anonymous(): Session<Data> {
     const { core, tenant } = this.#house;
     const canSet = this.#view.canSetToken ?? true;
-    const fingerprint = this.#view.header("user-agent");
+    const fingerprint = contextOf(this.#view);
     return new Session<Data>({ core, tenant, fingerprint, carrier: canSet ? this : undefined });
   }
 

@@ -185,7 +185,11 @@ export async function setRoles(
   const changed =
     rotate === "hard"
       ? await decideHard(core, ref, { operation: "setRoles", refuseOld: true, step })
-      : { stored: await core.decide(ref, "setRoles", (loaded) => rotateSoon(step(loaded))) };
+      : {
+          stored: await core.decide(ref, "setRoles", (loaded) =>
+            rotateSoon(step(loaded), loaded.policy, loaded.now),
+          ),
+        };
   core.emit("token-claims-change", { ...subjectOf(changed.stored.record), roles: [...roles] });
   return changed;
 }

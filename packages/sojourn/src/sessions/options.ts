@@ -175,7 +175,7 @@ function checkShape(options: Readonly<Record<string, unknown>>, problems: Config
 const SHAPES: readonly {
   readonly keys: readonly string[];
   readonly accepted: string;
-  fits(value: unknown): boolean;
+  readonly fits: (value: unknown) => boolean;
 }[] = [
   {
     keys: ["encryptData", "production"],

@@ -22,7 +22,7 @@ export interface SelfRules {
   readonly csrfToken: boolean;
 }
 
-export function selfRules(house: House): SelfRules {
+function selfRules(house: House): SelfRules {
   const { fields } = house.sessions.explainPolicy();
   const valueOf = (name: string): unknown => fields.find(({ field }) => field === name)?.value;
   return {
