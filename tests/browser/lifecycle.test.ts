@@ -25,13 +25,18 @@ afterAll(async () => {
   folder.remove();
 });
 
-async function signIn(context: BrowserContext, who = "alice"): Promise<Page> {
+/** Open the demo and sign in; the page's script runs when this resolves, where scripts may run. */
+async function signIn(
+  context: BrowserContext,
+  { who = "alice", scripts = true } = {},
+): Promise<Page> {
   const page = await context.newPage();
   await page.goto(demo.url);
   await page.getByLabel("Name").fill(who);
   await page.getByLabel("Password").fill(who === "alice" ? "correct horse" : "battery staple");
   await page.getByRole("button", { name: "Sign in" }).click();
   await page.getByRole("heading", { name: "Notes", exact: true }).waitFor();
+  if (scripts) await page.locator("#left", { hasText: "0:0" }).waitFor();
   return page;
 }
 
@@ -107,7 +112,7 @@ describe("the demo in Chromium", () => {
 
   it("[TO-15] signs out by itself when nobody answers, and the old cookie stays worthless", async () => {
     const context = await browser.newContext();
-    const page = await signIn(context, "bob");
+    const page = await signIn(context, { who: "bob" });
     const replay = await cookieOf(context);
     await page.getByRole("dialog").waitFor();
     await signedOut(page, "There was no activity for a while.");
@@ -134,7 +139,6 @@ describe("the demo in Chromium", () => {
   it("tells of a lost connection and of trouble, and signs nobody out (I7)", async () => {
     const context = await browser.newContext();
     const page = await signIn(context);
-    await page.locator("#left", { hasText: "0:0" }).waitFor(); // the script runs
     await context.setOffline(true);
     await page.getByText("No connection. You are still signed in").waitFor();
     await context.setOffline(false);
@@ -148,8 +152,9 @@ describe("the demo in Chromium", () => {
   });
 
   it("ends every other device when the password changes, and asks for the old one first", async () => {
+    const bob = { who: "bob" };
     const [here, there] = [await browser.newContext(), await browser.newContext()];
-    const [page, elsewhere] = [await signIn(here, "bob"), await signIn(there, "bob")];
+    const [page, elsewhere] = [await signIn(here, bob), await signIn(there, bob)];
     const before = await cookieOf(here);
     await page.getByRole("link", { name: "Password" }).click();
     await page.getByLabel("Password").fill("battery staple");
@@ -167,7 +172,7 @@ describe("the demo in Chromium", () => {
   it("works without scripts: sign in, pin, end another session, sign out", async () => {
     const context = await browser.newContext({ javaScriptEnabled: false });
     await (await signIn(await browser.newContext({ userAgent: IPHONE }))).close();
-    const page = await signIn(context);
+    const page = await signIn(context, { scripts: false });
     await page.locator(".note:not(.pinned) .pin").first().click();
     expect(await page.locator(".note.pinned").count()).toBe(1);
     await page.getByRole("link", { name: "Your devices" }).click();

@@ -98,22 +98,6 @@ describe("headers that leave by", () => {
     expect(answer.headers.vary).toMatch(/^Accept, Cookie/);
   });
 
-  it("a second writeHead fails as node says, and harms nothing", async () => {
-    let code: unknown;
-    const answer = await through(async (res, session) => {
-      await login(session);
-      res.writeHead(201);
-      try {
-        res.writeHead(202);
-      } catch (error) {
-        code = (error as { code?: string }).code;
-      }
-      res.end("ok");
-    });
-    expect([answer.status, code]).toEqual([201, "ERR_HTTP_HEADERS_SENT"]);
-    expect(answer.cookies).toHaveLength(1);
-  });
-
   it("before a change was asked for are gone: the cookie cannot be set, and that is said", async () => {
     const place = world();
     const answer = await through(async (res, session) => {

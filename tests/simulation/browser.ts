@@ -69,11 +69,12 @@ export class Browser {
   crash(): void {
     const { chance, timeline } = this.world;
     const flushedAt = timeline.now - chance.int(0, FLUSH_MS_MAX);
-    const page = this.#history.findLast(({ at }) => at <= flushedAt) ?? this.#history[0];
+    // What was not on the disk then never was.
+    this.#history = this.#history.filter(({ at }) => at <= flushedAt);
     this.#life += 1;
-    this.held = heldOf(page);
+    this.held = heldOf(this.#history.at(-1));
+    this.signedOut = false;
     this.quietUntil = timeline.now + chance.int(3_000, 15_000);
-    this.#remember();
     this.world.note(`${this.name} crashes, back as ${this.held?.session.name ?? "nobody"}`);
   }
 

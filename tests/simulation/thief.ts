@@ -72,10 +72,10 @@ async function use(world: World, theft: Theft): Promise<void> {
   const errand = world.chance.chance(0.5) ? visit : peek;
   world.note(`a thief uses ${held.session.name}${must ? ", which must be noticed" : ""}`);
   await serve(world, { node, life }, { browser: undefined, held, agent, errand });
-  if (!must) return;
+  if (!must || world.witness.isOver(held.session, life.clock.reading)) return;
   world.count("thefts that must be noticed");
   const alarmed = (world.alarms.get(held.session.id) ?? -1) >= theft.stolenAt;
-  if (!alarmed && held.session.ended === undefined) {
+  if (!alarmed) {
     world.fail(`theft: the copied token of ${held.session.name} was used unnoticed`);
   }
 }

@@ -56,12 +56,17 @@ async function settle(
   while (exchange.working !== undefined) await exchange.working;
   const calls = queue.splice(0);
   const { failure } = exchange;
-  if (failure === undefined) {
-    for (const call of calls) call();
-    return;
+  try {
+    if (failure === undefined) {
+      for (const call of calls) call();
+      return;
+    }
+    for (const name of res.getHeaderNames()) res.removeHeader(name);
+    res.writeHead(failure.status, failure.headers).end(failure.body);
+  } catch (error) {
+    // Node would have thrown this to the application, which has long gone on.
+    res.destroy(error instanceof Error ? error : undefined);
   }
-  for (const name of res.getHeaderNames()) res.removeHeader(name);
-  res.writeHead(failure.status, failure.headers).end(failure.body);
 }
 
 class NodeHead implements ResponseHead {

@@ -144,7 +144,8 @@ function judgePrevious(record: SessionRecord, context: RotationContext): Rotatio
   if (sameContext && record.seenAt <= rotation.confirmedAt + flushMs) {
     return context.canSetToken ? { act: "issue", from: "previous" } : SERVE;
   }
-  return fork(rotation, context, sameContext);
+  // The two holders are compared, not this one with its own past.
+  return fork(rotation, context, isSameContext(rotation.fingerprint, context.fingerprint));
 }
 
 function judgeUnheld(

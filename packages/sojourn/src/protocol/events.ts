@@ -47,7 +47,7 @@ export interface EventDetails {
   /** The store is behind what clients hold: a failover lost writes. */
   "generation-ahead": { readonly generation: number; readonly confirmed: number };
   "limit-reached": { readonly max: number; readonly onLimit: string };
-  "cookie-conflict": { readonly name: string };
+  "cookie-conflict": { readonly cookie: string };
   "cookie-not-set": { readonly why: string };
   "store-unavailable": { readonly operation: string };
   "store-recovered": { readonly operation: string };

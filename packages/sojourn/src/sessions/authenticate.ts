@@ -79,7 +79,7 @@ function plain(
   const policy = core.policyOf(record);
   if (how.canSetToken && rotationDue(rotation, policy, now)) return undefined;
   if (how.activity && touchDue(record, policy, now)) return undefined;
-  return { state: "live", stored, judgement };
+  return { state: "live", at: now, stored, judgement };
 }
 
 function refuse(core: Core, how: Presentation, why: string): Verdict {

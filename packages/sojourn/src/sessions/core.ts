@@ -161,7 +161,7 @@ export class Core {
     const keys = this.#keys;
     const id = input.session;
     const at = this.lastNow();
-    const fields: Record<string, unknown> = { name, at };
+    const fields: Record<string, unknown> = {};
     for (const [key, value] of Object.entries(input)) {
       if (value !== undefined) fields[key] = value;
     }
@@ -170,7 +170,7 @@ export class Core {
       const ref = keys?.sidRef(id);
       if (typeof ref === "string") fields["sidRef"] = ref;
     }
-    this.emitter.emit(fields as unknown as SessionEvent);
+    this.emitter.emit({ ...fields, name, at } as unknown as SessionEvent);
   }
 
   /** The time for records of what happened: during a clock jump, the last time before it. */

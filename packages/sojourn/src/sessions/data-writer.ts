@@ -57,28 +57,33 @@ export function updateData(
   );
 }
 
+/** A session to write to, and what the caller has just read of it, if that may be relied on. */
+export interface Target {
+  readonly ref: SessionRef;
+  readonly known: StoredSession | undefined;
+}
+
 /**
- * Write keys without reading the session first; other keys are left alone. One round trip, and one
- * more when others wrote meanwhile.
- *
- * @param known The session as this caller last saw it.
+ * Write keys; other keys are left alone. One round trip on what was just read, one more when it was
+ * not, or when others wrote meanwhile.
  */
 export async function writeData(
   core: Core,
-  known: StoredSession,
+  { ref, known }: Target,
   values: readonly KeyValue[],
 ): Promise<StoredSession> {
   const changes: DataChange[] = values.map(({ key, value }) => {
     checkKey(key);
     return { key, json: encodeValue(key, value) };
   });
-  const { judgement } = writable(core.judge(known));
+  const before = known ?? (await core.inspectLive(ref)).stored;
+  const { judgement } = writable(core.judge(before));
   if (judgement.state === "ended") throw new SessionEndedError(judgement.end.reason);
-  const written = await patch(core, known, { changes });
+  const written = await patch(core, before, { changes });
   invariant(written !== undefined, "an unconditional write met a conflict");
   // Somebody else wrote in between: this snapshot lacks their keys and must not pass for the whole.
-  if (written.dataVersion === known.dataVersion + 1) return written;
-  return (await core.inspectLive(known.record)).stored;
+  if (written.dataVersion === before.dataVersion + 1) return written;
+  return (await core.inspectLive(ref)).stored;
 }
 
 interface Patch {

@@ -24,7 +24,7 @@ export class Emitter {
   on<Name extends EventName>(name: Name | "*", listener: EventListener<Name>): () => void {
     const set = this.#listeners.get(name) ?? new Set();
     this.#listeners.set(name, set);
-    const own = listener as (event: SessionEvent) => void;
+    const own = listener as unknown as (event: SessionEvent) => void;
     set.add(own);
     return () => void set.delete(own);
   }

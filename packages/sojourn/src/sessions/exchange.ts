@@ -150,7 +150,7 @@ export class Exchange<Data extends object = Record<string, unknown>> implements 
     const disagree = cookie !== undefined && bearer !== undefined && bearer !== cookie;
     if (reading.kind === "conflict" || disagree) {
       const { core, tenant } = this.#house;
-      core.emit("cookie-conflict", { tenant, name: this.#rules.name });
+      core.emit("cookie-conflict", { tenant, cookie: this.#rules.name });
       return undefined;
     }
     this.#viaBearer = cookie === undefined && bearer !== undefined;

@@ -21,6 +21,8 @@ import { TOUCH_LAG_MS } from "./touches.ts";
 export type Verdict =
   | {
       readonly state: "live";
+      /** When it was judged. */
+      readonly at: number;
       readonly stored: StoredSession;
       readonly judgement: Judgement;
       readonly assurance?: Assurance | undefined;
@@ -94,7 +96,7 @@ export async function serve(
     } else core.touches.add(ref, now);
     stored = { ...stored, record: { ...stored.record, seenAt: now } };
   }
-  return { state: "live", stored, judgement, ...extra };
+  return { state: "live", at: now, stored, judgement, ...extra };
 }
 
 export async function issue(
@@ -142,7 +144,7 @@ export async function confirm(core: Core, judged: Judged): Promise<Verdict | und
   if (written === undefined) return undefined;
   const { generation } = next.rotation;
   core.emit("session-rotated", { ...subjectOf(next), generation, how: "confirmed" });
-  return { state: "live", stored: written, judgement: loaded.judgement };
+  return { state: "live", at: loaded.now, stored: written, judgement: loaded.judgement };
 }
 
 export async function ahead(
@@ -184,11 +186,11 @@ export async function forked(
   }
   // Locked already: whoever it is has to give a factor anyway, and one alarm is enough.
   if (loaded.judgement.state === "locked")
-    return { state: "live", stored: loaded.stored, judgement: loaded.judgement };
+    return { state: "live", at: loaded.now, stored: loaded.stored, judgement: loaded.judgement };
   core.emit("token-fork", { ...facts, reaction, sameContext });
   if (reaction === "alert" || record.subject === null) return serve(core, judged, {});
   if (record.state === "pending")
-    return { state: "live", stored: loaded.stored, judgement: loaded.judgement };
+    return { state: "live", at: loaded.now, stored: loaded.stored, judgement: loaded.judgement };
   const locked = lockSession(record, Math.max(1, loaded.policy.reauthFactors));
   const written = await write(core, judged, locked);
   if (written === undefined) return undefined;
@@ -199,7 +201,12 @@ export async function forked(
     cause: "token_fork",
     actor: "system",
   });
-  return { state: "live", stored: written, judgement: { state: "locked", factors } };
+  return {
+    state: "live",
+    at: loaded.now,
+    stored: written,
+    judgement: { state: "locked", factors },
+  };
 }
 
 /** One compare-and-set. @returns what is stored now, or `undefined` when the race was lost. */

@@ -3,7 +3,7 @@ import type { EndReason } from "../protocol/words.ts";
 import { decodeData } from "../engine/data.ts";
 import type { EncodedData } from "../engine/data.ts";
 import { ArgumentError, SessionEndedError, SessionLockedError } from "../engine/errors.ts";
-import type { StoredSession } from "../engine/ports.ts";
+import type { SessionRef, StoredSession } from "../engine/ports.ts";
 import type { Assurance, SessionRecord } from "../engine/record.ts";
 import type { Judgement } from "../engine/session.ts";
 import type { Core } from "./core.ts";
@@ -15,6 +15,7 @@ import type { TokenCarrier } from "./standing.ts";
 export interface LiveState {
   readonly stored: StoredSession;
   readonly judgement: Judgement;
+  readonly readAt: number;
   /** Decoded when it was encrypted; else on demand. */
   readonly data?: EncodedData | undefined;
   /** What a replaced token is still worth, below the record's own assurance. */
@@ -42,6 +43,9 @@ export interface SessionParts {
   readonly ended?: Ended | undefined;
   readonly fingerprint?: string | undefined;
 }
+
+/** A request's worth: what was judged longer ago than this is judged anew before a blind write. */
+const FRESH_MS = 2_000;
 
 const EMPTY: object = Object.freeze({});
 
@@ -103,14 +107,14 @@ export class SessionBody {
     this.carrier?.began();
     const before = this.#working;
     const result = before === undefined ? task() : before.then(task);
-    const settled = result.then(
-      () => void (this.failure = undefined),
-      (error: unknown) => void (this.failure = error),
-    );
-    this.#working = settled;
-    void settled.then(() => {
+    // Cleared in the very reaction that settles, before the caller's own: what the caller does
+    // about a failure is then its answer, and nothing waits for it.
+    const done = (failure: unknown): void => {
+      this.failure = failure;
       if (this.#working === settled) this.#working = undefined;
-    });
+    };
+    const settled: Promise<unknown> = result.then(() => done(undefined), done);
+    this.#working = settled;
     return result;
   }
 
@@ -123,14 +127,21 @@ export class SessionBody {
   }
 
   /** The row that data goes to; the first write of an anonymous visitor makes it. */
-  async rowFor(): Promise<StoredSession> {
+  async rowFor(): Promise<SessionRef> {
     const live = this.#live;
     if (live === undefined) return this.#openAnonymous();
     if (live.judgement.state === "locked") throw new SessionLockedError(live.judgement.factors);
-    return live.stored;
+    return live.stored.record;
   }
 
-  async #openAnonymous(): Promise<StoredSession> {
+  /** What is known of the row, read so lately that a blind write may rely on it. */
+  get fresh(): StoredSession | undefined {
+    const live = this.#live;
+    if (live?.judgement.state !== "active") return undefined;
+    return this.core.now() - live.readAt <= FRESH_MS ? live.stored : undefined;
+  }
+
+  async #openAnonymous(): Promise<SessionRef> {
     const ended = this.#ended;
     if (ended !== undefined && this.core.now() - ended.at < STRAGGLER_MS) {
       throw new SessionEndedError(ended.reason);
@@ -144,13 +155,14 @@ export class SessionBody {
     const opened = await loginFrom(core, { tenant, subject: null, options, from: undefined });
     await this.adopt(opened.stored);
     this.carry(opened.token, "anonymous");
-    return opened.stored;
+    return opened.stored.record;
   }
 
   /** From here on this object is that session. */
   async adopt(stored: StoredSession): Promise<void> {
     const data = await decodeStored(this.core, stored);
-    this.#live = { stored, data, judgement: this.core.judge(stored).judgement };
+    const { judgement, now } = this.core.judge(stored);
+    this.#live = { stored, data, judgement, readAt: now };
     this.#snapshot = undefined;
     this.#ended = undefined;
   }

@@ -184,8 +184,8 @@ export class Session<Data extends object = Record<string, unknown>> {
    */
   update(change: (draft: Partial<Data>) => void): Promise<void> {
     return this.#body.work(async () => {
-      const row = await this.#body.rowFor();
-      const stored = await updateData(this.#body.core, row.record, (draft) =>
+      const ref = await this.#body.rowFor();
+      const stored = await updateData(this.#body.core, ref, (draft) =>
         change(draft as Partial<Data>),
       );
       await this.#body.adopt(stored);
@@ -195,8 +195,9 @@ export class Session<Data extends object = Record<string, unknown>> {
   /** Write one key without reading it first; `undefined` removes it. The cheapest write there is. */
   set<Key extends keyof Data & string>(key: Key, value: Data[Key] | undefined): Promise<void> {
     return this.#body.work(async () => {
-      const row = await this.#body.rowFor();
-      await this.#body.adopt(await writeData(this.#body.core, row, [{ key, value }]));
+      const ref = await this.#body.rowFor();
+      const known = this.#body.fresh;
+      await this.#body.adopt(await writeData(this.#body.core, { ref, known }, [{ key, value }]));
     });
   }
 

@@ -106,11 +106,11 @@ export class Sessions<Data extends object = Record<string, unknown>> {
       from: undefined,
       data: initial,
     });
-    const { judgement } = this.#core.judge(opened.stored);
+    const { judgement, now } = this.#core.judge(opened.stored);
     const session = new Session<Data>({
       core: this.#core,
       tenant,
-      live: { stored: opened.stored, judgement, data: initial },
+      live: { stored: opened.stored, judgement, data: initial, readAt: now },
     });
     return { session, token: opened.token, evicted: opened.evicted };
   }
@@ -149,12 +149,12 @@ export class Sessions<Data extends object = Record<string, unknown>> {
       | { readonly carrier: TokenCarrier; readonly fingerprint?: string | undefined }
       | undefined,
   ): Session<Data> | Promise<Session<Data>> {
-    const { stored, judgement, assurance } = verdict;
+    const { stored, judgement, assurance, at } = verdict;
     const build = (data: EncodedData): Session<Data> =>
       new Session<Data>({
         core: this.#core,
         tenant,
-        live: { stored, judgement, assurance, data },
+        live: { stored, judgement, assurance, data, readAt: at },
         ...request,
       });
     const data = decodeStored(this.#core, stored);
@@ -166,9 +166,13 @@ export class Sessions<Data extends object = Record<string, unknown>> {
     const tenant = this.#in(where);
     const loaded = await this.#core.inspect({ tenant, id: requireHandle("find", handle) });
     if (loaded === undefined || loaded.judgement.state === "ended") return undefined;
-    const { stored, judgement } = loaded;
+    const { stored, judgement, now } = loaded;
     const data = await decodeStored(this.#core, stored);
-    return new Session<Data>({ core: this.#core, tenant, live: { stored, judgement, data } });
+    return new Session<Data>({
+      core: this.#core,
+      tenant,
+      live: { stored, judgement, data, readAt: now },
+    });
   }
 
   /** A session by its handle, also when it has ended; `undefined` when it is unknown or purged. */
@@ -210,7 +214,7 @@ export class Sessions<Data extends object = Record<string, unknown>> {
   }
 
   /** Newest first. Only on stores with `capabilities.query: "full"`. */
-  query(
+  async query(
     filter: Omit<SessionFilter, "tenant"> & InTenant,
     options: ListOptions = {},
   ): Promise<Page<SessionSummary>> {
@@ -223,7 +227,7 @@ export class Sessions<Data extends object = Record<string, unknown>> {
     return this.#core.attempt("query", () => this.#core.store.query(full, page));
   }
 
-  count(
+  async count(
     filter: Omit<SessionFilter, "tenant"> & InTenant = {},
   ): Promise<{ readonly count: number; readonly exact: boolean }> {
     const full = { ...filter, tenant: this.#in(filter) };

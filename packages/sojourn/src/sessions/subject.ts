@@ -26,7 +26,7 @@ export class SubjectSessions {
   }
 
   /** Live sessions, newest first. Invariant I5: none is missing. */
-  list(options: ListOptions = {}): Promise<Page<SessionSummary>> {
+  async list(options: ListOptions = {}): Promise<Page<SessionSummary>> {
     const { tenant, subject } = this;
     const now = this.#core.now();
     const page = {
@@ -48,7 +48,7 @@ export class SubjectSessions {
   }
 
   /** Read before checking a password, pass to `login`: a revoke-all in between then wins. */
-  epoch(): Promise<number> {
+  async epoch(): Promise<number> {
     return this.#core.attempt("epoch", () =>
       this.#core.store.subjectEpoch(this.tenant, this.subject),
     );
@@ -59,7 +59,7 @@ export class SubjectSessions {
    *
    * @returns how many were ended and the subject's new epoch.
    */
-  revokeAll(
+  async revokeAll(
     options: RevokeWords & { readonly except?: string | null | undefined } = {},
   ): Promise<{ epoch: number; ended: number }> {
     const { except, ...words } = options;

@@ -1,0 +1,76 @@
+/** The store and bare SQL doing the same work in turn on twins of one file. */
+import { cpuUsage, hrtime } from "node:process";
+import type { SqliteStore } from "sojourn/stores/sqlite";
+import { median } from "../harness.ts";
+import type { Effort, Figure } from "../harness.ts";
+import type { Bare, Recorder, Work } from "./bare.ts";
+
+export interface Sides {
+  readonly recorder: Recorder;
+  readonly store: SqliteStore;
+  readonly bare: Bare;
+}
+
+export interface Kind {
+  readonly name: string;
+  /** Operations in one piece of work. */
+  readonly operations: number;
+  /** The next piece: made before the clock runs, done once on each twin. */
+  next(): Work;
+}
+
+export interface Outcome {
+  readonly figures: readonly [store: Figure, bare: Figure];
+  /** Median over rounds of the store's rate in percent of that of bare SQL beside it. */
+  readonly percent: number;
+}
+
+interface Spent {
+  readonly wallUs: number;
+  readonly cpuUs: number;
+}
+
+const WARM_UP_ROUNDS = 2;
+
+export async function duel(kind: Kind, sides: Sides, effort: Effort): Promise<Outcome> {
+  const store: Spent[] = [];
+  const bare: Spent[] = [];
+  for (let round = -WARM_UP_ROUNDS; round < effort.samples; round += 1) {
+    const work = kind.next();
+    const again = sides.bare.replay(await sides.recorder.record(work));
+    const ofStore = (): Promise<Spent> => spent(() => work(sides.store));
+    const ofBare = (): Promise<Spent> => spent(again);
+    // Whoever goes second may find the disk busy with what the first has left.
+    const storeFirst = round % 2 === 0;
+    const first = await (storeFirst ? ofStore() : ofBare());
+    const second = await (storeFirst ? ofBare() : ofStore());
+    if (round < 0) continue;
+    store.push(storeFirst ? first : second);
+    bare.push(storeFirst ? second : first);
+  }
+  const percents = store.map((one, round) => ((bare[round]?.wallUs ?? 0) / one.wallUs) * 100);
+  const { name, operations } = kind;
+  return {
+    figures: [
+      figureOf(name, store, operations),
+      figureOf(`${name}, bare SQL`, bare, operations),
+    ],
+    percent: median(percents),
+  };
+}
+
+async function spent(run: () => unknown): Promise<Spent> {
+  const cpu = cpuUsage();
+  const start = hrtime.bigint();
+  const pending = run();
+  if (pending instanceof Promise) await pending;
+  const wallUs = Number(hrtime.bigint() - start) / 1000;
+  const used = cpuUsage(cpu);
+  return { wallUs, cpuUs: used.user + used.system };
+}
+
+function figureOf(name: string, spent: readonly Spent[], operations: number): Figure {
+  const wallUs = median(spent.map((one) => one.wallUs)) / operations;
+  const cpuUs = median(spent.map((one) => one.cpuUs)) / operations;
+  return { name, wallUs, cpuUs, perSecond: 1e6 / wallUs, samples: spent.length };
+}

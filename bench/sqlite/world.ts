@@ -1,0 +1,104 @@
+/** Sessions to measure with: real records of a real policy, many of them, in files under `/tmp`. */
+import { randomBytes } from "node:crypto";
+import { DatabaseSync } from "node:sqlite";
+import { createSessions, MemoryStore } from "sojourn";
+import type { SessionRecord } from "sojourn";
+import { SqliteStore } from "sojourn/stores/sqlite";
+
+export const TENANT = "default";
+/** One in five sessions belongs to a subject with this many. */
+export const CROWD = 100;
+const CROWD_EVERY = 5;
+const SESSIONS_PER_SUBJECT = 4;
+/** As large as the group commit makes a group. */
+const SEEDED_TOGETHER = 256;
+const ID_BYTES = 18;
+const VERIFIER_BYTES = 24;
+/** 100 bytes of UTF-8 as stored, names and braces included. */
+const DATA = { theme: '"dark"', cart: `"${"x".repeat(68)}"` } as const;
+export const DATA_BYTES: number = JSON.stringify(DATA).length;
+
+export interface RecordMaker {
+  /** A fresh active session. */
+  make(subject: string, createdAt: number): SessionRecord;
+  readonly data: Readonly<Record<string, string>>;
+}
+
+/** Records differ from one that the public API made in names, times and verifiers only. */
+export async function recordMaker(): Promise<RecordMaker> {
+  const store = new MemoryStore();
+  const sessions = createSessions({ secrets: [randomBytes(32)], store, sweep: false });
+  const { session } = await sessions.open({ subject: "pattern", amr: ["pwd"] });
+  const id = session.id?.slice("ses_".length) ?? "";
+  const pattern = (await store.find({ tenant: TENANT, id }))?.record;
+  await sessions.close();
+  if (pattern === undefined) throw new Error("the pattern session was not stored");
+  return { data: DATA, make: (subject, createdAt) => moved(pattern, subject, createdAt) };
+}
+
+function moved(pattern: SessionRecord, subject: string, createdAt: number): SessionRecord {
+  const by = createdAt - pattern.createdAt;
+  const { assurance, rotation } = pattern;
+  const authTime = assurance.authTime + by;
+  return {
+    ...pattern,
+    id: randomBytes(ID_BYTES).toString("base64url"),
+    subject,
+    createdAt,
+    authenticatedAt: pattern.authenticatedAt + by,
+    seenAt: pattern.seenAt + by,
+    absoluteExpiresAt: pattern.absoluteExpiresAt + by,
+    assurance: {
+      ...assurance,
+      authTime,
+      factors: assurance.factors.map(({ method }) => ({ method, at: authTime })),
+    },
+    rotation: {
+      ...rotation,
+      verifier: randomBytes(VERIFIER_BYTES).toString("base64url"),
+      confirmedAt: rotation.confirmedAt + by,
+    },
+  };
+}
+
+export function crowdName(index: number): string {
+  return `crowd-${String(index).padStart(8, "0")}`;
+}
+
+/**
+ * Fill a file through a store's own `create`, in its own groups. The connection has more memory
+ * than a store gives it; rows and pages come out the same.
+ *
+ * @returns a sample of what was stored, one record of `everyNth`.
+ */
+export async function seed(
+  path: string,
+  maker: RecordMaker,
+  plan: { readonly sessions: number; readonly now: number; readonly everyNth: number },
+): Promise<SessionRecord[]> {
+  const { sessions, now, everyNth } = plan;
+  const database = new DatabaseSync(path);
+  const store = new SqliteStore({ database });
+  await store.health();
+  database.exec("PRAGMA cache_size = -1000000; PRAGMA wal_autocheckpoint = 100000");
+  const crowds = sessions / CROWD_EVERY / CROWD;
+  const kept: SessionRecord[] = [];
+  for (let from = 0; from < sessions; from += SEEDED_TOGETHER) {
+    const together: Promise<unknown>[] = [];
+    for (let index = from; index < Math.min(from + SEEDED_TOGETHER, sessions); index += 1) {
+      const turn = Math.floor(index / CROWD_EVERY);
+      const subject =
+        index % CROWD_EVERY === 0
+          ? crowdName(turn % crowds)
+          : `user-${String(Math.floor(index / SESSIONS_PER_SUBJECT)).padStart(9, "0")}`;
+      const record = maker.make(subject, now - (sessions - index));
+      if (index % everyNth === 1) kept.push(record);
+      together.push(store.create(record, { now: record.createdAt, data: maker.data }));
+    }
+    await Promise.all(together);
+  }
+  await store.close();
+  database.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+  database.close();
+  return kept;
+}
