@@ -9,7 +9,7 @@ const derive = promisify(scrypt);
 const KEY_BYTES = 32;
 
 /** Shown on the first page: this is a demo. They come back at every start. */
-export const SAMPLES = [
+const SAMPLES = [
   { name: "alice", password: "correct horse" },
   { name: "bob", password: "battery staple" },
 ];

@@ -38,7 +38,7 @@ const server = app.listen(port, host, (error) => {
 
 for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => void stop());
 
-/** Streams first, or the server would wait for them; the store last, since requests still use it. */
+/** Streams first, or the server would wait for them; the store last, since requests use it. */
 async function stop() {
   closeStreams();
   const closed = new Promise((resolve) => void server.close(resolve));

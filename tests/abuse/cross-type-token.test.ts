@@ -48,7 +48,8 @@ describe("a token of another type", () => {
       const stored = await find(ref);
       return stored && { ...stored, record: { ...stored.record, subject: "alice" } };
     };
-    const { session } = await visit(place, { token });
-    expect(session.subject).toBeNull();
+    expect(await place.sessions.authenticate(token)).toEqual({ state: "unknown" });
+    expect((await visit(place, { token })).session.subject).toBeNull();
+    expect(place.named("token-fork")).toEqual([]);
   });
 });

@@ -116,7 +116,7 @@ describe("rotation in Chromium", () => {
     await thief.close();
   });
 
-  it("notices a cookie copied to a browser that looks the same, and asks for a factor", async () => {
+  it("notices a cookie copied to a twin of the browser, and asks for a factor", async () => {
     const page = await open(owner, { login: true });
     const twin = await browser.newContext();
     await twin.addCookies(await owner.cookies());

@@ -2,6 +2,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { COMMANDS, runCommandLine } from "../../packages/sojourn-server/src/cli/run.ts";
+import { runtimeProblem } from "../../packages/sojourn-server/src/cli/runtime.ts";
 import { createSessions } from "../../packages/sojourn/src/index.ts";
 import { SqliteStore } from "../../packages/sojourn/src/stores/sqlite.ts";
 import { folder, SECRET, sojourn } from "./service-harness.ts";
@@ -218,6 +219,14 @@ describe("policy explain", () => {
   it("names the nearest preset for one that does not exist", async () => {
     const { code, err } = await cli(["policy", "explain", "--policy", "bankng"]);
     expect([code, err]).toEqual([2, expect.stringContaining('did you mean "banking"?')]);
+  });
+});
+
+describe("the runtime", () => {
+  it("is named when it is too old, and its floor is the package's own", () => {
+    expect(runtimeProblem("20.19.0")).toBe("Node 22.13 or newer is needed; this is 20.19.0");
+    expect(runtimeProblem("22.12.9")).toBeDefined();
+    expect(["22.13.0", "24.0.0"].map(runtimeProblem)).toEqual([undefined, undefined]);
   });
 });
 

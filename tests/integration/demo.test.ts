@@ -95,7 +95,7 @@ async function listen(cookie: string): Promise<(type: string) => Promise<unknown
 }
 
 describe("signing in", () => {
-  it("[CK-03] [CK-04] gives an HttpOnly cookie with SameSite, and keeps the token out of pages", async () => {
+  it("[CK-03] [CK-04] sets HttpOnly and SameSite, and keeps the token out of pages", async () => {
     const response = await post("/login", {
       fields: { name: "alice", password: PASSWORDS.alice },
     });
@@ -130,7 +130,7 @@ describe("signing in", () => {
     }
   });
 
-  it("remembers a browser that asked for it, and is shorter for one that asked for that", async () => {
+  it("remembers a browser that asks for it, and is short for one that asks for that", async () => {
     const remembered = await deadlines(await signIn("alice", { remember: "on" }));
     const plain = await deadlines(await signIn("alice"));
     const impatient = await deadlines(await signIn("alice", { remember: "on", impatient: "on" }));
@@ -152,7 +152,7 @@ describe("a session of the demo", () => {
     expect(page.match(/class="note pinned"/g)).toHaveLength(5);
   });
 
-  it("keeps a draft until its note is added, and shows notes as text, never as markup", async () => {
+  it("keeps a draft until its note is added, and shows notes as text only", async () => {
     const cookie = await signIn("alice");
     const text = `<script>alert("x")</script>`;
     await post("/draft", { cookie, fields: { text } });
@@ -203,7 +203,7 @@ describe("a session of the demo", () => {
     expect((await post("/devices/nonsense/end", { cookie: alice })).status).toBe(400);
   });
 
-  it("[TE-01] is refused after logout, also for a request that carries the old cookie", async () => {
+  it("[TE-01] is refused after logout, whoever still sends the old cookie", async () => {
     const cookie = await signIn("bob");
     const response = await post("/logout", { cookie });
     expect(response.headers.getSetCookie()).toEqual([

@@ -98,6 +98,51 @@ describe("headers that leave by", () => {
     expect(answer.headers.vary).toMatch(/^Accept, Cookie/);
   });
 
+  it("a second writeHead fails as node says, and harms nothing", async () => {
+    let code: unknown;
+    const answer = await through(async (res, session) => {
+      await login(session);
+      res.writeHead(201);
+      try {
+        res.writeHead(202);
+      } catch (error) {
+        code = (error as { code?: string }).code;
+      }
+      res.end("ok");
+    });
+    expect([answer.status, code]).toEqual([201, "ERR_HTTP_HEADERS_SENT"]);
+    expect(answer.cookies).toHaveLength(1);
+  });
+
+  it("an answer that the application gives to a failure it caught is left alone", async () => {
+    const place = world();
+    place.store.fail("create", "before", 2);
+    const answer = await through(async (res, session) => {
+      try {
+        await session.set("n", 1);
+      } catch {
+        res.statusCode = 418;
+        res.end("mine");
+      }
+    }, place);
+    expect([answer.status, answer.body]).toEqual([418, "mine"]);
+  });
+
+  it("a header that node refuses ends the answer, not the process", async () => {
+    const answer = await through((res, session) => {
+      void session.set("n", 1);
+      try {
+        res.writeHead(200, { "x-own": "bad\nvalue" });
+        res.end("ok");
+      } catch {
+        res.statusCode = 500;
+        res.end("refused");
+      }
+    }).catch((error: unknown) => (error as { code?: string }).code);
+    if (typeof answer === "object") expect(answer.status).toBe(500);
+    else expect(answer).toBe("ECONNRESET");
+  });
+
   it("before a change was asked for are gone: the cookie cannot be set, and that is said", async () => {
     const place = world();
     const answer = await through(async (res, session) => {

@@ -187,6 +187,18 @@ describe("changing", () => {
     expect(now.json["session"]).toMatchObject({ state: "active", data: { n: 2 } });
   });
 
+  it("lets exactly one of many simultaneous changes with the same If-Match win", async () => {
+    const { id } = await s.open("contest");
+    const path = `/v1/sessions/${id}`;
+    const { headers } = await s.api("GET", path);
+    const sent = { headers: { "if-match": String(headers.etag) } };
+    const answers = await Promise.all(
+      Array.from({ length: 8 }, (_, n) => s.api("PATCH", path, { ...sent, body: { data: { n } } })),
+    );
+    const statuses = answers.map(({ status }) => status).toSorted((a, b) => a - b);
+    expect(statuses).toEqual([200, ...Array.from({ length: 7 }, () => 412)]);
+  });
+
   it("[ID-11] replaces roles only with If-Match, and rotates the token", async () => {
     const { id, token } = await s.open("roles", { roles: ["user"] });
     const path = `/v1/sessions/${id}`;

@@ -126,15 +126,16 @@ describe("tenants", () => {
 });
 
 describe("answers to a backend", () => {
-  it("[TN-05] show sessions by handle; the token only where it is made", async () => {
+  it("[TN-05] show sessions by handle, the token only where it is made, and to no cache", async () => {
     const { id, token } = await s.open("shown", { device: { label: "Laptop" } });
     const paths = [`/v1/sessions/${id}`, "/v1/sessions?state=any", "/v1/subjects/shown/sessions"];
     const answers = await Promise.all(paths.map((path) => s.api("GET", path)));
     answers.push(await s.api("POST", "/v1/sessions/verify", { body: { token } }));
     answers.push(await s.api("POST", `/v1/sessions/${id}/extend`));
     answers.push(await s.api("POST", `/v1/sessions/${id}/revoke`));
-    for (const { status, text } of answers) {
+    for (const { status, text, headers } of answers) {
       expect(status).toBe(200);
+      expect(headers["cache-control"]).toBe("no-store");
       expect(text).toContain(id);
       expect(text).not.toMatch(/sj1[a-z]_|verifier|sealed/);
     }

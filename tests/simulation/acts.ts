@@ -54,12 +54,12 @@ export function act(world: World): void {
 function browse(world: World, browser: Browser): void {
   const { chance, timeline } = world;
   const drawn = chance.fraction();
-  if (drawn < 0.02) {
+  if (drawn < 0.02 * world.scenario.strife) {
     browser.quietUntil = timeline.now + chance.int(5_000, 130_000);
     return atDeadline(world, browser);
   }
-  if (drawn < 0.023) return browser.crash();
-  if (drawn < 0.025) return browser.forget();
+  if (chance.chance(0.003)) return browser.crash();
+  if (chance.chance(0.002 * world.scenario.strife)) return browser.forget();
   if (drawn < 0.04) browser.loss = chance.pick([world.scenario.messageLost, 0.01, 0.6]);
   // Who signs in waits for the answer, mostly.
   const away = browser.held === undefined || browser.signedOut;

@@ -115,12 +115,12 @@ export class Browser {
     if (this.#history.length > HISTORY_MAX) this.#history = this.#history.slice(-HISTORY_MAX);
   }
 
-  /** Both ways, and the little a node needs to judge, stay below what T allows for. */
+  /** Up to T each way, less what a node and its store need to judge. */
   #way(): number {
     const { wayChance, scenario } = this.world;
     const drawn = wayChance.fraction();
     if (drawn < 0.7) return wayChance.int(1, 120);
-    return wayChance.int(100, Math.floor(scenario.transitMs * 0.4));
+    return wayChance.int(100, Math.floor(scenario.transitMs * 0.9));
   }
 }
 

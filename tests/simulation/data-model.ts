@@ -7,7 +7,7 @@
 /** A write whose outcome nobody heard may take effect this long after its caller gave up. */
 export const ZOMBIE_MS_MAX = 12_000;
 /** Observations may have begun this long ago: until then history is kept. */
-const HISTORY_MS = 20_000;
+const HISTORY_MS = 60_000;
 
 export interface Write {
   readonly value: unknown;

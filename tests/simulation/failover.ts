@@ -7,7 +7,7 @@ import { EPOCH_MS } from "./node.ts";
 import { TENANT } from "./world.ts";
 import type { World } from "./world.ts";
 
-const LAG_MS_MAX = 4_000;
+const LAG_MS_MAX = 30_000;
 
 interface Copy {
   readonly at: number;
@@ -19,6 +19,8 @@ interface Copy {
 /** Take a copy now, and go on from it a moment later. */
 export function failOver(world: World): void {
   const { witness, model, timeline } = world;
+  if (world.failingOver) return;
+  world.failingOver = true;
   const floors = new Map<string, Floors>();
   for (const [id, session] of model.sessions) {
     if (session.data !== undefined) floors.set(id, session.data.floors());
@@ -29,7 +31,9 @@ export function failOver(world: World): void {
     epochs: new Map(witness.epochs),
     floors,
   };
-  timeline.after(world.chance.int(0, LAG_MS_MAX), () => {
+  const lagMs = world.chance.int(0, world.chance.chance(0.3) ? LAG_MS_MAX : 3_000);
+  timeline.after(lagMs, () => {
+    world.failingOver = false;
     restore(world, copy).catch((error: unknown) => world.broken(error, "failover"));
   });
 }
@@ -68,7 +72,7 @@ function goBack(world: World, session: SessionModel, copy: Copy): void {
   const floors = copy.floors.get(session.id);
   session.data?.forgetSince(copy.at, floors ?? new Map<string, number>(), timeline.now);
   if (stored === undefined) {
-    session.ended ??= { reason: "lost", at: timeline.now, node: -1 };
+    session.ended = { reason: "lost", at: timeline.now, node: -1 };
     return;
   }
   if (stored.record.end !== undefined || session.ended === undefined) return;

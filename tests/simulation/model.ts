@@ -220,7 +220,9 @@ export class Model {
   /** The store went back: an ended session is what it was before. */
   revive(session: SessionModel): void {
     session.ended = undefined;
-    if (session.subject !== null) this.#bySubject.get(session.subject)?.push(session);
+    if (session.subject === null) return;
+    const list = this.#bySubject.get(session.subject);
+    if (list?.includes(session) === false) list.push(session);
   }
 
   begin(

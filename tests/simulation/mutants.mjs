@@ -26,7 +26,120 @@ const library = join(here, "../../packages/sojourn");
  */
 
 /** @type {readonly Mutant[]} */
-export const MUTANTS = [];
+export const MUTANTS = [
+  {
+    guard: "replace compares the version",
+    file: "stores/memory-writes.ts",
+    from: 'if (stored.record.version !== expectedVersion) return "conflict";',
+    to: "",
+    scenario: "quiet",
+    finds: "lost decision",
+  },
+  {
+    guard: "a data write compares the version it was made on",
+    file: "stores/memory-writes.ts",
+    from: "expectedVersion !== undefined && expectedVersion !== dataVersion",
+    to: "false",
+    scenario: "quiet",
+    finds: "I4: counter",
+  },
+  {
+    guard: "a data write is update-if-live",
+    file: "stores/memory-writes.ts",
+    from: 'if (row === undefined || !isWritable(row)) return { outcome: "gone" };',
+    to: 'if (row === undefined) return { outcome: "gone" };',
+    scenario: "quiet",
+    finds: "I1: patchData wrote",
+  },
+  {
+    guard: "revoke keeps the first end",
+    file: "stores/memory-writes.ts",
+    from: "if (record.end !== undefined) {",
+    to: "if (record.end?.at === 0) {",
+    scenario: "quiet",
+    finds: "I1: revoke wrote to an ended session",
+  },
+  {
+    guard: "no branch while the successor may be under way",
+    file: "engine/rotation.ts",
+    from: "return now - pending.sentAt <= 3 * policy.transitMs + SENT_EVERY_MS;",
+    to: "return false;",
+    scenario: "quiet",
+    finds: "false alarm: token-fork",
+  },
+  {
+    guard: "the previous token is served within its grace",
+    file: "engine/rotation.ts",
+    from: "if (now <= previous.graceUntil) return SERVE;",
+    to: "",
+    scenario: "quiet",
+    finds: "false alarm: token-fork",
+  },
+  {
+    guard: "a copied token is noticed when it comes back",
+    file: "engine/rotation.ts",
+    from: "record.seenAt <= rotation.confirmedAt + flushMs",
+    to: "record.seenAt <= Infinity",
+    scenario: "thief",
+    finds: "used unnoticed",
+  },
+  {
+    guard: "touch is max-merged",
+    file: "engine/merge.ts",
+    from: "const seenAt = Math.max(record.seenAt, touch.seenAt ?? record.seenAt);",
+    to: "const seenAt = touch.seenAt ?? record.seenAt;",
+    scenario: "storm",
+    finds: "turned the last activity back",
+  },
+  {
+    guard: "urgent touches are written through",
+    file: "engine/session.ts",
+    from: "record.seenAt + record.idleMs - now <= policy.touchEveryMs + lagMs",
+    to: "record.idleMs === 0",
+    scenario: "quiet",
+    finds: "I6: ended",
+  },
+  {
+    guard: "create refuses an epoch that is stale",
+    file: "stores/memory-writes.ts",
+    from: 'if (epoch > subjectEpoch) return { outcome: "stale-epoch", epoch };',
+    to: "",
+    scenario: "quiet",
+    finds: "slipped through a revoke-all",
+  },
+  {
+    guard: "extending leaves the absolute end alone",
+    file: "engine/merge.ts",
+    from: "if (!resent) return seenAt === record.seenAt ? record : { ...record, seenAt };",
+    to: "if (!resent) return { ...record, seenAt, absoluteExpiresAt: seenAt + 600_000 };",
+    scenario: "quiet",
+    finds: "I11: touch moved the absolute end",
+  },
+  {
+    guard: "login reads the old session's data after its end",
+    file: "sessions/login.ts",
+    from: "const frozen = await core.load(from.record);",
+    to: "const frozen = from;",
+    scenario: "quiet",
+    finds: "I4",
+  },
+  {
+    guard: "the limit counts every live session",
+    file: "stores/memory-writes.ts",
+    from: "if (row !== replaced && isLiveRow(row, now)) rows.set(row.stored.record.id, row);",
+    to: "if (rows.size === 0 && isLiveRow(row, now)) rows.set(row.stored.record.id, row);",
+    scenario: "quiet",
+    finds: "limit:",
+  },
+  {
+    guard: "a sweep tells of each end",
+    file: "sessions/sweeper.ts",
+    from: "announceEnds(this.#core, result.ended);",
+    to: "",
+    scenario: "quiet",
+    finds: "ended without a session-ended event",
+  },
+];
 
 /**
  * Lay out a copy of the library and of the simulation, so that `sojourn` is that copy's sources.

@@ -165,7 +165,7 @@ export const SCENARIOS: readonly Scenario[] = [
       absoluteMs: LONG_MS,
     },
     {
-      failover: 0.0006,
+      failover: 0.0012,
       weather: { lost: 0.005, unheard: 0.005, late: 0 },
       browsers: 8,
       pace: 2,

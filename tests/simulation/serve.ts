@@ -171,6 +171,7 @@ export async function attempt<Value>(
     if (!(error instanceof SojournError)) throw error;
     world.note(`${what} ${use?.session.name ?? ""} ${error.code}`);
     world.count(error.code);
+    if (world.restoredAt >= beganAt) return { fate: "unknown", code: error.code };
     const tried = { use: use && { ...use, storedSeenAt }, life, what };
     return { fate: fateOf(world, tried, error), code: error.code };
   }

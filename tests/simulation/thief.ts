@@ -72,7 +72,10 @@ async function use(world: World, theft: Theft): Promise<void> {
   const errand = world.chance.chance(0.5) ? visit : peek;
   world.note(`a thief uses ${held.session.name}${must ? ", which must be noticed" : ""}`);
   await serve(world, { node, life }, { browser: undefined, held, agent, errand });
-  if (!must || world.witness.isOver(held.session, life.clock.reading)) return;
+  const { record } = world.witness.known.get(held.session.id) ?? {};
+  // A locked session asks for a factor in any case: no alarm is raised about it.
+  const idle = record?.state === "locked" || world.witness.isOver(held.session, life.clock.reading);
+  if (!must || idle) return;
   world.count("thefts that must be noticed");
   const alarmed = (world.alarms.get(held.session.id) ?? -1) >= theft.stolenAt;
   if (!alarmed) {

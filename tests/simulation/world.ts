@@ -51,6 +51,7 @@ export class World {
   store: SessionStore = new MemoryStore();
   /** When the store last went back to an older state. */
   restoredAt = -1;
+  failingOver = false;
   /** Copied cookies in use, by session; every session that one was ever copied of. */
   readonly thefts: Map<string, Theft> = new Map();
   readonly stolen: Set<string> = new Set();

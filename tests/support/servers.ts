@@ -134,7 +134,7 @@ function fetchServer(place: World, application: Application): Server {
     for (const [name, value] of Object.entries(reply.headers ?? {})) {
       for (const one of typeof value === "string" ? [value] : value) headers.append(name, one);
     }
-    const stream = reply.chunks && ReadableStream.from(reply.chunks.map((c) => Buffer.from(c)));
+    const stream = reply.chunks && streamOf(reply.chunks);
     return new Response(stream ?? reply.body ?? "", { status: reply.status ?? 200, headers });
   });
   return createServer((req, res) => {
@@ -142,6 +142,17 @@ function fetchServer(place: World, application: Application): Server {
       res.statusCode = 500;
       res.end("error");
     });
+  });
+}
+
+function streamOf(chunks: readonly string[]): ReadableStream<Uint8Array> {
+  const waiting = [...chunks];
+  return new ReadableStream({
+    pull(controller) {
+      const next = waiting.shift();
+      if (next === undefined) controller.close();
+      else controller.enqueue(new TextEncoder().encode(next));
+    },
   });
 }
 

@@ -65,7 +65,7 @@ export function world(given: WorldOptions = {}): World {
   const events: SessionEvent[] = [];
   sessions.events.on("*", (event) => events.push(event));
   const named = <Name extends EventName>(name: Name): SessionEvent<Name>[] =>
-    events.filter((event): event is SessionEvent<Name> => event.name === name);
+    events.filter((event) => event.name === name) as unknown as SessionEvent<Name>[];
   return { sessions, clock, store, events, errors, warnings, named };
 }
 

@@ -1,4 +1,4 @@
-/** Why a session ended, for the person it belonged to. Reasons are a closed set, causes are ours. */
+/** Why a session ended, for the person it was. Reasons are a closed set, causes are our own. */
 const REASONS = {
   logout: "You signed out in another tab or window.",
   revoked: "The session was ended from elsewhere.",

@@ -3,6 +3,7 @@ import {
   failure,
   idOf,
   leave,
+  MINUTE,
   secretOf,
   sessionIn,
   visit,
@@ -88,13 +89,12 @@ describe("update", () => {
   it("refuses an asynchronous function and writes nothing of it", async () => {
     const place = world();
     const { session, again } = await aliceAt(place, { n: 0 });
-    const error = await failure(
-      session.update((async (draft: Record<string, unknown>) => {
-        draft["n"] = 1;
-        await Promise.resolve();
-        throw new Error("unheard");
-      }) as unknown as (draft: object) => void),
-    );
+    const later: (draft: Record<string, unknown>) => unknown = async (draft) => {
+      draft["n"] = 1;
+      await Promise.resolve();
+      throw new Error("unheard");
+    };
+    const error = await failure(session.update(later));
     expect(error).toMatchObject({ code: "ERR_INVALID_ARGUMENT", path: "update" });
     expect((await again()).data).toEqual({ n: 0 });
   });
@@ -200,6 +200,36 @@ describe("changes asked for at the same time on one request", () => {
     const results = await Promise.allSettled([session.set("a", 1), session.set("b", 2)]);
     expect(results.map(({ status }) => status)).toEqual(["rejected", "fulfilled"]);
     expect(session.data).toEqual({ n: 0, b: 2 });
+  });
+});
+
+describe("a session object that is kept", () => {
+  it("has the version that a read has, whatever it was opened with", async () => {
+    for (const data of [{}, { n: 1 }]) {
+      const place = world();
+      const { session, again } = await aliceAt(place, data);
+      expect(session.version).toBe((await again()).version);
+    }
+  });
+
+  it("writes as long as the session lives, however old its own view is", async () => {
+    const place = world({ policy: "owasp-asvs-l2" });
+    const { session, again } = await aliceAt(place);
+    for (let minute = 0; minute < 60; minute += 10) {
+      await place.clock.advanceAsync(10 * MINUTE);
+      await again();
+    }
+    await session.set("n", 1);
+    expect((await again()).data).toEqual({ n: 1 });
+  });
+
+  it("does not write into a session that was locked meanwhile", async () => {
+    const place = world();
+    const { session, again } = await aliceAt(place);
+    const other = await again();
+    await session.lock();
+    place.clock.advance(MINUTE);
+    expect(await failure(other.set("n", 1))).toMatchObject({ code: "ERR_SESSION_LOCKED" });
   });
 });
 

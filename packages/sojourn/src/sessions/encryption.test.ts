@@ -1,4 +1,3 @@
-import { MemoryStore } from "sojourn";
 import { describe, expect, it } from "vitest";
 import { failure, idOf, secretOf, sessionIn, world } from "../../../../tests/support/world.ts";
 import type { World } from "../../../../tests/support/world.ts";
@@ -86,7 +85,7 @@ describe("data encrypted at rest", () => {
   });
 
   it("keeps updates atomic (I4)", async () => {
-    const place = world({ encryptData: true, store: new MemoryStore() });
+    const place = world({ encryptData: true });
     const { session, token } = await place.sessions.open({ subject: "alice", data: { n: 0 } });
     const views = await Promise.all(
       Array.from({ length: 10 }, () => place.sessions.authenticate(token)),

@@ -41,9 +41,11 @@ export async function loginFrom(core: Core, input: LoginInput): Promise<Opened> 
   if (from === undefined) return openFresh(core, { ...base, data: input.data ?? NONE });
   if (from.record.subject === subject) return replaceSame(core, base, from);
   if (subject !== null) await assertRoom(core, { tenant, subject, options });
-  const { outcome } = await revokeSession(core, from.record, "replaced");
-  // What somebody else ended — a logout in another tab — is not carried on.
-  const freezes = outcome === "ended" && from.record.subject === null;
+  const { outcome, end } = await revokeSession(core, from.record, "replaced");
+  // What a login ended, this one or one tried before it, is carried on; what somebody ended by
+  // signing out in another tab is not.
+  const replaced = outcome === "ended" || end?.reason === "replaced";
+  const freezes = replaced && from.record.subject === null;
   if (!freezes) return openFresh(core, { ...base, data: NONE });
   const frozen = await core.load(from.record);
   const data = frozen === undefined ? NONE : await decodeStored(core, frozen);

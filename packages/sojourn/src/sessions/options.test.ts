@@ -1,11 +1,11 @@
-import { createSessions } from "sojourn";
-import type { ConfigProblem, SessionsOptions } from "sojourn";
 import { describe, expect, it } from "vitest";
+import type { ConfigProblem } from "../engine/errors.ts";
+import { createSessions } from "./create-sessions.ts";
 import { secretOf, world } from "../../../../tests/support/world.ts";
 
 function problemsOf(options: object): readonly ConfigProblem[] {
   try {
-    createSessions({ secrets: [secretOf(1)], sweep: false, ...options } as SessionsOptions);
+    createSessions({ secrets: [secretOf(1)], sweep: false, ...options });
   } catch (error) {
     expect(error).toMatchObject({ name: "ConfigError", code: "ERR_CONFIG" });
     return (error as { problems: readonly ConfigProblem[] }).problems;

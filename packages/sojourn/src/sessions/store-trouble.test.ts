@@ -1,6 +1,6 @@
-import { problemOfError } from "sojourn";
-import type { StoreOperation } from "sojourn/testing";
 import { describe, expect, it } from "vitest";
+import { problemOfError } from "../http/problem.ts";
+import type { StoreOperation } from "../testing/faulty-store.ts";
 import { failure, HOUR, idOf, leave, visit, world } from "../../../../tests/support/world.ts";
 import type { World } from "../../../../tests/support/world.ts";
 

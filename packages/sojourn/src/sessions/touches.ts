@@ -2,19 +2,28 @@
  * Write-behind for activity: touches gather for at most {@link TOUCH_LAG_MS} and go out in one
  * batch. They may be lost (invariant I6 says by how much); nothing else goes this way.
  */
-import type { SessionRef, SessionStore, Timers, Touch } from "../engine/ports.ts";
+import type { SessionRef, SessionStore, Timers } from "../engine/ports.ts";
 
 /** δ of invariant I6. */
 export const TOUCH_LAG_MS = 250;
 const BATCH_MAX = 512;
+/** Sessions whose activity is kept while the store does not take it. */
+const WAITING_MAX = 100_000;
+
+interface Waiting {
+  readonly ref: SessionRef;
+  readonly seenAt: number;
+}
 
 export class TouchQueue {
   readonly #store: SessionStore;
   readonly #timers: Timers;
   readonly #onError: (error: unknown) => void;
-  #waiting: Map<string, { ref: SessionRef; seenAt: number }> = new Map();
+  #waiting: Map<string, Waiting> = new Map();
+  /** The batch under way. One at a time: while a store hangs, what comes merges into `#waiting`. */
+  #sending: ReadonlyMap<string, Waiting> = new Map();
+  #flushing: Promise<void> | undefined;
   #cancel: (() => void) | undefined;
-  #flushing: Promise<void> = Promise.resolve();
 
   constructor(store: SessionStore, timers: Timers, onError: (error: unknown) => void) {
     this.#store = store;
@@ -22,39 +31,46 @@ export class TouchQueue {
     this.#onError = onError;
   }
 
-  /** True when nothing waits. */
+  /** True when nothing waits and nothing is under way. */
   get idle(): boolean {
-    return this.#waiting.size === 0;
+    return this.#waiting.size === 0 && this.#sending.size === 0;
   }
 
   /** The last activity noted here and not yet known to be stored. */
   seenAt(ref: SessionRef): number | undefined {
-    return this.#waiting.get(ref.id + ref.tenant)?.seenAt;
+    const key = ref.id + ref.tenant;
+    return (this.#waiting.get(key) ?? this.#sending.get(key))?.seenAt;
   }
 
+  /** Note activity. Bounded: a touch may be lost, memory must not be. */
   add(ref: SessionRef, seenAt: number): void {
     const key = ref.id + ref.tenant;
+    if (this.#waiting.size >= WAITING_MAX && !this.#waiting.has(key)) return;
     this.#waiting.set(key, { ref, seenAt });
+    if (this.#flushing !== undefined) return;
     if (this.#waiting.size >= BATCH_MAX) void this.flush();
     else this.#cancel ??= this.#timers.after(TOUCH_LAG_MS, () => void this.flush());
   }
 
-  /** Send what waits. Never rejects: a touch may be lost. */
-  async flush(): Promise<void> {
+  /** Send what waits, batch after batch. Never rejects. */
+  flush(): Promise<void> {
     this.#cancel?.();
     this.#cancel = undefined;
-    if (this.#waiting.size === 0) return this.#flushing;
-    const batch: Touch[] = [...this.#waiting.values()];
-    this.#waiting = new Map();
-    const before = this.#flushing;
-    this.#flushing = (async () => {
-      await before;
+    this.#flushing ??= this.#send().finally(() => void (this.#flushing = undefined));
+    return this.#flushing;
+  }
+
+  async #send(): Promise<void> {
+    while (this.#waiting.size > 0) {
+      const batch = [...this.#waiting].slice(0, BATCH_MAX);
+      for (const [key] of batch) this.#waiting.delete(key);
+      this.#sending = new Map(batch);
       try {
-        await this.#store.touch(batch);
+        await this.#store.touch([...this.#sending.values()]);
       } catch (error) {
         this.#onError(error);
       }
-    })();
-    return this.#flushing;
+    }
+    this.#sending = new Map();
   }
 }

@@ -1,5 +1,5 @@
-import type { SessionNews } from "sojourn";
 import { describe, expect, it } from "vitest";
+import type { SessionNews } from "./watch.ts";
 import { HOUR, idOf, MINUTE, SECOND, world } from "../../../../tests/support/world.ts";
 import type { World, WorldOptions } from "../../../../tests/support/world.ts";
 
