@@ -16,8 +16,10 @@ const app = express();
 app.disable("x-powered-by");
 app.disable("etag");
 
-const ours = (req: Request): Session => (req as Request & { session: unknown }).session as Session;
-const theirs = (req: Request): { user?: string } => req.session as { user?: string };
+/** Both middlewares put theirs there. */
+type WithSession<Kind> = Request & { readonly session: Kind };
+const ours = (req: Request): Session => (req as WithSession<Session>).session;
+const theirs = (req: Request): { user?: string } => (req as WithSession<{ user?: string }>).session;
 
 if (mode === "sojourn") {
   const secrets = [randomBytes(32).toString("base64url")];

@@ -57,10 +57,7 @@ export async function duel(kind: Kind, sides: Sides, effort: Effort): Promise<Ou
     median(store.map((one, round) => ((bare[round]?.[of] ?? 0) / one[of]) * 100));
   const { name, operations } = kind;
   return {
-    figures: [
-      figureOf(name, store, operations),
-      figureOf(`${name}, bare SQL`, bare, operations),
-    ],
+    figures: [figureOf(name, store, operations), figureOf(`${name}, bare SQL`, bare, operations)],
     percent: percent("wallUs"),
     cpuPercent: percent("cpuUs"),
   };

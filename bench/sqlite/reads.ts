@@ -106,7 +106,10 @@ function queryCases({ now, sessions: size }: ReadWorld, sessions: Sessions): Cas
       name: "query, page of 50 somewhere",
       run: each(places, (createdBefore) => sessions.query({ createdBefore })),
     },
-    { name: "count of one subject's 100", run: each(names, (name) => sessions.subject(name).count()) },
+    {
+      name: "count of one subject's 100",
+      run: each(names, (name) => sessions.subject(name).count()),
+    },
     { name: "count, stops at 10 000", run: () => sessions.count() },
   ];
 }

@@ -1,5 +1,5 @@
 /** Sessions to measure with: real records of a real policy, many of them, in files under `/tmp`. */
-import { randomBytes } from "node:crypto";
+import { randomBytes, randomFillSync } from "node:crypto";
 import { DatabaseSync } from "node:sqlite";
 import { createSessions, MemoryStore } from "sojourn";
 import type { SessionRecord } from "sojourn";
@@ -11,6 +11,9 @@ export const TENANT = "default";
 export const CROWD = 100;
 const CROWD_EVERY = 5;
 const SESSIONS_PER_SUBJECT = 4;
+const USERS = 1_000_000_000;
+/** Golden section of it, and prime to it: multiples are spread evenly and never meet. */
+const GOLDEN = 618_033_989;
 /** As large as the group commit makes a group. */
 const SEEDED_TOGETHER = 256;
 const ID_BYTES = 18;
@@ -43,7 +46,7 @@ function moved(pattern: SessionRecord, subject: string, createdAt: number): Sess
   const authTime = assurance.authTime + by;
   return {
     ...pattern,
-    id: randomBytes(ID_BYTES).toString("base64url"),
+    id: randomText(ID_BYTES),
     subject,
     createdAt,
     authenticatedAt: pattern.authenticatedAt + by,
@@ -56,14 +59,32 @@ function moved(pattern: SessionRecord, subject: string, createdAt: number): Sess
     },
     rotation: {
       ...rotation,
-      verifier: randomBytes(VERIFIER_BYTES).toString("base64url"),
+      verifier: randomText(VERIFIER_BYTES),
       confirmedAt: rotation.confirmedAt + by,
     },
   };
 }
 
+const pool = Buffer.alloc(65_536);
+let poolAt = pool.length;
+
+/** Asking the system for each few bytes would take longer than storing them. */
+export function randomText(bytes: number): string {
+  if (poolAt + bytes > pool.length) {
+    randomFillSync(pool);
+    poolAt = 0;
+  }
+  poolAt += bytes;
+  return pool.toString("base64url", poolAt - bytes, poolAt);
+}
+
 export function crowdName(index: number): string {
   return `crowd-${String(index).padStart(8, "0")}`;
+}
+
+/** Names come in no order: in order they would fill the pages of their index better than in life. */
+function userName(index: number): string {
+  return `user-${String((index * GOLDEN) % USERS).padStart(9, "0")}`;
 }
 
 /**
@@ -91,7 +112,7 @@ export async function seed(
       const subject =
         index % CROWD_EVERY === 0
           ? crowdName(turn % crowds)
-          : `user-${String(Math.floor(index / SESSIONS_PER_SUBJECT)).padStart(9, "0")}`;
+          : userName(Math.floor(index / SESSIONS_PER_SUBJECT));
       const record = maker.make(subject, now - (sessions - index));
       if (index % everyNth === 1) kept.push(record);
       together.push(store.create(record, { now: record.createdAt, data: maker.data }));

@@ -1,10 +1,9 @@
 /** The kinds of writes, each as pieces of work on sessions of its own. */
-import { randomBytes } from "node:crypto";
 import type { CreateOptions, SessionRecord, Touch } from "sojourn";
 import type { SqliteStore } from "sojourn/stores/sqlite";
 import type { Work } from "./bare.ts";
 import type { Kind } from "./duel.ts";
-import { CROWD, crowdName, TENANT } from "./world.ts";
+import { CROWD, crowdName, randomText, TENANT } from "./world.ts";
 import type { RecordMaker } from "./world.ts";
 
 /** Callers that wait for their write at the same time. */
@@ -41,7 +40,7 @@ export function writeKinds(world: WriteWorld): Record<WriteName, Kind> {
       operations: groups * CALLERS,
       next: () => {
         const refs = chosen(world, groups * CALLERS);
-        const value = JSON.stringify(randomBytes(12).toString("hex"));
+        const value = JSON.stringify(randomText(12));
         return grouped(refs, (store, ref) =>
           store.patchData(ref, [{ op: "set", key: "theme", value }]),
         );
@@ -99,7 +98,7 @@ function openKind(
     operations: groups * CALLERS,
     next: () => {
       const records = Array.from({ length: groups * CALLERS }, () =>
-        maker.make(`fresh-${randomBytes(6).toString("hex")}`, now),
+        maker.make(`fresh-${randomText(6)}`, now),
       );
       opened.push(...records);
       return grouped(records, (store, record) =>
@@ -154,7 +153,7 @@ function rotateKind(world: WriteWorld): Kind {
         const version = versions.get(record.id) ?? record.version;
         versions.set(record.id, version + 1);
         const generation = version + 1;
-        const verifier = randomBytes(24).toString("base64url");
+        const verifier = randomText(24);
         const rotation = { ...record.rotation, generation, lastIssued: generation, verifier };
         return { version, record: { ...record, rotation } };
       });

@@ -8,7 +8,6 @@ import { deviceLabel } from "./device-label.mjs";
 import { createLive } from "./live.mjs";
 import * as pages from "./pages.mjs";
 import { changePassword, checkPassword } from "./people.mjs";
-import { quietly } from "./quietly.mjs";
 
 const PASSWORD_MIN = 8;
 const PASSWORD_MAX = 128;
@@ -22,9 +21,10 @@ export function createApp(sessions) {
   app.use(securityHeaders);
   app.use(express.static(fileURLToPath(new URL("public", import.meta.url))));
 
-  // Before the session middleware: listening and asking are no activity.
-  app.get("/live", quietly(sessions), live.stream);
-  app.get("/session", quietly(sessions), requirePerson, (req, res) => {
+  // Listening and asking are no activity: they must not keep a session alive.
+  const quietly = sessionMiddleware(sessions, { activity: () => false });
+  app.get("/live", quietly, live.stream);
+  app.get("/session", quietly, requirePerson, (req, res) => {
     res.json(pages.deadlines(req.session));
   });
 

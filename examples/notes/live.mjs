@@ -32,18 +32,13 @@ export function createLive(sessions) {
     const heartbeat = setInterval(() => res.write(":\n\n"), HEARTBEAT_MS);
 
     const watch = sessions.watch(id, (news) => {
-      if (news.type === "ended") void sayGoodbye(news.reason);
-      else if (news.type === "data" && news.keys.includes("pins")) void sendPins();
+      if (news.type === "data" && news.keys.includes("pins")) void sendPins();
       else send(news);
+      if (news.type === "ended") res.end();
     });
     const sendPins = async () => {
       const session = await sessions.find(id).catch(() => undefined);
       if (session) send({ type: "pins", pins: session.data.pins ?? [] });
-    };
-    const sayGoodbye = async (reason) => {
-      const ended = await sessions.describe(id).catch(() => undefined);
-      send({ type: "ended", reason, cause: ended?.summary.end?.cause });
-      res.end();
     };
 
     open.add(res);

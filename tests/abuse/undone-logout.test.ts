@@ -56,6 +56,8 @@ describe("a logout", () => {
     const door = gate();
     place.store.after("replace", door.wait);
     const stepUp = exchange.session.stepUp({ amr: ["otp"] }).catch(() => undefined);
+    // The store has the step-up, and its answer is late.
+    await place.clock.advanceAsync(0);
     const logout = exchange.session.logout();
     // Long enough for a logout that does not wait its turn to be done first.
     await place.clock.advanceAsync(0);

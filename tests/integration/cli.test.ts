@@ -141,7 +141,7 @@ describe("keys", () => {
     expect([gone.code, gone.err]).toEqual([1, expect.stringContaining("keys list")]);
   });
 
-  it("[KY-01] of the cryptography are an inventory: purpose and algorithm, never the key", async () => {
+  it("[KY-01] of the cryptography are an inventory of purposes, never the keys", async () => {
     const { items } = (await json(["keys", "inventory"])) as { items: Json[] };
     const purposes = items.map(({ purpose }) => purpose);
     expect(new Set(purposes).size).toBe(purposes.length);
@@ -162,7 +162,7 @@ describe("sessions", () => {
     for (const line of lines.slice(1)) expect(line.slice(column)).toMatch(/^(alice|bob) /);
   });
 
-  it("never move the terminal by what others wrote, and have colours on terminals only", async () => {
+  it("never move the terminal by what others wrote; colours are for terminals", async () => {
     const plain = await cli(["sessions", "list", "--subject", "alice"]);
     expect(plain.out).not.toContain("\u001B");
     const terminal = await cli(["sessions", "list", "--subject", "alice"], {}, true);

@@ -126,7 +126,7 @@ describe("tenants", () => {
 });
 
 describe("answers to a backend", () => {
-  it("[TN-05] show sessions by handle, the token only where it is made, and to no cache", async () => {
+  it("[TN-05] show sessions by handle, no token, and to no cache", async () => {
     const { id, token } = await s.open("shown", { device: { label: "Laptop" } });
     const paths = [`/v1/sessions/${id}`, "/v1/sessions?state=any", "/v1/subjects/shown/sessions"];
     const answers = await Promise.all(paths.map((path) => s.api("GET", path)));

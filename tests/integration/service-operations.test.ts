@@ -87,7 +87,7 @@ describe("metrics", () => {
 });
 
 describe("logs", () => {
-  it("are one JSON object per line, with request and audit lines that belong together", async () => {
+  it("are one JSON object per line; request and audit lines belong together", async () => {
     const headers = { "x-request-id": "trace-42" };
     await s.api("POST", "/v1/sessions", { body: { subject: "logged", amr: ["pwd"] }, headers });
     const lines = s.logs.map((line) => JSON.parse(line) as Json);

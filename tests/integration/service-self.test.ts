@@ -26,7 +26,7 @@ describe("looking at one's session", () => {
     }
   });
 
-  it("[TO-10] leaves the idle deadline where it is; extend moves it, and never past the end", async () => {
+  it("[TO-10] leaves the idle deadline alone; extend moves it, never past the end", async () => {
     const { token } = await s.open("peek");
     const first = await s.bare("GET", "/v1/session", cookie(token));
     clock.advance(2 * HOUR_MS);

@@ -126,7 +126,7 @@ export const MUTANTS = [
   {
     guard: "the limit counts every live session",
     file: "stores/memory-writes.ts",
-    from: "if (row !== replaced && isLiveRow(row, now)) rows.set(row.stored.record.id, row);",
+    from: "if (isLiveRow(row, now)) rows.set(row.stored.record.id, row);",
     to: "if (rows.size === 0 && isLiveRow(row, now)) rows.set(row.stored.record.id, row);",
     scenario: "quiet",
     finds: "limit:",

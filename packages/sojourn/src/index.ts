@@ -8,7 +8,7 @@ export { SubjectSessions } from "./sessions/subject.ts";
 export type { ListOptions } from "./sessions/subject.ts";
 export type { AuthenticateContext, Standing } from "./sessions/standing.ts";
 export type { LoginOptions } from "./sessions/login-options.ts";
-export type { RevokeWords } from "./sessions/lifecycle.ts";
+export type { Expectation, RevokeWords } from "./sessions/lifecycle.ts";
 export { LimitReachedError } from "./sessions/open.ts";
 export type { NewsListener, SessionNews } from "./sessions/watch.ts";
 export { Exchange } from "./sessions/exchange.ts";

@@ -158,7 +158,7 @@ const inventory: Command = {
 export const keyCommands: readonly Command[] = [create, list, rotate, revoke, inventory];
 
 function noKey(idOrName: string): string {
-  return `no live service key has the id or name ${JSON.stringify(idOrName)}; see: sojourn keys list`;
+  return `no live service key is ${JSON.stringify(idOrName)}; see: sojourn keys list`;
 }
 
 function isLive(record: KeyRecord): boolean {

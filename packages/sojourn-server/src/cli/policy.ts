@@ -55,9 +55,9 @@ const secret: Command = {
   options: [],
   installation: false,
   details:
-    "32 random bytes as base64url. To change secrets without signing anybody out, put the new one " +
-    "below the old one in the file, then above it, and remove the old one when the longest session " +
-    "has passed.",
+    "32 random bytes as base64url. To change secrets without signing anybody out, put the new " +
+    "one below the old one in the file, then above it, and remove the old one when the longest " +
+    "session has passed.",
   examples: ["(umask 077; sojourn secret > sojourn.secret)"],
   async run({ output }) {
     const text = generateSecret();

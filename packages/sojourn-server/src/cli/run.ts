@@ -158,6 +158,9 @@ function checkWords(command: Command, words: readonly string[]): void {
   }
 }
 
+const STORE_HINT =
+  "\n  the store is locked, read-only, damaged or not there; check SOJOURN_STORE, try again";
+
 function explain(error: unknown): { readonly text: string; readonly code: number } {
   if (error instanceof UsageError) {
     const more = `sojourn ${[error.command, "--help"].filter((word) => word !== "").join(" ")}`;
@@ -166,10 +169,7 @@ function explain(error: unknown): { readonly text: string; readonly code: number
   if (error instanceof ConfigError) return { text: error.message, code: EXIT.usage };
   if (error instanceof FailedError) return { text: error.message, code: EXIT.failed };
   if (error instanceof SojournError) {
-    const hint =
-      error.code === "ERR_STORE_UNAVAILABLE"
-        ? "\n  the store is locked, read-only, damaged or not there; check SOJOURN_STORE and try again"
-        : "";
+    const hint = error.code === "ERR_STORE_UNAVAILABLE" ? STORE_HINT : "";
     return { text: `${error.message}${hint}`, code: EXIT.failed };
   }
   const kind = error instanceof Error ? (error.stack ?? error.message) : String(error);

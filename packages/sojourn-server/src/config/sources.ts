@@ -80,7 +80,7 @@ function gatherFile(path: string, written: Map<string, Written>, problems: Confi
 
 function hintFor(at: string): string {
   if (/^secrets?$/.test(at)) {
-    return "secrets do not belong into this file; name a file with `secretFile`, or set SOJOURN_SECRETS";
+    return "secrets do not belong into this file; name another with `secretFile`";
   }
   const group = PATHS.find((known) => known.startsWith(`${at}.`));
   if (group !== undefined) return "accepted: an object";

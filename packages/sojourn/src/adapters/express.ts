@@ -5,7 +5,7 @@ import { problemOfError } from "../http/problem.ts";
 import type { Session } from "../sessions/session.ts";
 import type { Sessions } from "../sessions/sessions.ts";
 import { attach, viewOf } from "./node.ts";
-import type { NodeRequest } from "./node.ts";
+import type { AdapterOptions, NodeRequest } from "./node.ts";
 
 /** The part of an Express request that is ours. */
 export interface SessionRequest<Data extends object> {
@@ -20,10 +20,11 @@ type Next = (error?: unknown) => void;
  */
 export function sessions<Data extends object>(
   of: Sessions<Data>,
+  options: AdapterOptions = {},
 ): (req: NodeRequest, res: ServerResponse, next: Next) => void {
   return (req, res, next) => {
-    of.exchange(viewOf(req)).then((exchange) => {
-      if (!attach(exchange, res)) return;
+    of.exchange(viewOf(req, options)).then((exchange) => {
+      if (!attach(exchange, req, res, options)) return;
       (req as NodeRequest & SessionRequest<Data>).session = exchange.session;
       next();
     }, next);

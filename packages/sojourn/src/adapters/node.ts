@@ -1,9 +1,18 @@
 /** `node:http` adapter, and what the frameworks built on it share. */
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { ProblemAnswer } from "../http/problem.ts";
 import type { Exchange, RequestView } from "../sessions/exchange.ts";
 import type { Session } from "../sessions/session.ts";
 import type { Sessions } from "../sessions/sessions.ts";
 import { commitBeforeHeaders } from "./node-response.ts";
+
+/** What an application may decide for each request. */
+export interface AdapterOptions {
+  /** False for polls, heartbeats and streams: they do not slide the idle deadline. Default true. */
+  readonly activity?: (req: NodeRequest) => boolean;
+  /** Answer a refused request (cross-site 403, store trouble 503) in the application's own way. */
+  readonly onRefusal?: (problem: ProblemAnswer, req: NodeRequest, res: ServerResponse) => void;
+}
 
 /**
  * `const session = await sessions(s)(req, res)`. When the request is refused (cross-site, store
@@ -11,10 +20,11 @@ import { commitBeforeHeaders } from "./node-response.ts";
  */
 export function sessions<Data extends object>(
   of: Sessions<Data>,
+  options: AdapterOptions = {},
 ): (req: IncomingMessage, res: ServerResponse) => Promise<Session<Data> | undefined> {
   return async (req, res) => {
-    const exchange = await of.exchange(viewOf(req));
-    return attach(exchange, res) ? exchange.session : undefined;
+    const exchange = await of.exchange(viewOf(req, options));
+    return attach(exchange, req, res, options) ? exchange.session : undefined;
   };
 }
 
@@ -25,9 +35,10 @@ export type NodeRequest = IncomingMessage & {
 };
 
 /** A Node request as the exchange sees it. */
-export function viewOf(req: NodeRequest): RequestView {
+export function viewOf(req: NodeRequest, options: AdapterOptions = {}): RequestView {
   const { headers, socket } = req;
   return {
+    activity: options.activity === undefined || options.activity(req),
     method: req.method,
     path: req.originalUrl ?? req.url ?? "/",
     header: (name) => {
@@ -43,14 +54,17 @@ export function viewOf(req: NodeRequest): RequestView {
 /** Send the refusal and return false, or see to it that the headers get the session's. */
 export function attach<Data extends object>(
   exchange: Exchange<Data>,
+  req: NodeRequest,
   res: ServerResponse,
+  options: AdapterOptions = {},
 ): boolean {
   const { refusal } = exchange;
   if (refusal === undefined) {
     commitBeforeHeaders(exchange, res);
     return true;
   }
-  res.writeHead(refusal.status, refusal.headers).end(refusal.body);
+  if (options.onRefusal !== undefined) options.onRefusal(refusal, req, res);
+  else res.writeHead(refusal.status, refusal.headers).end(refusal.body);
   return false;
 }
 

@@ -295,8 +295,10 @@ export class Exchange<Data extends object = Record<string, unknown>> implements 
       head.set("cache-control", mergeCacheControl(head.get("cache-control")));
       head.set("vary", mergeVary(head.get("vary"), VARY));
     } else if (this.#session.wasRead) {
-      // What no cache may keep needs no `Vary`; what the application lets them keep does.
-      if (head.get("cache-control") === undefined) head.set("cache-control", NO_STORE);
+      // What no cache may keep needs no `Vary`; what caches may keep, an anonymous page or what the
+      // application lets them, does.
+      const own = head.get("cache-control") !== undefined;
+      if (this.#session.hasRow && !own) head.set("cache-control", NO_STORE);
       else head.set("vary", mergeVary(head.get("vary"), VARY));
     }
   }

@@ -229,8 +229,13 @@ export async function lock(
 }
 
 /** The idle clock starts anew, written through. One or two round trips. */
-export async function extend(core: Core, ref: SessionRef): Promise<StoredSession> {
+export async function extend(
+  core: Core,
+  ref: SessionRef,
+  expected: Expectation = {},
+): Promise<StoredSession> {
   const { stored, now, judgement } = await core.inspectLive(ref);
+  checkVersion(stored, expected);
   if (judgement.state === "locked") throw new SessionLockedError(judgement.factors);
   const { record } = stored;
   // A pending session waits for a factor; asking for more time is no factor.

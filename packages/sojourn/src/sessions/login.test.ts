@@ -80,6 +80,44 @@ describe("login from an anonymous session", () => {
   });
 });
 
+describe("a login that is tried again", () => {
+  it("finds the data again when the store failed between the end of the old and the new", async () => {
+    const place = world();
+    const exchange = await visit(place, { token: await visitorWithCart(place) });
+    place.store.fail("create", "before");
+    expect(await failure(exchange.session.login("alice"))).toMatchObject({ retryable: true });
+    await exchange.session.login("alice");
+    expect(exchange.session.data).toEqual({ cart: ["book"] });
+    expect(endsOf(place)).toEqual(["replaced"]);
+  });
+
+  it("carries nothing on that was signed out meanwhile", async () => {
+    const place = world();
+    const token = await visitorWithCart(place);
+    const exchange = await visit(place, { token });
+    await (await visit(place, { token })).session.logout();
+    await exchange.session.login("alice");
+    expect(exchange.session.data).toEqual({});
+  });
+});
+
+describe("a remembered login", () => {
+  it("[CK-07] keeps the cookie as long as the session at most, a plain one for the browser's run", async () => {
+    const remember = { idleMs: "10d", absoluteMs: "20d" };
+    const place = world({ policy: { extends: "saas", remember } });
+    for (const [options, age] of [
+      [{ remember: true }, "; Max-Age=1728000;"],
+      [{}, undefined],
+    ] as const) {
+      const exchange = await visit(place);
+      await exchange.session.login("alice", options);
+      const [cookie = ""] = leave(exchange).cookies;
+      if (age === undefined) expect(cookie).not.toContain("Max-Age");
+      else expect(cookie).toContain(age);
+    }
+  });
+});
+
 describe("login with the same subject", () => {
   it("[TO-04] is one step that moves the data and resets both clocks", async () => {
     const place = world({ policy: "owasp-asvs-l2" });

@@ -28,7 +28,12 @@ export type Verdict =
       readonly assurance?: Assurance | undefined;
       readonly successor?: string | undefined;
     }
-  | { readonly state: "ended"; readonly reason: EndReason; readonly at: number }
+  | {
+      readonly state: "ended";
+      readonly reason: EndReason;
+      readonly at: number;
+      readonly cause?: string;
+    }
   | { readonly state: "unknown" };
 
 export interface Presentation {

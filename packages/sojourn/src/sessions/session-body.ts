@@ -26,6 +26,7 @@ export interface LiveState {
 export interface Ended {
   readonly reason: EndReason;
   readonly at: number;
+  readonly cause?: string;
 }
 
 /**
@@ -82,7 +83,7 @@ export class SessionBody {
   }
 
   get wasRead(): boolean {
-    return this.#read && this.#live !== undefined;
+    return this.#read;
   }
 
   get ended(): Ended | undefined {

@@ -14,7 +14,7 @@ import { CSRF_MAC_BYTES, renderToken } from "../http/csrf-token.ts";
 import { updateData, writeData } from "./data-writer.ts";
 import { summaryOf } from "./describe.ts";
 import { extend, hardRotate, lock, revokeSession, setRoles, stepUp, unlock } from "./lifecycle.ts";
-import type { RevokeWords } from "./lifecycle.ts";
+import type { Expectation, RevokeWords } from "./lifecycle.ts";
 import { loginFrom } from "./login.ts";
 import { checkLogin, checkSubject } from "./login-options.ts";
 import type { LoginOptions } from "./login-options.ts";
@@ -55,9 +55,14 @@ export class Session<Data extends object = Record<string, unknown>> {
       : null;
   }
 
-  /** True once anything of a live session was looked at: the response depends on it. */
+  /** True once anything of the session was looked at: the response depends on it. */
   get wasRead(): boolean {
     return this.#body.wasRead;
+  }
+
+  /** True when there is something stored behind it. */
+  get hasRow(): boolean {
+    return this.#body.live !== undefined;
   }
 
   /** Changes that have been asked for and are not yet stored; adapters wait for them. */
@@ -77,6 +82,11 @@ export class Session<Data extends object = Record<string, unknown>> {
   /** Why the credential of this request is worth nothing any more, if it ever was. */
   get endedReason(): EndReason | undefined {
     return this.#body.ended?.reason;
+  }
+
+  /** In whose words it ended: the `cause` that was given with the revocation. */
+  get endedCause(): string | undefined {
+    return this.#body.ended?.cause;
   }
 
   /**
@@ -202,37 +212,39 @@ export class Session<Data extends object = Record<string, unknown>> {
   }
 
   /** The person answered the warning: the idle clock starts anew. Never past the absolute end. */
-  extend(): Promise<void> {
+  extend(expected: Expectation = {}): Promise<void> {
     return this.#body.work(async () => {
-      await this.#body.adopt(await extend(this.#body.core, this.#body.required()));
+      await this.#body.adopt(await extend(this.#body.core, this.#body.required(), expected));
     });
   }
 
   /** New secret at once; old tokens are worth something for the transit time only. */
-  rotate(): Promise<{ token: string }> {
+  rotate(expected: Expectation = {}): Promise<{ token: string }> {
     return this.#body.work(async () => {
-      return this.#rotated(await hardRotate(this.#body.core, this.#body.required(), "rotate"));
+      return this.#rotated(
+        await hardRotate(this.#body.core, this.#body.required(), "rotate", expected),
+      );
     });
   }
 
   /** Record a factor just given: raises assurance, completes `pending`, rotates hard. RFC 9470. */
-  stepUp(given: Authentication): Promise<{ token: string }> {
+  stepUp(given: Authentication, expected: Expectation = {}): Promise<{ token: string }> {
     return this.#body.work(async () => {
-      return this.#rotated(await stepUp(this.#body.core, this.#body.required(), given));
+      return this.#rotated(await stepUp(this.#body.core, this.#body.required(), given, expected));
     });
   }
 
   /** Suspend until factors are given again. @param factors Default: what the policy asks. */
-  lock(factors?: number): Promise<void> {
+  lock(factors?: number, options: RevokeWords & Expectation = {}): Promise<void> {
     return this.#body.work(async () => {
-      await this.#body.adopt(await lock(this.#body.core, this.#body.required(), factors));
+      await this.#body.adopt(await lock(this.#body.core, this.#body.required(), factors, options));
     });
   }
 
   /** Lift a lock with the factors just given; rotates hard. @throws {ArgumentError} when too few. */
-  unlock(given: Authentication): Promise<{ token: string }> {
+  unlock(given: Authentication, expected: Expectation = {}): Promise<{ token: string }> {
     return this.#body.work(async () => {
-      return this.#rotated(await unlock(this.#body.core, this.#body.required(), given));
+      return this.#rotated(await unlock(this.#body.core, this.#body.required(), given, expected));
     });
   }
 

@@ -29,7 +29,7 @@ export type SessionNews =
   | { readonly type: "locked"; readonly factors: number }
   | { readonly type: "unlocked" }
   | { readonly type: "data"; readonly keys: readonly string[]; readonly version: string }
-  | { readonly type: "ended"; readonly reason: EndReason };
+  | { readonly type: "ended"; readonly reason: EndReason; readonly cause?: string };
 
 export type NewsListener = (news: SessionNews) => void;
 
@@ -174,7 +174,7 @@ class Watcher {
   #judge(stored: StoredSession | undefined): void {
     if (stored === undefined) return this.#end("revoked");
     const { judgement, now, policy } = this.#core.judge(stored);
-    if (judgement.state === "ended") return this.#end(judgement.end.reason);
+    if (judgement.state === "ended") return this.#end(judgement.end.reason, judgement.end.cause);
     const before = this.#last;
     this.#last = stored;
     const factors = judgement.state === "locked" ? judgement.factors : 0;
@@ -231,8 +231,8 @@ class Watcher {
     this.#sleep(Math.min(WARNED_POLL_MS, at - serverNow));
   }
 
-  #end(reason: EndReason): void {
-    this.#say({ type: "ended", reason });
+  #end(reason: EndReason, cause?: string): void {
+    this.#say({ type: "ended", reason, ...(cause === undefined ? {} : { cause }) });
     this.close();
   }
 
