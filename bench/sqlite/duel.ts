@@ -32,9 +32,9 @@ interface Spent {
   readonly cpuUs: number;
 }
 
-const WARM_UP_ROUNDS = 2;
+const WARM_UP_ROUNDS = 6;
 /** Ratios of rounds scatter with the disk: more rounds than where only the processor counts. */
-const ROUNDS_PER_SAMPLE = 2;
+const ROUNDS_PER_SAMPLE = 4;
 
 export async function duel(kind: Kind, sides: Sides, effort: Effort): Promise<Outcome> {
   const store: Spent[] = [];

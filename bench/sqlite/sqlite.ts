@@ -51,7 +51,7 @@ async function writes(
   const now = Date.now();
   const seeded = await seed(base, maker, { sessions: WRITTEN_TO, now, everyNth: 5 });
   const sides = await twins(base);
-  const groups = Math.max(4, Math.round(effort.sampleMs / 4));
+  const groups = Math.max(4, Math.round(effort.sampleMs / 8));
   const outcomes = new Map<WriteName, Outcome>();
   const kinds = writeKinds({ maker, seeded, now, groups });
   for (const [name, kind] of Object.entries(kinds)) {

@@ -18,8 +18,8 @@ const GOLDEN = 618_033_989;
 const SEEDED_TOGETHER = 256;
 const ID_BYTES = 18;
 const VERIFIER_BYTES = 24;
-/** 100 bytes of UTF-8 as stored, names and braces included. */
-const DATA = { theme: '"dark"', cart: `"${"x".repeat(68)}"` } as const;
+/** 100 bytes as stored, names and braces included. */
+const DATA = { theme: '"dark"', cart: `"${"x".repeat(66)}"` } as const;
 export const DATA_BYTES: number = JSON.stringify(DATA).length;
 
 export interface RecordMaker {

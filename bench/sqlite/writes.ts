@@ -11,7 +11,7 @@ const CALLERS = 64;
 /** As many as one transaction of the store takes. */
 const TOUCHES = 256;
 const SWEPT = 500;
-const REVOKE_ALL_SUBJECTS = 4;
+const REVOKE_ALL_SUBJECTS = 2;
 /** Of the default policy. */
 const LIMITS = { max: 10, onLimit: "evict-oldest" } as const;
 const FAR_FUTURE_MS = 365 * 86_400_000;

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { failure, idOf, visit, world } from "../support/world.ts";
 
 describe("a token of another tenant", () => {
-  it("[ID-08] is refused by its MAC alone: no store call, also right after it was served at home", async () => {
+  it("[ID-08] is refused by its MAC alone, also right after it was served at home", async () => {
     const place = world();
     const { token } = await place.sessions.open({ subject: "alice", tenant: "acme" });
     expect((await place.sessions.authenticate(token, { tenant: "acme" })).state).toBe("active");

@@ -36,7 +36,7 @@ describe("a token of another type", () => {
     expect(token.replace("sj1s_", "sj1k_")).not.toBe(text);
   });
 
-  it("[ID-13] a row and a token of different types never meet, even with the store's help", async () => {
+  it("[ID-13] a row and a token of different types never meet, even by the store", async () => {
     const store = new MemoryStore();
     const place = world({ store });
     const exchange = await visit(place);

@@ -7,7 +7,7 @@ import { failure, HOUR, secretOf, secretPart, visit, world } from "../support/wo
 afterEach(stopServers);
 
 describe("what is logged", () => {
-  it("holds no token, no secret and no data: events, errors, warnings, inspected objects (I12)", async () => {
+  it("holds no token, secret or data: events, errors, warnings, objects (I12)", async () => {
     const place = world();
     const { token, session } = await place.sessions.open({
       subject: "alice",

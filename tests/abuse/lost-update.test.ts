@@ -49,7 +49,7 @@ describe("parallel writes", () => {
     expect(after.data).toEqual({ n: 30 });
   });
 
-  it("and a login of the same subject lose nothing that was acknowledged before it (I4)", async () => {
+  it("and a login of the same subject lose nothing that was acknowledged (I4)", async () => {
     const place = world();
     const { token, session } = await place.sessions.open({ subject: "alice" });
     const writers = await Promise.all(

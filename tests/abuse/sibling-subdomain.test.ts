@@ -1,4 +1,4 @@
-/** A page on b.example.com posts to app.example.com; the browser adds even Strict `__Host-` cookies. */
+/** A page on b.example.com posts to app.example.com; browsers add even Strict `__Host-` cookies. */
 import { describe, expect, it } from "vitest";
 import { visit, world } from "../support/world.ts";
 import type { WorldOptions } from "../support/world.ts";

@@ -83,7 +83,7 @@ describe("a stolen cookie", () => {
     expect(await use(place, twin)).toBeNull();
   });
 
-  it("[DE-07] that is forged, not stolen, ends and locks nothing: only genuine tokens are judged", async () => {
+  it("[DE-07] that is forged, not stolen, ends and locks nothing", async () => {
     const { place, victim } = await robbed();
     for (let hour = 0; hour < 3; hour += 1) {
       place.clock.advance(HOUR);

@@ -30,7 +30,7 @@ function rewriteRows(store: MemoryStore, change: (record: SessionRecord) => Sess
 }
 
 describe("a dump of the store", () => {
-  it("[ID-18] holds nothing that can be presented, whichever field and however dressed (I12)", async () => {
+  it("[ID-18] holds nothing that can be presented, however dressed (I12)", async () => {
     const place = world();
     const { token, session } = await place.sessions.open({ subject: "alice" });
     place.clock.advance(HOUR);
@@ -49,7 +49,7 @@ describe("a dump of the store", () => {
     }
   });
 
-  it("[ID-18] has no part of a token in database, journal and index, not even of ended sessions", async () => {
+  it("[ID-18] has no part of a token in any file, not even of ended sessions", async () => {
     const store = new SqliteStore({ path: join(folder, "sessions.db") });
     const place = world({ store, encryptData: true });
     const anonymous = await visit(place);
@@ -75,7 +75,7 @@ describe("a dump of the store", () => {
     await store.close();
   });
 
-  it("[ID-18] that its reader may also write lets nobody re-point a session to another subject", async () => {
+  it("[ID-18] that can be written lets nobody re-point a session to another", async () => {
     const store = new MemoryStore();
     const place = world({ store });
     const { token } = await place.sessions.open({ subject: "mallory" });

@@ -5,7 +5,7 @@ import { idOf, world } from "../support/world.ts";
 const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 describe("a tampered token", () => {
-  it("[ID-16] is refused before the store, whichever bit was changed, and harms no session", async () => {
+  it("[ID-16] is refused before the store, whichever bit was changed, harms none", async () => {
     const place = world();
     const { token } = await place.sessions.open({ subject: "alice" });
     await place.sessions.authenticate(token);

@@ -49,7 +49,7 @@ describe("a logout", () => {
     expect(await place.sessions.authenticate(token)).toMatchObject({ reason: "logout" });
   });
 
-  it("sticks in the request's own hands: what was asked for before it does not come back after it", async () => {
+  it("sticks in the request's own hands, whatever was asked for before it", async () => {
     const place = world();
     const { token } = await place.sessions.open({ subject: "alice" });
     const exchange = await visit(place, { token });

@@ -156,7 +156,7 @@ describe.each(KINDS)("the %s adapter", (kind) => {
     expect(head.headers["cache-control"]).toBe(get.headers["cache-control"]);
   });
 
-  it("sends the cookie of a login with a redirect and with the application's own cookies", async () => {
+  it("sends the cookie with a redirect and the application's own cookies", async () => {
     const own: Application = async ({ session }) => {
       await session.login("alice");
       return { status: 302, headers: { location: "/x", "set-cookie": ["a=1", "b=2; Path=/"] } };
@@ -167,7 +167,7 @@ describe.each(KINDS)("the %s adapter", (kind) => {
     expect(answer.cookies.map((line) => line.split("=")[0])).toEqual(["a", "b", "session"]);
   });
 
-  it("[CK-15] keeps caches away from what sets a cookie or shows the session, and only from that", async () => {
+  it("[CK-15] keeps caches from what sets a cookie or shows the session only", async () => {
     const { url, jar } = await start(kind);
     const login = await jar.ask(`${url}/login`, { method: "POST" });
     const shown = await jar.ask(url);
@@ -180,7 +180,7 @@ describe.each(KINDS)("the %s adapter", (kind) => {
     expect(open.cookies).toEqual([]);
   });
 
-  it("[CK-15] overrules the application's Cache-Control when a cookie leaves, and merges Vary", async () => {
+  it("[CK-15] overrules Cache-Control when a cookie leaves, and merges Vary", async () => {
     const cached: Application = async ({ session, url }) => {
       if (url.pathname === "/login") await session.login("alice");
       const subject = url.pathname === "/read" ? String(session.subject) : "";

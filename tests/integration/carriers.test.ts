@@ -25,7 +25,7 @@ const BEHIND_TLS = {
 };
 
 describe("a cookie that could not be set", () => {
-  it("is explained in the response in development, and by an event alone in production", async () => {
+  it("is explained in the response in development, by an event in production", async () => {
     for (const production of [false, true]) {
       const place = world({ production });
       const exchange = await visit(place, { view: { encrypted: false } });
@@ -42,7 +42,7 @@ describe("a cookie that could not be set", () => {
 });
 
 describe.each(KINDS)("carriers of a session behind %s", (kind) => {
-  it("[ID-09] are the cookie and the bearer header: not URL, form, body or another header", async () => {
+  it("[ID-09] are cookie and bearer header: no URL, form, body or other header", async () => {
     const { url, token, place } = await start(kind);
     const elsewhere = [
       ask(`${url}/?sid=${token}&session=${token}&token=${token}`),
@@ -78,7 +78,7 @@ describe.each(KINDS)("carriers of a session behind %s", (kind) => {
     expect(place.store.calls("find")).toBe(0);
   });
 
-  it("[CK-09] read the exact name, and a name that comes twice with two values is no credential", async () => {
+  it("[CK-09] read the exact name; one that comes with two values is no credential", async () => {
     const { url, token, place } = await start(kind, BEHIND_TLS);
     const { token: evil } = await place.sessions.open({ subject: "mallory" });
     const good = `__Host-session=${token}`;
@@ -125,7 +125,7 @@ describe.each(KINDS)("carriers of a session behind %s", (kind) => {
     expect((await ask(url, { headers: foreign })).body).toBe(ALICE);
   });
 
-  it("set no cookie for a bearer: not when rotation is due, not at login, not at logout", async () => {
+  it("set no cookie for a bearer: not in rotation, at login or at logout", async () => {
     const { url, token, place } = await start(kind);
     const headers = { authorization: `Bearer ${token}` };
     place.clock.advance(3_600_000);

@@ -143,7 +143,7 @@ describe("headers that leave by", () => {
     else expect(answer).toBe("ECONNRESET");
   });
 
-  it("before a change was asked for are gone: the cookie cannot be set, and that is said", async () => {
+  it("before a change was asked for are gone: no cookie, and that is said", async () => {
     const place = world();
     const answer = await through(async (res, session) => {
       res.flushHeaders();
@@ -189,7 +189,7 @@ describe("Express", () => {
     return (req as SessionRequest<Data>).session;
   }
 
-  it("answers what a handler throws by its own rules, and the login before it keeps its cookie", async () => {
+  it("answers what a handler throws, and the login before it keeps its cookie", async () => {
     const place = world();
     const { url } = await app(place, async (req, res) => {
       await sessionOf(req).login("alice");

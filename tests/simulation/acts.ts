@@ -22,6 +22,7 @@ import * as operator from "./operator.ts";
 import { serve } from "./serve.ts";
 import type { Place } from "./serve.ts";
 import { steal } from "./thief.ts";
+import type { Held } from "./wire.ts";
 import type { World } from "./world.ts";
 
 const REGISTERS = ["r0", "r1", "r2", "r3", "r4"] as const;
@@ -134,7 +135,7 @@ function operate(world: World): void {
   const subject = chance.pick(scenario.subjects);
   const live = world.model.liveOf(subject);
   const except = live.length > 0 && chance.chance(0.5) ? chance.pick(live) : undefined;
-  const take = (held: NonNullable<Browser["held"]>): void => {
+  const take = (held: Held): void => {
     if (browser.held === undefined && browser.agent === "agent 0") browser.held = held;
   };
   const { held } = browser;
@@ -144,6 +145,7 @@ function operate(world: World): void {
     [1.5 * strife, session && operator.revoke(session)],
     [1.5 * strife, operator.revokeAll(subject, except)],
     [2.5 * strife, operator.open(subject, chance.int(0, 400), take)],
+    [0.8 * strife, racing(operator.open(subject, 60, take), operator.revokeAll(subject, except))],
     [14, session && operator.writeByHandle(session)],
     [14, held && operator.verify(held, browser.agent)],
     [4, held && operator.forge(held)],
@@ -157,6 +159,13 @@ function stopping(world: World): ((world: World, place: Place) => Promise<void>)
   return async (_world, place) => {
     await operator.stop(world, place);
     restartLater(world, place);
+  };
+}
+
+/** Two things at the same time. */
+function racing(...acts: readonly ((world: World, place: Place) => Promise<void>)[]) {
+  return async (world: World, place: Place): Promise<void> => {
+    await Promise.all(acts.map((act) => act(world, place)));
   };
 }
 

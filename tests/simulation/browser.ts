@@ -1,20 +1,13 @@
 /** A browser: one cookie jar, shared by its tabs; answers come late, out of order, or never. */
-import type { RequestView, ResponseHead } from "sojourn";
 import type { Errand } from "./errands.ts";
-import type { SessionModel } from "./model.ts";
 import { serve } from "./serve.ts";
+import { COOKIE } from "./wire.ts";
+import type { Held } from "./wire.ts";
 import type { World } from "./world.ts";
 
-export const COOKIE = "__Host-session";
 /** A crash loses what a browser had not yet written to its disk. Shorter than a rotation. */
 const FLUSH_MS_MAX = 15_000;
 const HISTORY_MAX = 12;
-
-/** A cookie as the browser holds it. */
-export interface Held {
-  readonly token: string;
-  readonly session: SessionModel;
-}
 
 interface Page extends Partial<Held> {
   readonly at: number;
@@ -51,9 +44,7 @@ export class Browser {
     const node = world.chance.pick(world.nodes);
     const { held } = this;
     const life = this.#life;
-    world.note(
-      `${this.name} ${errand.name} → n${node.index} as ${held?.session.name ?? "nobody"}`,
-    );
+    world.note(`${this.name} ${errand.name} → n${node.index} as ${held?.session.name ?? "nobody"}`);
     if (world.wayChance.chance(this.loss)) return;
     world.timeline.after(this.#way(), () => {
       if (life !== this.#life || node.life === undefined) return;
@@ -138,31 +129,4 @@ function idIn(token: string): string {
 function tokenIn(cookie: string): string | undefined {
   const value = cookie.slice(COOKIE.length + 1, cookie.indexOf(";"));
   return value === "" ? undefined : value;
-}
-
-/** A request of this browser's, as an adapter would show it. */
-export function viewOf(held: Held | undefined, agent: string, errand: Errand): RequestView {
-  const headers = new Map([
-    ["user-agent", agent],
-    ["sec-fetch-site", "same-origin"],
-  ]);
-  if (held !== undefined) headers.set("cookie", `${COOKIE}=${held.token}`);
-  return {
-    method: "POST",
-    path: "/",
-    header: (name) => headers.get(name),
-    remoteAddress: "192.0.2.1",
-    encrypted: true,
-    activity: errand.activity !== false,
-    canSetToken: errand.canSetToken !== false,
-  };
-}
-
-/** Response headers that only cookies matter of. */
-export function headInto(cookies: string[]): ResponseHead {
-  return {
-    get: () => undefined,
-    set: () => undefined,
-    addCookie: (value) => void cookies.push(value),
-  };
 }

@@ -146,8 +146,7 @@ function fold(counter: Counter): Counter {
 function candidates(writes: readonly Write[], from: number): Write[] {
   const settled = writes.filter((write) => write.fate === "acked" && write.doneAt < from);
   return writes.filter(
-    (write) =>
-      write.fate !== "refused" && !settled.some((later) => write.doneAt < later.beganAt),
+    (write) => write.fate !== "refused" && !settled.some((later) => write.doneAt < later.beganAt),
   );
 }
 

@@ -1,8 +1,9 @@
 /** What requests of browsers do once they are authenticated. */
 import { DataModel, settle, ZOMBIE_MS_MAX } from "./data-model.ts";
 import type { SessionModel } from "./model.ts";
-import { attempt } from "./serve.ts";
-import type { Outcome, Visit } from "./serve.ts";
+import { attempt } from "./outcome.ts";
+import type { Outcome } from "./outcome.ts";
+import type { Visit } from "./serve.ts";
 import type { World } from "./world.ts";
 
 export interface Errand {
@@ -160,9 +161,8 @@ export function login(subject: string, pending: boolean): Errand {
   return {
     name: `login ${subject}${pending ? " pending" : ""}`,
     run: async (visit) => {
-      const { known, session, world } = visit;
+      const { session, world } = visit;
       const beganAt = world.witness.effects;
-      known?.loginsOn.push(visit.node.index);
       const work = session.login(subject, { amr: ["pwd"], ...(pending ? { pending } : {}) });
       const outcome = await attempt({ ...visit, use: undefined }, `login ${subject}`, work);
       if (outcome.fate === "acked") {
@@ -184,7 +184,8 @@ export function checkRefusal(
   const { outcome, beganAt } = refused;
   if (outcome.fate === "acked") return;
   if (outcome.code === "ERR_STALE_EPOCH" && world.witness.revokedAllAt(subject) <= beganAt) {
-    if (world.scenario.failover === 0) world.fail(`I7: no revoke-all raced the login of ${subject}`);
+    if (world.scenario.failover === 0)
+      world.fail(`I7: no revoke-all raced the login of ${subject}`);
   }
   if (outcome.code === "ERR_LIMIT_REACHED" && !world.scenario.limit.asks) {
     world.fail("limit: a login was refused where the policy evicts");
@@ -197,20 +198,10 @@ function signedIn(visit: Visit, next: SessionModel | undefined): void {
   if (next === undefined) return world.fail("a login made no session");
   const replaced = world.witness.replacedBy(next);
   if (replaced !== undefined) next.data = replaced.data?.fork();
-  else if (known?.subject === null) next.data = carriedOn(visit, known);
-  else next.data = new DataModel();
+  else if (known?.subject === null && known.ended?.reason === "replaced") {
+    // Of several logins with one anonymous session each carries its data on: one is a retry.
+    next.data = known.data?.fork();
+  } else next.data = new DataModel();
   known?.ackEnd(world.timeline.now);
   world.witness.check(next);
-}
-
-/**
- * Of several logins with one anonymous session, the one that ended it carries its data on.
- *
- * @returns `undefined` when two of them were on the node that did: nobody can tell which.
- */
-function carriedOn({ node }: Visit, from: SessionModel): DataModel | undefined {
-  const ended = from.ended;
-  if (ended?.reason !== "replaced" || ended.node !== node.index) return new DataModel();
-  const rivals = from.loginsOn.filter((other) => other === node.index).length;
-  return rivals === 1 ? from.data?.fork() : undefined;
 }

@@ -4,7 +4,7 @@ import { MemoryStore } from "sojourn";
 import type { Floors } from "./data-model.ts";
 import type { SessionModel } from "./model.ts";
 import { EPOCH_MS } from "./node.ts";
-import { TENANT } from "./world.ts";
+import { TENANT } from "./scenario.ts";
 import type { World } from "./world.ts";
 
 const LAG_MS_MAX = 30_000;
@@ -72,7 +72,7 @@ function goBack(world: World, session: SessionModel, copy: Copy): void {
   const floors = copy.floors.get(session.id);
   session.data?.forgetSince(copy.at, floors ?? new Map<string, number>(), timeline.now);
   if (stored === undefined) {
-    session.ended = { reason: "lost", at: timeline.now, node: -1 };
+    session.ended = { reason: "lost", at: timeline.now };
     return;
   }
   if (stored.record.end !== undefined || session.ended === undefined) return;

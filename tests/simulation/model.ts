@@ -5,7 +5,7 @@
  * Times are the world's milliseconds, except `low`, `high`, `seen…` and `…ExpiresAt`: those are
  * readings of the serving node's clock.
  */
-import { DataModel } from "./data-model.ts";
+import type { DataModel } from "./data-model.ts";
 import type { Floors, Snapshot, Write } from "./data-model.ts";
 
 /** What the model must know of a scenario. */
@@ -42,8 +42,6 @@ export interface Use {
 export interface Ended {
   readonly reason: string;
   readonly at: number;
-  /** Whose call ended it. */
-  readonly node: number;
 }
 
 export class SessionModel {
@@ -77,8 +75,6 @@ export class SessionModel {
   unlocking = 0;
   unlockedUntil = -1;
   hardRotations = 0;
-  /** Nodes that a login began on with this session, once for each. */
-  readonly loginsOn: number[] = [];
   failovers = 0;
   /** The last revoke-all of its subject before it was made, in effects of the store. */
   revokedAllBefore = -1;
@@ -117,33 +113,37 @@ export class SessionModel {
   }
 }
 
-/** What a caller was shown of a live session. */
+/** What a caller was shown of a live session; no data while it is locked. */
 export interface Shown {
   readonly state: string;
-  readonly high: number;
   readonly data: Snapshot | undefined;
-  readonly now: number;
 }
 
 /** Judge a live standing. @returns the broken promise, if one is. */
 export function problemOfLive(rules: Rules, use: Use, shown: Shown): string | undefined {
   const { session } = use;
-  if (session.endAckedAt < use.beganAt) {
-    return "I1: served after its end was acknowledged";
-  }
+  if (session.endAckedAt < use.beganAt) return "I1: served after its end was acknowledged";
   if (use.low >= session.absoluteExpiresAt) return "I11: served past its absolute end";
+  return (
+    (shown.state === "locked"
+      ? problemOfLocked(rules, session)
+      : problemOfUnlocked(rules, use, session)) ??
+    (shown.data && session.data?.problem(shown.data, use.beganAt, use.floors))
+  );
+}
+
+function problemOfLocked(rules: Rules, session: SessionModel): string | undefined {
+  return session.lockAsked || rules.idleLocks ? undefined : "I7: locked, and nobody asked for it";
+}
+
+function problemOfUnlocked(rules: Rules, use: Use, session: SessionModel): string | undefined {
+  if (session.lockAckedAt < use.beganAt) return "lost decision: its lock was acknowledged";
+  const idleMs = use.low - session.seenHigh;
+  // Somebody else who is under way may have slid it further than is known.
   const alone = session.sliding === (use.slides ? 1 : 0);
-  const idle = use.low >= session.seenHigh + rules.idleMs;
-  if (idle && alone && shown.state !== "locked") {
-    return `I6: served ${use.low - session.seenHigh} ms after its last activity`;
-  }
-  const mustBeLocked = session.lockAckedAt < use.beganAt;
-  if (mustBeLocked && shown.state !== "locked") return "lost decision: its lock was acknowledged";
-  if (shown.state === "locked" && !session.lockAsked && !rules.idleLocks) {
-    return "I7: locked, and nobody asked for it";
-  }
-  if (shown.data === undefined || session.data === undefined) return undefined;
-  return session.data.problem(shown.data, use.beganAt, use.floors);
+  return idleMs >= rules.idleMs && alone
+    ? `I6: served ${idleMs} ms after its last activity`
+    : undefined;
 }
 
 /** Judge an end by idleness, seen at `high` of a clock by whomever looked at `sinceAt` or later. */

@@ -23,6 +23,7 @@ const library = join(here, "../../packages/sojourn");
  * @property {string} to
  * @property {string} scenario The one that is to find it.
  * @property {string} finds How the failure begins, or a part of it.
+ * @property {boolean} [quick] Also hunted where there is little time.
  */
 
 /** @type {readonly Mutant[]} */
@@ -34,6 +35,7 @@ export const MUTANTS = [
     to: "",
     scenario: "quiet",
     finds: "lost decision",
+    quick: true,
   },
   {
     guard: "a data write compares the version it was made on",
@@ -50,6 +52,7 @@ export const MUTANTS = [
     to: 'if (row === undefined) return { outcome: "gone" };',
     scenario: "quiet",
     finds: "I1: patchData wrote",
+    quick: true,
   },
   {
     guard: "revoke keeps the first end",
@@ -122,6 +125,7 @@ export const MUTANTS = [
     to: "const frozen = from;",
     scenario: "quiet",
     finds: "I4",
+    quick: true,
   },
   {
     guard: "the limit counts every live session",
@@ -192,7 +196,10 @@ export function misfit({ file, from }) {
 export function hunt(folder, mutant, seed) {
   const path = join(folder, "library/src", mutant.file);
   const original = readFileSync(path, "utf8");
-  writeFileSync(path, original.replace(mutant.from, () => mutant.to));
+  writeFileSync(
+    path,
+    original.replace(mutant.from, () => mutant.to),
+  );
   try {
     const { failed, output } = simulate(folder, [String(seed), "", mutant.scenario]);
     const message = output.split("\n").slice(0, 2).join(" · ");

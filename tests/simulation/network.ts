@@ -251,14 +251,15 @@ export class Link implements SessionStore {
         this.#note(operation, fate === "heard" ? "takes effect" : `takes effect (${fate})`);
         const incarnation = this.#line.incarnation();
         effect(call).then(
-          (result) => this.#answer(fate, back, () => {
-            // A failover cuts the line: what it undid must not be acknowledged after it.
-            if (this.#line.incarnation() === incarnation) this.#tell(resolve, result, call);
-            else reject(new StoreUnavailableError(operation));
-          }),
+          (result) =>
+            this.#answer(fate, back, () => {
+              // A failover cuts the line: what it undid must not be acknowledged after it.
+              if (this.#line.incarnation() === incarnation) this.#tell(resolve, result, call);
+              else reject(new StoreUnavailableError(operation));
+            }),
           (error: unknown) => {
             this.#line.broken(error);
-            this.#answer(fate, back, () => reject(error as Error));
+            this.#answer(fate, back, () => reject(error));
           },
         );
       });

@@ -2,17 +2,19 @@
 import type { Session, Standing } from "sojourn";
 import { DataModel, settle } from "./data-model.ts";
 import { addTo, checkRefusal, setKey } from "./errands.ts";
-import type { Held } from "./browser.ts";
 import type { SessionModel } from "./model.ts";
-import { attempt, beginUse, checkOver, endUse } from "./serve.ts";
+import { attempt } from "./outcome.ts";
+import type { Asking } from "./outcome.ts";
+import { beginUse, endUse } from "./serve.ts";
 import type { Place, Visit } from "./serve.ts";
-import { problemOfLive } from "./model.ts";
+import { checkEnded, checkGone, checkOver, judgeShown } from "./standing.ts";
+import type { Held } from "./wire.ts";
 import type { World } from "./world.ts";
 
 type Act = (world: World, place: Place) => Promise<void>;
 
 /** Nobody's use: whatever the session is, this may be asked. */
-function asked(world: World, place: Place): Pick<Visit, "world" | "use" | "life"> {
+function asked(world: World, place: Place): Asking {
   return { world, use: undefined, life: place.life };
 }
 
@@ -90,17 +92,24 @@ export function list(subject: string): Act {
     for (const session of certain) {
       if (!listed.has(session.id)) world.fail(`I5: ${session.name} is not listed`);
     }
-    for (const id of listed) {
-      const session = world.model.sessions.get(id);
-      if (session === undefined || session.endAckedAt < beganAt) {
-        return world.fail(`I1: ${session?.name ?? id} is listed after its end was acknowledged`);
-      }
-      if (low >= session.absoluteExpiresAt) world.fail(`I11: ${session.name} is listed too late`);
-    }
+    for (const id of listed) checkListed(world, id, { beganAt, low });
     if (count.fate === "acked" && count.value < certain.length) {
       world.fail(`I5: count of ${subject} is ${count.value}, ${certain.length} are live`);
     }
   };
+}
+
+/** @param asked When, and at what the node's clock read then. */
+function checkListed(
+  world: World,
+  id: string,
+  asked: { readonly beganAt: number; readonly low: number },
+): void {
+  const session = world.model.sessions.get(id);
+  if (session === undefined || session.endAckedAt < asked.beganAt) {
+    return world.fail(`I1: ${session?.name ?? id} is listed after its end was acknowledged`);
+  }
+  if (asked.low >= session.absoluteExpiresAt) world.fail(`I11: ${session.name} is listed too late`);
 }
 
 /** Write by handle, as a back end does: never activity. */
@@ -128,26 +137,10 @@ async function writeFound(
   if (session === undefined) {
     return checkOver(world, use, place.life.clock.reading, "not found");
   }
-  judgeShown(world, place, found);
+  judgeShown(world, use, session);
   const value = (world.counter += 1);
   const errand = world.chance.chance(0.5) ? setKey("r5", value) : addTo("n0");
   await errand.run?.({ ...place, world, browser: undefined, session, known: use.session, use });
-}
-
-function judgeShown(
-  world: World,
-  { life }: Place,
-  { use, session }: { readonly use: NonNullable<Visit["use"]>; readonly session?: Session | undefined },
-): void {
-  if (session === undefined || world.restoredAt >= use.beganAt) return;
-  const { state } = session;
-  const problem = problemOfLive(world.model.rules, use, {
-    state,
-    high: life.clock.reading,
-    data: state === "locked" ? undefined : session.data,
-    now: world.timeline.now,
-  });
-  if (problem !== undefined) world.fail(`${use.session.name}: ${problem}`);
 }
 
 /** What is this token worth? As a back end asks that can send nothing back. */
@@ -172,20 +165,17 @@ function judgeStanding(
 ): void {
   const { use, standing } = seen;
   if (world.restoredAt >= use.beganAt) return;
-  const { session } = use;
   switch (standing.state) {
     case "unknown":
-      if (world.witness.known.has(session.id)) world.fail(`I7: ${session.name} is called unknown`);
-      return;
+      return checkGone(world, use.session);
     case "ended":
-      if (standing.reason === "replaced" && session.hardRotations > 0) return;
-      return checkOver(world, use, place.life.clock.reading, `called ended (${standing.reason})`);
+      return checkEnded(world, use, place.life.clock.reading, standing.reason);
     case "active":
       if (standing.successor !== undefined) world.fail("a token for a caller that can send none");
-      return judgeShown(world, place, { use, session: standing.session });
+      return judgeShown(world, use, standing.session);
     case "pending":
     case "locked":
-      return judgeShown(world, place, { use, session: standing.session });
+      return judgeShown(world, use, standing.session);
   }
 }
 

@@ -41,7 +41,9 @@ async function main([seed, steps, name]: readonly string[]): Promise<void> {
     const began = performance.now();
     const run = await simulate(scenario, Number(seed ?? 1), Number(steps || scenario.steps));
     const seconds = ((performance.now() - began) / 1000).toFixed(1);
-    console.log(`${scenario.name}: ${run.steps} steps, ${run.events} lines, ${run.hash}, ${seconds} s`);
+    console.log(
+      `${scenario.name}: ${run.steps} steps, ${run.events} lines, ${run.hash}, ${seconds} s`,
+    );
     console.log(`  ${[...run.tally].map(([what, count]) => `${what} ${count}`).join(", ")}`);
   }
 }

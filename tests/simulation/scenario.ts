@@ -4,6 +4,9 @@ import type { Rules } from "./model.ts";
 import type { Weather } from "./network.ts";
 import { CALM } from "./network.ts";
 
+/** Whose sessions they are. */
+export const TENANT = "default";
+
 export interface Scenario {
   readonly name: string;
   readonly policy: NonNullable<SessionsOptions["policy"]>;

@@ -1,7 +1,8 @@
 /** Somebody copies a cookie and uses it, while its owner goes on using the session. */
-import type { Browser, Held } from "./browser.ts";
+import type { Browser } from "./browser.ts";
 import { peek, visit } from "./errands.ts";
 import { serve } from "./serve.ts";
+import type { Held } from "./wire.ts";
 import type { World } from "./world.ts";
 
 /** A browser has written its cookies to its disk after this: DESIGN's minute. */
@@ -24,10 +25,14 @@ export class Theft {
   }
 
   /** The owner was served as active. */
-  owned(token: string, low: number, high: number, doneAt: number): void {
+  owned(
+    token: string,
+    low: number,
+    then: { readonly high: number; readonly doneAt: number },
+  ): void {
     if (token === this.held.token) return;
-    this.#renewedHigh ??= high;
-    this.#activities.push({ low, doneAt });
+    this.#renewedHigh ??= then.high;
+    this.#activities.push({ low, doneAt: then.doneAt });
     if (this.#activities.length > ACTIVITIES_KEPT) this.#activities.shift();
   }
 
@@ -51,7 +56,8 @@ export function steal(world: World): void {
     thefts.delete(theft.held.session.id);
     return;
   }
-  if (chance.chance(0.25)) use(world, theft).catch((error: unknown) => world.broken(error, "thief"));
+  if (chance.chance(0.25))
+    use(world, theft).catch((error: unknown) => world.broken(error, "thief"));
 }
 
 function copy(world: World, { held, agent }: Browser): void {

@@ -33,7 +33,11 @@ export class Timeline {
   /** Run once in `ms`, rounded up to whole milliseconds. */
   after(ms: number, run: () => void): Cancel {
     this.#order += 1;
-    const event: Scheduled = { at: this.#now + Math.ceil(Math.max(ms, 0)), order: this.#order, run };
+    const event: Scheduled = {
+      at: this.#now + Math.ceil(Math.max(ms, 0)),
+      order: this.#order,
+      run,
+    };
     this.#push(event);
     return () => void (event.run = undefined);
   }

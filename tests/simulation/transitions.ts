@@ -73,26 +73,29 @@ function problemOfMonotone(
   before: StoredSession,
   after: StoredSession,
 ): string | undefined {
-  if (after.record.seenAt < before.record.seenAt) {
-    return `I6: ${operation} turned the last activity back`;
-  }
-  if (after.record.seenAt > Math.max(now, before.record.seenAt)) {
+  const [old, next] = [before.record, after.record];
+  if (next.seenAt < old.seenAt) return `I6: ${operation} turned the last activity back`;
+  if (next.seenAt > Math.max(now, old.seenAt)) {
     return `I6: ${operation} wrote an activity of the future`;
   }
-  if (after.record.epoch < before.record.epoch) return `I2: ${operation} lowered the epoch`;
+  if (next.epoch < old.epoch) return `I2: ${operation} lowered the epoch`;
   if (after.subjectEpoch < before.subjectEpoch) return "I2: the subject's epoch went back";
-  if (after.record.rotation.lastIssued < before.record.rotation.lastIssued) {
+  if (next.rotation.lastIssued < old.rotation.lastIssued) {
     return `${operation} gave a generation out again`;
   }
-  const ended = after.record.end !== undefined && before.record.end === undefined;
-  const { pending } = before.record.rotation;
-  const next = after.record.rotation.pending;
-  const resent = pending !== undefined && next?.generation === pending.generation;
-  if (!ended && resent && next !== undefined && next.sentAt < pending.sentAt) {
-    return `${operation} forgot when the successor was last sent`;
-  }
-  return undefined;
+  return sentEarlier(before, after)
+    ? `${operation} forgot when the successor was last sent`
+    : undefined;
 }
+
+function sentEarlier(before: StoredSession, after: StoredSession): boolean {
+  const old = before.record.rotation.pending;
+  const next = after.record.rotation.pending;
+  if (old === undefined || next === undefined || after.record.end !== undefined) return false;
+  return next.generation === old.generation && next.sentAt < old.sentAt;
+}
+
+const ENDING: ReadonlySet<Operation> = new Set(["create", "revoke", "revokeSubject", "sweep"]);
 
 /** Decisions move the version, data writes the data version, touches neither. */
 function problemOfKind(
@@ -100,31 +103,34 @@ function problemOfKind(
   before: StoredSession,
   after: StoredSession,
 ): string | undefined {
-  const { operation, expectedVersion } = change;
-  const recordSame = same(before.record, after.record);
+  const { operation } = change;
+  const { version } = before.record;
   const dataSame = same(before.data, after.data) && before.dataVersion === after.dataVersion;
-  const ended = after.record.end !== undefined;
-  switch (operation) {
-    case "replace":
-      if (expectedVersion !== before.record.version) return "lost decision: a stale replace held";
-      if (after.record.version !== before.record.version + 1) return "replace left the version";
-      return dataSame ? undefined : "I4: replace wrote data";
-    case "patchData":
-      if (!recordSame) return "patchData changed the record";
-      return after.dataVersion === before.dataVersion + 1 ? undefined : "I4: data without version";
-    case "touch":
-      if (!dataSame) return "touch wrote data";
-      return after.record.version === before.record.version ? undefined : "touch took a version";
-    case "create":
-    case "revoke":
-    case "sweep":
-      if (!dataSame) return `I4: ${operation} wrote data of another session`;
-      return ended || recordSame ? undefined : `${operation} changed a session without ending it`;
-    case "revokeSubject":
-      return dataSame ? undefined : "I4: revokeSubject wrote data";
-    case "nothing":
-      return recordSame && dataSame ? undefined : "a session changed and no call did it";
+  if (operation === "patchData") return problemOfPatch(before, after);
+  if (!dataSame) return `I4: ${operation} wrote data`;
+  if (after.record.end !== undefined) {
+    return ENDING.has(operation) ? undefined : `${operation} ended a session`;
   }
+  if (operation === "replace") return problemOfReplace(change, version, after.record.version);
+  if (operation === "touch")
+    return after.record.version === version ? undefined : "a touch decided";
+  // The one that a revoke-all leaves out is raised to the new epoch.
+  if (operation === "revokeSubject" || same(before.record, after.record)) return undefined;
+  return `${operation} changed a live session`;
+}
+
+function problemOfReplace(
+  { expectedVersion }: Transition,
+  version: number,
+  next: number,
+): string | undefined {
+  if (expectedVersion !== version) return "lost decision: a stale replace held";
+  return next === version + 1 ? undefined : "replace left the version";
+}
+
+function problemOfPatch(before: StoredSession, after: StoredSession): string | undefined {
+  if (!same(before.record, after.record)) return "patchData changed the record";
+  return after.dataVersion === before.dataVersion + 1 ? undefined : "I4: data without a version";
 }
 
 function same(a: unknown, b: unknown): boolean {

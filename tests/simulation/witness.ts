@@ -172,10 +172,7 @@ export class Witness {
   }
 
   /** The store went back: begin anew with what it holds. */
-  async restored(
-    ids: readonly string[],
-    epochs: ReadonlyMap<string, number>,
-  ): Promise<void> {
+  async restored(ids: readonly string[], epochs: ReadonlyMap<string, number>): Promise<void> {
     const { tenant } = this.#stage;
     this.known.clear();
     this.epochs.clear();
@@ -244,7 +241,7 @@ export class Witness {
   ): void {
     const { end } = after.record;
     if (end === undefined || before?.record.end !== undefined) return;
-    session.ended = { reason: end.reason, at: this.#stage.now(), node: looking.call.node };
+    session.ended = { reason: end.reason, at: this.#stage.now() };
     looking.call.ended.push(session);
     this.#stage.count(`end ${end.reason}`);
     if (end.reason !== "idle_timeout") return;

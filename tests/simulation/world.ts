@@ -9,13 +9,13 @@ import type { SessionModel } from "./model.ts";
 import { CALM } from "./network.ts";
 import type { Weather } from "./network.ts";
 import { EPOCH_MS, ServerNode } from "./node.ts";
+import { TENANT } from "./scenario.ts";
 import type { Scenario } from "./scenario.ts";
 import type { Theft } from "./thief.ts";
 import { rest, Timeline } from "./timeline.ts";
 import { Trace } from "./trace.ts";
 import { Witness } from "./witness.ts";
 
-export const TENANT = "default";
 /** Everything under way has arrived and every session is over after this. */
 const CALM_MS = 30_000;
 const LOOK_EVERY_STEPS = 250;
@@ -115,7 +115,8 @@ export class World {
   broken(error: unknown, where: string): void {
     const expected = error instanceof SojournError && this.mayThrow(error);
     if (expected) return;
-    this.#violation ??= error instanceof Error ? error : new Violation(`${where}: ${String(error)}`);
+    this.#violation ??=
+      error instanceof Error ? error : new Violation(`${where}: ${String(error)}`);
   }
 
   /** Trouble is possible in this world, and this is it. Invariant I7: anything else is not. */

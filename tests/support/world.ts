@@ -1,4 +1,4 @@
-/** One application's sessions with time by hand, a store that can fail, and everything they said. */
+/** One application's sessions with time by hand, a store that can fail, and all they said. */
 import { createSessions, MemoryStore } from "sojourn";
 import type {
   EventName,

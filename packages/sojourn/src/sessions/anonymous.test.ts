@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { HOUR, leave, visit, world } from "../../../../tests/support/world.ts";
 
 describe("a request without a credential", () => {
-  it("[DE-02] makes no row and no store call until data is written, 20 000 times over", async () => {
+  it("[DE-02] makes no row and no store call until data is written, 20 000 times", async () => {
     const place = world();
     for (let hit = 0; hit < 20_000; hit += 1) {
       const exchange = await visit(place);

@@ -99,7 +99,7 @@ describe("update", () => {
     expect((await again()).data).toEqual({ n: 0 });
   });
 
-  it("hands an error of the function on and writes nothing, and the next update passes", async () => {
+  it("hands an error of the function on, writes nothing, and goes on", async () => {
     const place = world();
     const { session, again } = await aliceAt(place, { n: 0 });
     const boom = new Error("boom");

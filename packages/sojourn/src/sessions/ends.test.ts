@@ -100,7 +100,7 @@ describe("every end is said exactly once, with its reason", () => {
 });
 
 describe("revoke-all", () => {
-  it("[TE-04] keeps the one that is named and ends all others, in every process at once", async () => {
+  it("[TE-04] keeps the one that is named, ends all others in every process", async () => {
     const place = world();
     const tokens = await Promise.all(
       Array.from({ length: 5 }, () => place.sessions.open({ subject: "alice" })),
@@ -169,7 +169,7 @@ describe("revoke-all", () => {
 });
 
 describe("an end", () => {
-  it("[TE-01] is the end of everything the session gave out: successor and stragglers too", async () => {
+  it("[TE-01] is the end of all the session gave out, successors too", async () => {
     const place = world();
     const { token, session } = await place.sessions.open({ subject: "alice" });
     place.clock.advance(HOUR);

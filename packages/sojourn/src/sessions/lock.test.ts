@@ -105,7 +105,7 @@ describe("lock", () => {
 });
 
 describe("idleness that locks", () => {
-  it("[TO-05] locks at the idle deadline, denies data, and one factor re-activates until the overall end", async () => {
+  it("[TO-05] locks at the idle deadline; one factor re-activates until the end", async () => {
     const place = world({ policy: "nist-aal2" });
     const { token, session } = await place.sessions.open({
       subject: "alice",
@@ -165,7 +165,7 @@ describe("idleness that locks", () => {
 });
 
 describe("a session that waits for a factor", () => {
-  it("[ID-12] is never authenticated: no subject on any carrier, and no idle clock that slides", async () => {
+  it("[ID-12] is never authenticated: no subject, and no idle clock that slides", async () => {
     const place = world();
     const { token } = await place.sessions.open({
       subject: "alice",
@@ -242,7 +242,7 @@ describe("assurance", () => {
     expect(session.unmet({ elevated: true })).toEqual({ elevated: true });
   });
 
-  it("[RA-01] [RA-02] names what an operation still asks for: fresh, and one more factor", async () => {
+  it("[RA-01] [RA-02] names what is missing: freshness and one more factor", async () => {
     const place = world();
     const { session } = await place.sessions.open({ subject: "alice", amr: ["pwd"] });
     const required = { maxAgeMs: 5 * MINUTE, factors: 2 };
@@ -287,7 +287,7 @@ describe("roles", () => {
 });
 
 describe("extend", () => {
-  it("[TO-10] moves the idle deadline, written through, and never past the absolute end", async () => {
+  it("[TO-10] moves the idle deadline, at once, never past the absolute end", async () => {
     const place = world({ policy: "owasp-asvs-l2" });
     const { session, token } = await place.sessions.open({ subject: "alice" });
     const end = session.absoluteExpiresAt ?? 0;

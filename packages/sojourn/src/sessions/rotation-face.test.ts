@@ -60,7 +60,7 @@ describe("rotation", () => {
     expect(place.store.calls("replace")).toBe(0);
   });
 
-  it("[TO-08] confirms by use, serves the straggler in its grace without a token, then forks", async () => {
+  it("[TO-08] confirms by use, serves the straggler in its grace, then forks", async () => {
     const { place, token } = await due();
     const successor = successorIn(await place.sessions.authenticate(token, browser));
     await place.sessions.authenticate(successor, browser);
@@ -96,7 +96,7 @@ describe("rotation", () => {
     expect(other).not.toHaveProperty("successor");
   });
 
-  it("branches when the response with the successor was lost, and the browser goes on", async () => {
+  it("branches when the response with the successor was lost", async () => {
     const { place, token } = await due();
     const lost = successorIn(await place.sessions.authenticate(token, browser));
     place.clock.advance(MINUTE);
@@ -277,7 +277,7 @@ describe("the memo of proved tokens", () => {
     expect(place.store.calls()).toBe(0);
   });
 
-  it("never outlives a change by another process: end, lock and rotation are seen at once", async () => {
+  it("never outlives a change by another process: end, lock, rotation", async () => {
     const place = world();
     const other = world({ beside: place });
     const { token, session } = await place.sessions.open({ subject: "alice", amr: ["pwd"] });
@@ -312,7 +312,7 @@ describe("secrets that rotate", () => {
     expect(await last.sessions.authenticate(tokens[0] ?? "")).toEqual({ state: "unknown" });
   });
 
-  it("[KY-02] keeps sealed successors and client contexts across the change of the signing key", async () => {
+  it("[KY-02] keeps sealed successors and contexts across a change of keys", async () => {
     const { place, token } = await due();
     const first = successorIn(await place.sessions.authenticate(token, browser));
     const next = world({ secrets: [secretOf(2), secretOf(1)], beside: place });

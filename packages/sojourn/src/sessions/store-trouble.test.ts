@@ -131,7 +131,7 @@ describe("a store that cannot answer", () => {
     expect((await place.sessions.authenticate(token)).state).toBe("active");
   });
 
-  it("may have ended the session all the same: trying again finds it ended, once said", async () => {
+  it("may have ended the session all the same: trying again finds so", async () => {
     const { place, session, token } = await scene();
     place.store.fail("revoke", "after");
     await failure(session.logout());

@@ -53,7 +53,7 @@ describe("touch", () => {
     expect(new Set(seen).size).toBe(1);
   });
 
-  it("is counted at once by the process that noted it: no second touch while one waits", async () => {
+  it("is counted at once where it was noted: one touch while it waits", async () => {
     const place = world();
     const { token } = await place.sessions.open({ subject: "alice" });
     place.clock.advance(G);
@@ -195,7 +195,7 @@ describe("a store that is down for touches", () => {
 });
 
 describe("a clock that jumps", () => {
-  it("is unavailable until the offset is learnt: 503, no cookie cleared, then it recovers (I7)", async () => {
+  it("is 503 until the offset is learnt, clears no cookie, recovers (I7)", async () => {
     const place = world();
     const { token } = await place.sessions.open({ subject: "alice" });
     place.clock.jump(-3 * HOUR);
