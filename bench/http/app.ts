@@ -1,4 +1,4 @@
-/** One Express application, run as a process of its own: bare, with ours, or with express-session. */
+/** One Express application as a process of its own: bare, with ours, or with express-session. */
 import { randomBytes } from "node:crypto";
 import http from "node:http";
 import type { AddressInfo } from "node:net";

@@ -62,7 +62,9 @@ function countFinds(store: SessionStore): { count: number } {
   return counter;
 }
 
-/** Tokens that are never the one last proved: two sessions' worth of generations would be cheating. */
+/**
+ * Tokens that are never the one last proved: two sessions' worth of generations would be cheating.
+ */
 async function coldTokens(store: SessionStore, secrets: string[]): Promise<() => Promise<unknown>> {
   const opener = createSessions({ secrets, store, sweep: false, policy: "owasp-asvs-l1" });
   const tokens: string[] = [];

@@ -1,6 +1,7 @@
 /**
- * The documents against the code. JavaScript and TypeScript blocks of `docs/` and of the README that
- * are marked `@run` are executed on the built library, tables are held against what they describe.
+ * The documents against the code. JavaScript and TypeScript blocks of `docs/` and of the README
+ * that are marked `@run` are executed on the built library, tables are held against what they
+ * describe.
  *
  * A block is marked by `// @run` on its first line, or by a comment before it that readers do not
  * see. That comment may hold code: what stands above a line `@block` runs before the block, the

@@ -145,7 +145,7 @@ function operate(world: World): void {
     [1.5 * strife, session && operator.revoke(session)],
     [1.5 * strife, operator.revokeAll(subject, except)],
     [2.5 * strife, operator.open(subject, chance.int(0, 400), take)],
-    [0.8 * strife, racing(operator.open(subject, 60, take), operator.revokeAll(subject, except))],
+    [0.4 * strife, racing(operator.open(subject, 60, take), operator.revokeAll(subject, except))],
     [14, session && operator.writeByHandle(session)],
     [14, held && operator.verify(held, browser.agent)],
     [4, held && operator.forge(held)],

@@ -67,7 +67,7 @@ export const MUTANTS = [
     file: "engine/rotation.ts",
     from: "return now - pending.sentAt <= 3 * policy.transitMs + SENT_EVERY_MS;",
     to: "return false;",
-    scenario: "quiet",
+    scenario: "tabs",
     finds: "false alarm: token-fork",
   },
   {

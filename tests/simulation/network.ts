@@ -235,11 +235,14 @@ export class Link implements SessionStore {
     const { timeline, random } = this.#line;
     const fate = this.#fate();
     const call: Call = { node: this.#line.node, now: this.#line.clock(), ended: [] };
-    if (fate === "lost" || fate === "late") onLoss?.();
+    const lose = fate === "lost" || fate === "late" ? onLoss : undefined;
+    lose?.();
     return new Promise<Result>((resolve, reject) => {
       if (fate !== "heard") {
         timeline.after(random.int(50, 400), () => {
           if (!this.#line.alive()) return;
+          // Until now its sender believed it to be under way.
+          lose?.();
           this.#note(operation, `${fate}: no answer`);
           reject(new StoreUnavailableError(operation));
         });

@@ -30,21 +30,30 @@ function reportOf(world: World, error: unknown): string {
   return [
     what,
     `scenario ${scenario.name}, seed: ${seed}, step ${step}`,
-    `again: npm run simulate -- --seed ${seed}`,
+    `again: npm run simulate -- --seed ${seed}${longer(scenario, step)}`,
     ...trace.tail().map((line) => `  ${line}`),
   ].join("\n");
 }
 
-async function main([seed, steps, name]: readonly string[]): Promise<void> {
+/** What else a replay has to be told, when it went further than usual. */
+function longer(scenario: Scenario, step: number): string {
+  if (step <= scenario.steps) return "";
+  const usual = SCENARIOS.reduce((sum, { steps }) => sum + steps, 0);
+  return ` --steps ${Math.ceil(step / scenario.steps) * usual}`;
+}
+
+async function main([seed = "1", steps = "", name]: readonly string[]): Promise<void> {
+  if (!/^\d+$/.test(seed) || !/^\d*$/.test(steps)) {
+    throw new Error("usage: node run.ts [seed] [steps, or an empty text] [scenario]");
+  }
   for (const scenario of SCENARIOS) {
     if (name !== undefined && name !== scenario.name) continue;
     const began = performance.now();
-    const run = await simulate(scenario, Number(seed ?? 1), Number(steps || scenario.steps));
+    const wanted = steps === "" ? scenario.steps : Number(steps);
+    const { events, hash, tally } = await simulate(scenario, Number(seed), wanted);
     const seconds = ((performance.now() - began) / 1000).toFixed(1);
-    console.log(
-      `${scenario.name}: ${run.steps} steps, ${run.events} lines, ${run.hash}, ${seconds} s`,
-    );
-    console.log(`  ${[...run.tally].map(([what, count]) => `${what} ${count}`).join(", ")}`);
+    console.log(`${scenario.name}: ${wanted} steps, ${events} events, ${hash}, ${seconds} s`);
+    console.log(`  ${[...tally].map(([what, count]) => `${what} ${count}`).join(", ")}`);
   }
 }
 

@@ -130,10 +130,16 @@ function scenario(
 
 /** Steps add up to what `npm test` promises. */
 export const SCENARIOS: readonly Scenario[] = [
-  scenario("quiet", 70_000, { concurrency: { max: 4, onLimit: "evict-oldest" } }),
+  scenario("quiet", 60_000, { concurrency: { max: 4, onLimit: "evict-oldest" } }),
+  scenario(
+    "tabs",
+    20_000,
+    { concurrency: { max: 4, onLimit: "evict-oldest" } },
+    { browsers: 6, strife: 0.1, messageLost: 0.3 },
+  ),
   scenario(
     "storm",
-    70_000,
+    65_000,
     { concurrency: { max: 3, onLimit: "reject" } },
     {
       weather: { lost: 0.02, unheard: 0.015, late: 0.008 },
@@ -144,7 +150,7 @@ export const SCENARIOS: readonly Scenario[] = [
   ),
   scenario(
     "locks",
-    40_000,
+    35_000,
     { concurrency: { max: 4, onLimit: "evict-idle" }, onIdle: "lock-one-factor" },
     {
       encryptData: true,

@@ -26,6 +26,7 @@ console.log(`seed: ${seed} (npm run simulate -- --seed ${seed})`);
 /** Events that a scenario must have met, or it showed nothing. */
 const MUST_MEET: Readonly<Record<string, readonly string[]>> = {
   quiet: ["session-rotated", "end evicted", "end idle_timeout", "end subject_revoked"],
+  tabs: ["session-rotated", "cookie-not-set"],
   storm: ["ERR_STORE_UNAVAILABLE", "limit-reached", "session-rotated", "end idle_timeout"],
   locks: ["session-locked", "session-unlocked", "ERR_SESSION_LOCKED"],
   thief: ["token-fork", "thefts that must be noticed"],
@@ -41,6 +42,7 @@ function met(run: Run, scenario: string): void {
 describe("the library over a simulated store, clock and network", () => {
   const promises: Readonly<Record<string, string>> = {
     quiet: "keeps I1, I2, I4, I5, I6 and I11 and raises no false alarm, in any interleaving",
+    tabs: "raises no false alarm with delays up to T, loss, reordering and browsers that crash",
     storm: "keeps them with calls lost, unheard and late, nodes crashing and clocks jumping (I7)",
     locks: "keeps them where idleness locks and data is encrypted; no lock or factor is lost",
     thief: "notices a copied token used past a rotation, its grace and a minute",

@@ -21,7 +21,7 @@ const CALM_MS = 30_000;
 const LOOK_EVERY_STEPS = 250;
 
 /** A promise of the library that did not hold. */
-export class Violation extends Error {}
+class Violation extends Error {}
 
 export interface Incarnation {
   readonly name: string;

@@ -16,7 +16,7 @@ function specifiers(file: string): string[] {
   return [...loads].map(([, specifier = ""]) => specifier);
 }
 
-/** @returns `module → specifier` for every import that leaves the library, by following the rest. */
+/** @returns `module → specifier` for each import that leaves the library, following the rest. */
 function outside(entry: string): string[] {
   const seen = new Set([entry]);
   const found: string[] = [];

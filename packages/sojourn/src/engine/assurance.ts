@@ -5,7 +5,7 @@
 import { ArgumentError } from "./errors.ts";
 import type { Assurance, Factor } from "./record.ts";
 
-/** Factor kinds by RFC 8176 value. Methods we do not know count as one kind, all of them together. */
+/** Factor kinds by RFC 8176 value. Methods we do not know count as one kind, all together. */
 const KNOWLEDGE: ReadonlySet<string> = new Set(["pwd", "pin", "kba"]);
 const INHERENCE: ReadonlySet<string> = new Set(["face", "fpt", "iris", "retina", "vbm", "bio"]);
 const POSSESSION: ReadonlySet<string> = new Set([

@@ -83,7 +83,7 @@ export function decodeData(encoded: EncodedData): DataSnapshot {
   return snapshot;
 }
 
-/** What changed between the encoded form and a draft that was worked on. Cost: one encode per key. */
+/** What changed between the encoded form and a worked-on draft. Cost: one encode per key. */
 export function changesOf(before: EncodedData, draft: DataSnapshot): DataChange[] {
   const changes: DataChange[] = [];
   for (const key of Object.keys(draft)) {

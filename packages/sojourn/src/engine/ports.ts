@@ -84,7 +84,7 @@ export interface CreateOptions {
   readonly now: number;
   readonly data?: StoredData;
   readonly limits?: SessionLimits;
-  /** End this session of the same subject (`replaced`) in the same step; not counted by `limits`. */
+  /** End this session of the same subject (`replaced`) in this very step; `limits` skip it. */
   readonly replaces?: { readonly ref: SessionRef; readonly dataVersion: number };
   /** Read when authentication began; a higher epoch in the store refuses the session. */
   readonly subjectEpoch?: number;
@@ -295,9 +295,10 @@ export interface StoreCapabilities {
 export type RevocationReason = EndReason;
 
 /**
- * A place for sessions. Every method throws `StoreUnavailableError` for trouble. Besides it, `create`
- * throws `DataTooLargeError`, paged calls `ArgumentError` for a cursor that is not theirs, and a first
- * use `ConfigError` for a place that can hold no sessions. A store is finished when `storeCases` of `sojourn/testing` pass against the real engine.
+ * A place for sessions. Every method throws `StoreUnavailableError` for trouble. Besides it,
+ * `create` throws `DataTooLargeError`, paged calls `ArgumentError` for a cursor that is not
+ * theirs, and a first use `ConfigError` for a place that can hold no sessions. A store is finished
+ * when `storeCases` of `sojourn/testing` pass against the real engine.
  */
 export interface SessionStore {
   readonly capabilities: StoreCapabilities;

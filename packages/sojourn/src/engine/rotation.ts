@@ -1,7 +1,7 @@
 /**
  * The rotation protocol as a pure decision: what a MAC-valid token that presents some generation
- * is worth, and what must be written for it. The table of the concept page `docs/concepts/rotation.md`
- * is this file's order of cases. Forged tokens never get here.
+ * is worth, and what must be written for it. The table of the concept page
+ * `docs/concepts/rotation.md` is this file's order of cases. Forged tokens never get here.
  *
  * G is `rotateGraceMs`, T is `transitMs`: the longest an honest message is under way.
  */
@@ -224,8 +224,8 @@ export function issuePending(
 }
 
 /**
- * The oldest generation that no alarm is raised for after a hard rotation: the previous one while it
- * may be a straggler, or a browser that lost the cookies it had not yet written to disk.
+ * The oldest generation that no alarm is raised for after a hard rotation: the previous one while
+ * it may be a straggler, or a browser that lost the cookies it had not yet written to disk.
  */
 function firstExcused({ rotation, seenAt }: SessionRecord, now: number): number {
   const { previous, confirmedAt, generation } = rotation;

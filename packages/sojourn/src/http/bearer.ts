@@ -25,7 +25,7 @@ function namesBearer(header: string): boolean {
 }
 
 /**
- * Read a bearer credential: the scheme in any case, one or more spaces, one `token68`, nothing else.
+ * Read a bearer credential: the scheme in any case, one or more spaces, one `token68`, no more.
  * Linear in the header, at most {@link BEARER_MAX_CHARS}.
  *
  * @see RFC 6750 section 2.1; RFC 9110 section 11.2

@@ -7,7 +7,7 @@ import type { ConfigProblem } from "../engine/errors.ts";
 import { hasHostCharacters, isToken } from "./grammar.ts";
 
 /** Name prefixes a browser enforces, strictest first. */
-export const COOKIE_PREFIXES = ["__Host-Http-", "__Host-", "__Secure-"] as const;
+const COOKIE_PREFIXES = ["__Host-Http-", "__Host-", "__Secure-"] as const;
 export type CookiePrefix = (typeof COOKIE_PREFIXES)[number];
 export type SameSite = "Strict" | "Lax" | "None";
 
@@ -53,7 +53,7 @@ export interface CookieRules {
 }
 
 /** A longer name would eat into the 4096 bytes that name and value share. */
-export const COOKIE_NAME_MAX_CHARS = 128;
+const COOKIE_NAME_MAX_CHARS = 128;
 /** Longest DNS name; far below the 1024 bytes a browser allows an attribute. */
 const DOMAIN_MAX_CHARS = 253;
 const DEFAULT_NAME = "session";
@@ -150,7 +150,7 @@ function checkTypes(options: CookieOptions, report: Report): void {
   }
 }
 
-/** Plain HTTP on loopback outside production: browsers may refuse Secure there, so it is left out. */
+/** Plain HTTP on loopback outside production: without Secure, which browsers may refuse there. */
 function isPlain(options: CookieOptions): boolean {
   if (options.secure !== undefined) return !options.secure;
   const needsSecure = options.partitioned === true || options.sameSite === "None";

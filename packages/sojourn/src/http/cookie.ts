@@ -13,12 +13,12 @@ export type CookieReading =
   /** The name came more than once with different values: none of them is believed. */
   | { readonly kind: "conflict" };
 
-/** A longer `Cookie` header is not searched: it reads as `absent`. Servers usually stop at 16 KiB. */
+/** A longer `Cookie` header is not searched: it reads as `absent`. Servers mostly stop at 16 KiB. */
 export const COOKIE_HEADER_MAX_CHARS = 65_536;
 /** Name and value together; browsers drop what is larger. RFC 6265bis section 5.7. */
-export const COOKIE_MAX_BYTES = 4096;
+const COOKIE_MAX_BYTES = 4096;
 /** 400 days, the longest a browser keeps a cookie. RFC 6265bis section 5.5. */
-export const COOKIE_MAX_AGE_SECONDS = 34_560_000;
+const COOKIE_MAX_AGE_SECONDS = 34_560_000;
 
 const ABSENT: CookieReading = Object.freeze({ kind: "absent" });
 const CONFLICT: CookieReading = Object.freeze({ kind: "conflict" });

@@ -9,7 +9,7 @@ export interface ForwardedElement {
 }
 
 /** A longer header is not read at all. */
-export const FORWARDED_MAX_CHARS = 8192;
+const FORWARDED_MAX_CHARS = 8192;
 
 /** A reading position; `failed` stays set once the text left the grammar. */
 interface Cursor {

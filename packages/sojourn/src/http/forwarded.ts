@@ -47,7 +47,7 @@ export interface Client {
 }
 
 /** More hops than any deployment has; the rest of a longer chain is not read. */
-export const FORWARDED_HOPS_MAX = 32;
+const FORWARDED_HOPS_MAX = 32;
 /** Networks one configuration may list; each request behind a proxy is compared with all. */
 const NETWORKS_MAX = 256;
 const HOST_MAX_CHARS = 261;

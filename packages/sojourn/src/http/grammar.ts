@@ -4,7 +4,7 @@
  */
 
 export const SPACE = 0x20;
-export const TAB = 0x09;
+const TAB = 0x09;
 export const QUOTE = 0x22;
 export const COMMA = 0x2c;
 export const SEMICOLON = 0x3b;

@@ -15,7 +15,7 @@ import type { Problem, ProblemCode, ProblemExtras } from "../protocol/problem.ts
 import { NO_STORE, bearerChallenge } from "./headers.ts";
 import type { BearerChallenge } from "./headers.ts";
 
-export const PROBLEM_MEDIA_TYPE = "application/problem+json";
+const PROBLEM_MEDIA_TYPE = "application/problem+json";
 
 /** What any problem may be told besides the members of its code. */
 export interface ProblemContext {

@@ -1,7 +1,7 @@
 /**
- * HMAC-SHA-256 as two one-shot hashes. A short message costs 0.8 µs, against 2.1 µs for `createHmac`
- * with a ready `KeyObject` and 12 µs with key bytes (Node 24). The "binary" output is what makes it
- * so: a one-shot hash that returns a Buffer costs 0.5 µs more.
+ * HMAC-SHA-256 as two one-shot hashes. A short message costs 0.8 µs, against 2.1 µs for
+ * `createHmac` with a ready `KeyObject` and 12 µs with key bytes (Node 24). The "binary" output is
+ * what makes it so: a one-shot hash that returns a Buffer costs 0.5 µs more.
  */
 import { hash } from "node:crypto";
 

@@ -24,7 +24,7 @@ export type SessionState = (typeof SESSION_STATES)[number];
 export type Durability = "memory" | "local" | "replicated" | "quorum" | "unknown";
 
 /** The printed form of a session id: a public handle, never a secret. */
-export const SESSION_HANDLE_PREFIX = "ses_";
+const SESSION_HANDLE_PREFIX = "ses_";
 /** Characters of a session id without its prefix (18 bytes as base64url). */
 export const SESSION_ID_LENGTH = 24;
 

@@ -21,7 +21,7 @@ import { parsePresented } from "./token-desk.ts";
 const UNKNOWN: Verdict = { state: "unknown" };
 const ATTEMPTS_MAX = 50;
 
-/** @throws {StoreUnavailableError | ContentionError | ClockJumpedError} Operational trouble only. */
+/** @throws {StoreUnavailableError | ContentionError | ClockJumpedError} Operational trouble. */
 export async function authenticate(core: Core, text: string, how: Presentation): Promise<Verdict> {
   const proved = provedBefore(core, text, how.tenant);
   if (proved === undefined) return authenticateAnew(core, text, how);

@@ -34,7 +34,7 @@ import { SerialQueues } from "./serial.ts";
 import { TouchQueue } from "./touches.ts";
 
 /** Lost races are retried this long, with jitter, before the caller is told. */
-export const CONTENTION_MS_MAX = 2_000;
+const CONTENTION_MS_MAX = 2_000;
 const ATTEMPTS_MAX = 1_000;
 const BACKOFF_MS_MAX = 40;
 const PROVED_TOKENS_MAX = 100_000;
@@ -216,17 +216,19 @@ export class Core {
   }
 
   /** Read one session; activity noted here but not yet stored counts. One store round trip. */
-  load(ref: SessionRef): Promise<StoredSession | undefined> {
-    return this.store.find(ref).then(
-      (stored) => {
-        if (this.#storeDown) this.noteRecovery("find");
-        return stored === undefined || this.touches.idle ? stored : this.#withTouch(ref, stored);
-      },
-      (error: unknown) => {
-        this.noteTrouble("find", error);
-        throw error;
-      },
-    );
+  async load(ref: SessionRef): Promise<StoredSession | undefined> {
+    try {
+      return this.loaded(ref, await this.store.find(ref));
+    } catch (error) {
+      this.noteTrouble("find", error);
+      throw error;
+    }
+  }
+
+  /** What a `find` that answered means: the store is there, and local activity counts. */
+  loaded(ref: SessionRef, stored: StoredSession | undefined): StoredSession | undefined {
+    if (this.#storeDown) this.noteRecovery("find");
+    return stored === undefined || this.touches.idle ? stored : this.#withTouch(ref, stored);
   }
 
   #withTouch(ref: SessionRef, stored: StoredSession): StoredSession {

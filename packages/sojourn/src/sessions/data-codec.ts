@@ -5,6 +5,12 @@ import type { DataOperation, SessionRef, StoredData, StoredSession } from "../en
 import { isSealedData } from "../tokens/data-cipher.ts";
 import type { Core } from "./core.ts";
 
+/** True when something is encrypted. Allocates nothing: it is asked for every request. */
+export function hasSealed(data: StoredData): boolean {
+  for (const key in data) if (isSealedData(data[key] ?? "")) return true;
+  return false;
+}
+
 /** Readable form of what is stored. Synchronous unless something is encrypted on a web runtime. */
 export function decodeStored(
   core: Core,

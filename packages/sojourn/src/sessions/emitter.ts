@@ -20,7 +20,7 @@ export class Emitter {
     this.#onError = onError;
   }
 
-  /** @param name An event name, or `"*"` for all. @returns a function that takes the listener off. */
+  /** @param name An event name, or `"*"` for all. @returns what takes the listener off again. */
   on<Name extends EventName>(name: Name | "*", listener: EventListener<Name>): () => void {
     const set = this.#listeners.get(name) ?? new Set();
     this.#listeners.set(name, set);

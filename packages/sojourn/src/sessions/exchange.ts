@@ -69,7 +69,7 @@ const BEARER_PREFIX = "sj1";
 const CSRF_HEADER = "x-csrf-token";
 const VARY = `Cookie, ${CSRF_VARY}`;
 
-/** What describes the client. A browser that says nothing is a context, too: not saying is a choice. */
+/** What describes the client. A browser that says nothing is a context, too: that is a choice. */
 function contextOf(view: RequestView): string {
   return view.header("user-agent") ?? "";
 }
@@ -83,7 +83,7 @@ export class Exchange<Data extends object = Record<string, unknown>> implements 
   #viaBearer = false;
   #tokenNeeded = false;
   #onWork: (() => void) | undefined;
-  #session: Session<Data>;
+  #session: Session<Data> | undefined;
   #refusal: ProblemAnswer | undefined;
   #waiting: Waiting | undefined;
   #cleared = false;
@@ -98,7 +98,6 @@ export class Exchange<Data extends object = Record<string, unknown>> implements 
     const plain = https ? undefined : this.#loopbackRules();
     this.#rules = plain ?? jar.secure;
     this.#encrypted = https || !this.#rules.secure;
-    this.#session = this.#anonymous();
   }
 
   /** @returns an exchange that either has a session or a refusal to be sent as it is. */
@@ -110,9 +109,8 @@ export class Exchange<Data extends object = Record<string, unknown>> implements 
     const token = exchange.#credential();
     if (token === undefined) return exchange;
     try {
-      const takenAt = house.core.now();
       const verdict = await authenticate(house.core, token, exchange.#presentation());
-      const session = exchange.#take(verdict, takenAt);
+      const session = exchange.#take(verdict);
       exchange.#session = session instanceof Promise ? await session : session;
       if (exchange.#tokenNeeded && !exchange.#viaBearer) await exchange.#checkCsrfToken();
     } catch (error) {
@@ -125,6 +123,7 @@ export class Exchange<Data extends object = Record<string, unknown>> implements 
 
   /** Anonymous when there was no credential, or none that is worth anything. */
   get session(): Session<Data> {
+    this.#session ??= this.#anonymous();
     return this.#session;
   }
 
@@ -201,9 +200,9 @@ export class Exchange<Data extends object = Record<string, unknown>> implements 
     };
   }
 
-  #take(verdict: Verdict, takenAt: number): Session<Data> | Promise<Session<Data>> {
+  #take(verdict: Verdict): Session<Data> | Promise<Session<Data>> {
     const { core, tenant, sessions } = this.#house;
-    if (verdict.state === "unknown") return this.#session;
+    if (verdict.state === "unknown") return this.session;
     const fingerprint = contextOf(this.#view);
     const request = { carrier: this, fingerprint };
     if (verdict.state === "ended") {
@@ -213,14 +212,14 @@ export class Exchange<Data extends object = Record<string, unknown>> implements 
     if (successor !== undefined) {
       const { remember, absoluteExpiresAt } = stored.record;
       const persistUntil = remember === true ? absoluteExpiresAt : undefined;
-      this.#waiting = { token: successor, sealed: true, takenAt, persistUntil };
+      this.#waiting = { token: successor, sealed: true, takenAt: verdict.at, persistUntil };
     }
     return sessions.sessionOf(verdict, tenant, request);
   }
 
   async #checkCsrfToken(): Promise<void> {
     const { core, tenant } = this.#house;
-    const id = idOfHandle(this.#session.id ?? "");
+    const id = idOfHandle(this.session.id ?? "");
     if (id === undefined) return;
     const presented = readToken(this.#view.csrfToken ?? this.#view.header(CSRF_HEADER));
     const genuine =
@@ -275,7 +274,7 @@ export class Exchange<Data extends object = Record<string, unknown>> implements 
 
   /** Changes not yet stored. Adapters wait for them before the headers leave. */
   get working(): Promise<unknown> | undefined {
-    return this.#session.working;
+    return this.#session?.working;
   }
 
   /**
@@ -283,7 +282,7 @@ export class Exchange<Data extends object = Record<string, unknown>> implements 
    * else would learn of it. Ask once `working` has settled.
    */
   get failure(): ProblemAnswer | undefined {
-    const error = this.#session.failure;
+    const error = this.#session?.failure;
     return error instanceof SojournError ? problemOfError(error) : undefined;
   }
 
@@ -294,7 +293,7 @@ export class Exchange<Data extends object = Record<string, unknown>> implements 
     if (this.#cookieOf(head)) {
       head.set("cache-control", mergeCacheControl(head.get("cache-control")));
       head.set("vary", mergeVary(head.get("vary"), VARY));
-    } else if (this.#session.wasRead) {
+    } else if (this.#session?.wasRead === true) {
       // What no cache may keep needs no `Vary`; what caches may keep, an anonymous page or what the
       // application lets them, does.
       const own = head.get("cache-control") !== undefined;

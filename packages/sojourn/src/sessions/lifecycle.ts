@@ -34,7 +34,7 @@ export interface Rotated {
 
 const WORD_LENGTH_MAX = 256;
 
-export function checkWords(words: RevokeWords): RevokeWords {
+function checkWords(words: RevokeWords): RevokeWords {
   for (const [name, value] of Object.entries(words)) {
     if (value === undefined) continue;
     if (typeof value !== "string" || value.length > WORD_LENGTH_MAX) {
@@ -45,7 +45,7 @@ export function checkWords(words: RevokeWords): RevokeWords {
 }
 
 /** @throws {SojournError} `ERR_VERSION_CONFLICT` when the session moved on since it was read. */
-export function checkVersion(stored: StoredSession, expected: Expectation): void {
+function checkVersion(stored: StoredSession, expected: Expectation): void {
   const version = `${stored.record.version}.${stored.dataVersion}`;
   if (expected.ifVersion !== undefined && expected.ifVersion !== version) {
     throw new SojournError(

@@ -151,7 +151,7 @@ export class Session<Data extends object = Record<string, unknown>> {
     return live === undefined ? undefined : summaryOf(live.stored.record);
   }
 
-  /** What is missing for `required`, or `undefined`. A pending or locked session lacks everything. */
+  /** What is missing for `required`, or `undefined`. A pending or locked session lacks it all. */
   unmet(required: Requirement): Unmet | undefined {
     const assurance = this.assurance;
     if (this.subject === null || assurance === undefined) return { factors: 1, ...required };
@@ -202,7 +202,7 @@ export class Session<Data extends object = Record<string, unknown>> {
     });
   }
 
-  /** Write one key without reading it first; `undefined` removes it. The cheapest write there is. */
+  /** Write one key without reading it first; `undefined` removes it. The cheapest of writes. */
   set<Key extends keyof Data & string>(key: Key, value: Data[Key] | undefined): Promise<void> {
     return this.#body.work(async () => {
       const ref = await this.#body.rowFor();
@@ -241,7 +241,7 @@ export class Session<Data extends object = Record<string, unknown>> {
     });
   }
 
-  /** Lift a lock with the factors just given; rotates hard. @throws {ArgumentError} when too few. */
+  /** Lift a lock with the factors just given; rotates hard. @throws {ArgumentError} if too few. */
   unlock(given: Authentication, expected: Expectation = {}): Promise<{ token: string }> {
     return this.#body.work(async () => {
       return this.#rotated(await unlock(this.#body.core, this.#body.required(), given, expected));
@@ -263,8 +263,8 @@ export class Session<Data extends object = Record<string, unknown>> {
   }
 
   /**
-   * A session-bound value for forms and `X-CSRF-Token`, masked anew each time. `null` while there is
-   * no row to bind it to. OWASP CSRF cheat sheet, signed double submit.
+   * A session-bound value for forms and `X-CSRF-Token`, masked anew each time. `null` while there
+   * is no row to bind it to. OWASP CSRF cheat sheet, signed double submit.
    */
   async csrfToken(): Promise<string | null> {
     const live = this.#body.shown;

@@ -8,7 +8,7 @@ import type { SessionSummary } from "../engine/record.ts";
 import { authenticate } from "./authenticate.ts";
 import type { Verdict } from "./rotation-steps.ts";
 import type { Core } from "./core.ts";
-import { decodeStored, encodeInitial } from "./data-codec.ts";
+import { decodeStored, encodeInitial, hasSealed } from "./data-codec.ts";
 import { summaryOf } from "./describe.ts";
 import type { EventListener } from "./emitter.ts";
 import { Exchange } from "./exchange.ts";
@@ -118,7 +118,7 @@ export class Sessions<Data extends object = Record<string, unknown>> {
   /**
    * What is this token worth now? Forged ones cost no store access. One store read otherwise.
    *
-   * @throws {StoreUnavailableError | ContentionError | ClockJumpedError} Trouble is never a standing.
+   * @throws {StoreUnavailableError | ContentionError | ClockJumpedError} Trouble: never a standing.
    */
   async authenticate(token: string, context: AuthenticateContext = {}): Promise<Standing<Data>> {
     const tenant = this.#in(context);
@@ -150,13 +150,15 @@ export class Sessions<Data extends object = Record<string, unknown>> {
       | undefined,
   ): Session<Data> | Promise<Session<Data>> {
     const { stored, judgement, assurance, at } = verdict;
-    const build = (data: EncodedData): Session<Data> =>
+    const build = (data: EncodedData | undefined): Session<Data> =>
       new Session<Data>({
         core: this.#core,
         tenant,
         live: { stored, judgement, assurance, data, readAt: at },
         ...request,
       });
+    // Readable data is decoded when it is looked at, which most requests never do.
+    if (!hasSealed(stored.data)) return build(undefined);
     const data = decodeStored(this.#core, stored);
     return data instanceof Promise ? data.then(build) : build(data);
   }

@@ -1,4 +1,4 @@
-/** What a credential is worth now. Three answers, never two: trouble is thrown, never a standing. */
+/** What a credential is worth now. Three answers, never two: trouble is thrown, no standing. */
 import type { EndReason } from "../protocol/words.ts";
 import type { Session } from "./session.ts";
 

@@ -6,7 +6,7 @@ import type { Core } from "./core.ts";
 import { announceEnds } from "./events.ts";
 
 export interface SweepSettings {
-  /** Span between runs in milliseconds; jittered by a quarter so that nodes do not march in step. */
+  /** Milliseconds between runs; jittered by a quarter so that nodes do not march in step. */
   readonly everyMs: number;
   /** Ended sessions stay readable (with their reason) this long, in milliseconds. */
   readonly keepEndedMs: number;

@@ -29,7 +29,7 @@ import type { ChangeLog } from "./memory-log.ts";
 import { current, isLiveRow, isWritable } from "./memory-table.ts";
 import type { MemoryTable, Row, Subject } from "./memory-table.ts";
 
-export const NO_DATA: StoredData = Object.freeze({});
+const NO_DATA: StoredData = Object.freeze({});
 
 export interface MemoryLimits {
   readonly maxSessions: number;

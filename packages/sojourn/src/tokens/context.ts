@@ -11,12 +11,12 @@ export function fingerprintOf(ring: KeyRing, context: string): MaybePromise<stri
 }
 
 /**
- * The fingerprint of a context in the spelling that `known` has of it. After a rotation of secrets a
- * record still holds the old key's fingerprint; compared with the new key's, an honest client would
- * look like another one.
+ * The fingerprint of a context in the spelling that `known` has of it. After a rotation of secrets
+ * a record still holds the old key's fingerprint; compared with the new key's, an honest client
+ * would look like another one.
  *
- * @returns the member of `known` that is this context under any key, else the primary's fingerprint.
- * One hash per secret at most, and one when the primary's is known.
+ * @returns the member of `known` that is this context under any key, else the primary's
+ * fingerprint. One hash per secret at most, and one when the primary's is known.
  */
 export function fingerprintLike(
   ring: KeyRing,

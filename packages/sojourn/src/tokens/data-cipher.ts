@@ -1,8 +1,9 @@
 /**
  * Session data encrypted at rest: AES-256-GCM under a key per session, bound to tenant, session and
- * data key, so that a value moved to another place does not open. Stored as `e1.` + four hexadecimal
- * digits of the key id + base64url. No JSON text begins with `e`, so plain values written before
- * encryption was switched on stay readable; what is missing is protection of *those* values.
+ * data key, so that a value moved to another place does not open. Stored as `e1.` + four
+ * hexadecimal digits of the key id + base64url. No JSON text begins with `e`, so plain values
+ * written before encryption was switched on stay readable; what is missing is protection of
+ * *those* values.
  */
 import { SojournError } from "../engine/errors.ts";
 import type { MaybePromise, SessionRef } from "../engine/ports.ts";

@@ -37,7 +37,7 @@ interface SuccessorPlace {
 export interface Successors {
   /** @returns 72 base64url characters. 18 µs. */
   seal(confirmed: ParsedToken, successorText: string, place: SuccessorPlace): MaybePromise<string>;
-  /** @returns the identical token text, in 16 µs; `undefined` for another token, tenant or generation. */
+  /** @returns the identical text, in 16 µs; `undefined` for another token, tenant or generation. */
   open(
     confirmed: ParsedToken,
     sealed: string,

@@ -30,10 +30,10 @@ export interface ChoiceField extends FieldText {
 export type Field = AmountField | ChoiceField;
 
 /** Quota of device-bound sessions: 6 signings in 9 minutes and site; below 5 min it runs dry. */
-export const BOUND_TOKEN_TTL_MIN_MS: number = 5 * MINUTE_MS;
+const BOUND_TOKEN_TTL_MIN_MS: number = 5 * MINUTE_MS;
 
 /** Cookies count in seconds, so nothing that ends a session is shorter than one. */
-export const LIFE_MIN_MS: number = SECOND_MS;
+const LIFE_MIN_MS: number = SECOND_MS;
 
 const NOT_REMEMBERED = { counts: 0, reads: "never remembered" };
 const UNLIMITED = { counts: Number.POSITIVE_INFINITY, reads: "unlimited" };

@@ -50,7 +50,7 @@ function ms(value: number): string {
 }
 
 /** Every rule between fields; all hold for every policy the engine sees. */
-export const RULES: readonly Rule[] = Object.freeze([
+const RULES: readonly Rule[] = Object.freeze([
   atMost("idleMs", "absoluteMs"),
   {
     path: "warnBeforeMs",

@@ -17,7 +17,7 @@ import { listed } from "./list.ts";
 import { sweepAll } from "./sweep.ts";
 
 /** Every write that is not a revocation, as a client with an old read would make it. */
-export function writesOn(
+function writesOn(
   record: SessionRecord,
   seenAt: number,
 ): readonly ((store: SessionStore) => Promise<unknown>)[] {
