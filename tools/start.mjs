@@ -25,8 +25,8 @@ function greet(service, notes) {
     and send it as  Authorization: Bearer sj1k_…  (the page above links to the API document).
 
   Notes demo        ${notes.url}
-    Sign in: any of the names and passwords its first page shows; open it in two browsers to see
-    one end the other's session.
+    Sign in: alice with "correct horse", or bob with "battery staple". Do it in two browsers, and end
+    one's session from the other under "Your devices".
 
   Ctrl-C stops both. State is kept in .sojourn/ for the next start.
 `);

@@ -25,6 +25,7 @@ import { folder, SECRET, startTestService } from "./service-harness.ts";
 const PAGE_LINES_MAX = 150;
 const AT_ONCE = 2;
 const RUN_MS_MAX = 20_000;
+const TYPE_CHECK = "--noEmit --strict --target es2023 --module nodenext --types node".split(" ");
 
 const pages = files.filter((file) => /^docs\/.*\.md$/.test(file));
 const guides = pages.filter((file) => !file.startsWith("docs/decisions/"));
@@ -39,7 +40,8 @@ interface Block {
   readonly excused: boolean;
 }
 
-const FENCE = /(?:<!--(?<note>(?:(?!-->)[\s\S])*)-->\s*\n)?^```(?<language>js|ts)\n(?<code>[\s\S]*?)^```$/gm;
+const FENCE =
+  /(?:<!--(?<note>(?:(?!-->)[\s\S])*)-->\s*\n)?^```(?<language>js|ts)\n(?<code>[\s\S]*?)^```$/gm;
 
 function blocksOf(file: string): Block[] {
   const text = read(file);
@@ -82,29 +84,50 @@ async function inTurn<Result>(task: () => Promise<Result>): Promise<Result> {
   }
 }
 
-/** @returns what it printed to standard error, and its exit code. */
-function run(block: Block, index: number): Promise<{ code: number | null; said: string }> {
-  const home = join(place.path, `block-${index}`);
-  mkdirSync(home);
-  const file = join(home, `block.m${block.language}`);
-  writeFileSync(file, block.program);
-  const child = spawn(process.execPath, [file], {
+/** @returns what this Node printed, and its exit code. */
+function run(
+  args: readonly string[],
+  home: string,
+): Promise<{ code: number | null; said: string }> {
+  const child = spawn(process.execPath, [...args], {
     cwd: home,
     env: { PATH: process.env["PATH"] ?? "", SOJOURN_SECRET: SECRET, PORT: "0" },
-    stdio: ["ignore", "ignore", "pipe"],
+    stdio: ["ignore", "pipe", "pipe"],
     timeout: RUN_MS_MAX,
   });
   let said = "";
-  child.stderr.on("data", (chunk: Buffer) => void (said += chunk.toString()));
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on("data", (chunk: Buffer) => void (said += chunk.toString()));
+  }
   return new Promise((resolve, reject) => {
     child.on("error", reject);
     child.on("close", (code) => resolve({ code, said }));
   });
 }
 
+/** Write a block as a module in a folder of its own. */
+function moduleOf(block: Block, home: string): string {
+  mkdirSync(home);
+  const file = join(home, `block.m${block.language}`);
+  writeFileSync(file, block.program);
+  return file;
+}
+
 describe.concurrent("the code in the documents", () => {
   it.each(runnable.map((block, index) => ({ ...block, index })))("runs: $place", async (block) => {
-    const { code, said } = await inTurn(() => run(block, block.index));
+    const home = join(place.path, `block-${block.index}`);
+    const { code, said } = await inTurn(() => run([moduleOf(block, home)], home));
+    expect(code, said).toBe(0);
+  });
+
+  it("compiles where it is TypeScript", async () => {
+    const typed = runnable.filter(({ language }) => language === "ts");
+    const sources = typed.map((block, at) => moduleOf(block, join(place.path, `typed-${at}`)));
+    const compiler = join(root, "node_modules", "typescript", "bin", "tsc");
+    const { code, said } = await inTurn(() =>
+      run([compiler, ...TYPE_CHECK, ...sources], place.path),
+    );
+    expect(sources.length).toBeGreaterThan(0);
     expect(code, said).toBe(0);
   });
 });
@@ -133,7 +156,8 @@ describe("the documents", () => {
     expect(long).toEqual([]);
     const index = read("docs/README.md");
     const missing = guides.filter(
-      (file) => basename(file) !== "README.md" && !index.includes(`(${file.slice("docs/".length)})`),
+      (file) =>
+        basename(file) !== "README.md" && !index.includes(`(${file.slice("docs/".length)})`),
     );
     expect(missing).toEqual([]);
   });
@@ -168,7 +192,10 @@ describe("the documents", () => {
         text === undefined ? "–" : `\`${text}\``,
       );
       const start = `| ${cells.join(" | ")} | ${standard} |`;
-      expect(rows.filter((row) => row.startsWith(start)), start).toHaveLength(1);
+      expect(
+        rows.filter((row) => row.startsWith(start)),
+        start,
+      ).toHaveLength(1);
     }
   });
 

@@ -161,7 +161,7 @@ export const SCENARIOS: readonly Scenario[] = [
   ),
   scenario(
     "thief",
-    15_000,
+    30_000,
     { concurrency: { max: 4, onLimit: "evict-oldest" }, rotateEveryMs: 110_000 },
     { thief: true, browsers: 6, pace: 2.5, strife: 0.1 },
   ),

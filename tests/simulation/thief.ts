@@ -1,6 +1,7 @@
 /** Somebody copies a cookie and uses it, while its owner goes on using the session. */
 import type { Browser } from "./browser.ts";
 import { peek, visit } from "./errands.ts";
+import type { ServerNode } from "./node.ts";
 import { serve } from "./serve.ts";
 import type { Held } from "./wire.ts";
 import type { World } from "./world.ts";
@@ -14,14 +15,17 @@ export class Theft {
   readonly held: Held;
   readonly agent: string;
   readonly stolenAt: number;
+  /** Waits until its use has to be noticed; others try their luck at any time. */
+  readonly patient: boolean;
   /** The owner was served with a later token for the first time: the node's clock, at latest. */
   #renewedHigh: number | undefined;
   #activities: { readonly low: number; readonly doneAt: number }[] = [];
 
-  constructor(held: Held, agent: string, stolenAt: number) {
-    this.held = held;
-    this.agent = agent;
-    this.stolenAt = stolenAt;
+  constructor(facts: Pick<Theft, "held" | "agent" | "stolenAt" | "patient">) {
+    this.held = facts.held;
+    this.agent = facts.agent;
+    this.stolenAt = facts.stolenAt;
+    this.patient = facts.patient;
   }
 
   /** The owner was served as active. */
@@ -30,7 +34,12 @@ export class Theft {
     low: number,
     then: { readonly high: number; readonly doneAt: number },
   ): void {
-    if (token === this.held.token) return;
+    if (token === this.held.token) {
+      // Not renewed yet, or lost with what the browser had not written to its disk.
+      this.#renewedHigh = undefined;
+      this.#activities = [];
+      return;
+    }
     this.#renewedHigh ??= then.high;
     this.#activities.push({ low, doneAt: then.doneAt });
     if (this.#activities.length > ACTIVITIES_KEPT) this.#activities.shift();
@@ -56,35 +65,49 @@ export function steal(world: World): void {
     thefts.delete(theft.held.session.id);
     return;
   }
-  if (chance.chance(0.25))
-    use(world, theft).catch((error: unknown) => world.broken(error, "thief"));
+  const node = chance.pick(world.nodes);
+  const ready = theft.patient ? theft.mustAlarm(world, node.reading) : chance.chance(0.25);
+  if (ready) use(world, theft, node).catch((error: unknown) => world.broken(error, "thief"));
 }
 
 function copy(world: World, { held, agent }: Browser): void {
   if (held === undefined || held.session.subject === null || world.thefts.size > 4) return;
   if (world.thefts.has(held.session.id) || held.session.ended !== undefined) return;
   const own = world.chance.chance(0.5) ? agent : "agent of a thief";
-  world.thefts.set(held.session.id, new Theft(held, own, world.timeline.now));
+  world.thefts.set(
+    held.session.id,
+    new Theft({
+      held,
+      agent: own,
+      stolenAt: world.timeline.now,
+      patient: world.chance.chance(0.7),
+    }),
+  );
   world.stolen.add(held.session.id);
   world.note(`a thief copies the cookie of ${held.session.name}`);
 }
 
-async function use(world: World, theft: Theft): Promise<void> {
-  const node = world.chance.pick(world.nodes);
+async function use(world: World, theft: Theft, node: ServerNode): Promise<void> {
   const { life } = node;
   if (life === undefined) return;
   const { held, agent } = theft;
-  const must = held.session.hardRotations === 0 && theft.mustAlarm(world, life.clock.reading);
+  const now = life.clock.reading;
+  const must =
+    held.session.hardRotations === 0 &&
+    theft.mustAlarm(world, now) &&
+    !isSuspended(world, theft, now);
   const errand = world.chance.chance(0.5) ? visit : peek;
   world.note(`a thief uses ${held.session.name}${must ? ", which must be noticed" : ""}`);
   await serve(world, { node, life }, { browser: undefined, held, agent, errand });
-  const { record } = world.witness.known.get(held.session.id) ?? {};
-  // A locked session asks for a factor in any case: no alarm is raised about it.
-  const idle = record?.state === "locked" || world.witness.isOver(held.session, life.clock.reading);
-  if (!must || idle) return;
+  if (!must) return;
   world.count("thefts that must be noticed");
   const alarmed = (world.alarms.get(held.session.id) ?? -1) >= theft.stolenAt;
-  if (!alarmed) {
-    world.fail(`theft: the copied token of ${held.session.name} was used unnoticed`);
-  }
+  if (alarmed || isSuspended(world, theft, life.clock.reading)) return;
+  world.fail(`theft: the copied token of ${held.session.name} was used unnoticed`);
+}
+
+/** Over or locked: it asks for authentication in any case, and no alarm is raised about it. */
+function isSuspended(world: World, { held }: Theft, now: number): boolean {
+  const { record } = world.witness.known.get(held.session.id) ?? {};
+  return record?.state === "locked" || world.witness.isOver(held.session, now);
 }

@@ -16,7 +16,6 @@ export const SECOND = 1_000;
 export const MINUTE: number = 60 * SECOND;
 export const HOUR: number = 60 * MINUTE;
 export const COOKIE = "__Host-session";
-const LOOPBACK_COOKIE = "session";
 
 export type Data = Record<string, unknown>;
 

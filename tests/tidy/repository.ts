@@ -36,6 +36,28 @@ export function withoutComments(text: string): string {
   return text.replace(/\/\*[\s\S]*?\*\//g, "").replace(/(^|\s)\/\/.*$/gm, "$1");
 }
 
+/** A comment, or one of the literals: string, template, regular expression where a value begins. */
+const COMMENT_OR_LITERAL = new RegExp(
+  [
+    String.raw`(?<comment>\/\*[\s\S]*?\*\/|\/\/.*)`,
+    String.raw`"(?:\\.|[^"\\\n])*"`,
+    String.raw`'(?:\\.|[^'\\\n])*'`,
+    "`(?:\\\\[\\s\\S]|[^`\\\\])*`",
+    String.raw`(?<=[=(,:[!&|?{};>]\s*|\breturn\s+)\/(?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^/\\[\n])+\/\w*`,
+  ].join("|"),
+  "g",
+);
+
+/**
+ * Source text whose literals are empty and whose line breaks and comments stay: what is left of a
+ * line is what can be broken. A template within a template is read as two with text between them.
+ */
+export function withoutLiterals(text: string): string {
+  return text.replace(COMMENT_OR_LITERAL, (found: string, comment: string | undefined) => {
+    return comment ?? found.replace(/[^\n]/g, "");
+  });
+}
+
 /** `file:line: text` of every line that matches. Empty is what a tidy rule expects. */
 export function linesMatching(
   among: readonly string[],

@@ -1,4 +1,7 @@
-/** The file of the control store: opened, brought to its schema, and its trouble named. */
+/**
+ * The file of the control store: opened, brought to its schema, and its trouble named. Statements
+ * here take their values by plain `?`: Node 22.13 takes `?1` for a name.
+ */
 import { chmodSync } from "node:fs";
 import type { DatabaseSync } from "node:sqlite";
 import { SojournError, StoreUnavailableError } from "sojourn";
@@ -37,8 +40,10 @@ CREATE INDEX IF NOT EXISTS reply_age ON reply (created_at);
 export function openControlDatabase(path: string): DatabaseSync {
   return guard("open", () => {
     const { DatabaseSync } = loadSqlite();
-    const database = new DatabaseSync(path, { timeout: BUSY_MS });
+    const database = new DatabaseSync(path);
     try {
+      // Not the option `timeout`, which Node 22.13 ignores without a word.
+      database.exec(`PRAGMA busy_timeout = ${BUSY_MS}`);
       if (path !== ":memory:") chmodSync(path, OWNER_ONLY);
       migrate(database, path);
       return database;

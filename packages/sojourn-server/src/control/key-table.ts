@@ -81,9 +81,9 @@ export class KeyTable {
   revoke(id: string, at: number): boolean {
     return guard("revoke", () => {
       const statement = this.#database.prepare(
-        "UPDATE service_key SET revoked_at = min(coalesce(revoked_at, ?2), ?2) WHERE id = ?1",
+        "UPDATE service_key SET revoked_at = min(coalesce(revoked_at, ?), ?) WHERE id = ?",
       );
-      return statement.run(id, at).changes === 1;
+      return statement.run(at, at, id).changes === 1;
     });
   }
 

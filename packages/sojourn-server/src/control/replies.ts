@@ -63,9 +63,9 @@ export class Replies {
     return guard("claim", () => {
       const inserted = this.#database
         .prepare(
-          `INSERT INTO reply (slot, created_at, sealed) VALUES (?1, ?2, NULL)
-           ON CONFLICT (slot) DO UPDATE SET created_at = ?2, sealed = NULL
-           WHERE created_at <= ?3 OR (sealed IS NULL AND created_at <= ?4)`,
+          `INSERT INTO reply (slot, created_at, sealed) VALUES (?, ?, NULL)
+           ON CONFLICT (slot) DO UPDATE SET created_at = excluded.created_at, sealed = NULL
+           WHERE created_at <= ? OR (sealed IS NULL AND created_at <= ?)`,
         )
         .run(slot, now, now - KEPT_MS, now - ABANDONED_MS).changes;
       if (inserted === 1) return { outcome: "claimed" };

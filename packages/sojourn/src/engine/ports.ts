@@ -84,7 +84,7 @@ export interface CreateOptions {
   readonly now: number;
   readonly data?: StoredData;
   readonly limits?: SessionLimits;
-  /** End this session of the same subject (`replaced`) in this very step; `limits` skip it. */
+  /** End this session of the same subject (`replaced`) in the same step; uncounted by `limits`. */
   readonly replaces?: { readonly ref: SessionRef; readonly dataVersion: number };
   /** Read when authentication began; a higher epoch in the store refuses the session. */
   readonly subjectEpoch?: number;

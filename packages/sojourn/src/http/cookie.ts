@@ -13,7 +13,7 @@ export type CookieReading =
   /** The name came more than once with different values: none of them is believed. */
   | { readonly kind: "conflict" };
 
-/** A longer `Cookie` header is not searched: it reads as `absent`. Servers mostly stop at 16 KiB. */
+/** A longer `Cookie` header is not searched: it reads as `absent`. Servers stop near 16 KiB. */
 export const COOKIE_HEADER_MAX_CHARS = 65_536;
 /** Name and value together; browsers drop what is larger. RFC 6265bis section 5.7. */
 const COOKIE_MAX_BYTES = 4096;

@@ -69,7 +69,7 @@ const BEARER_PREFIX = "sj1";
 const CSRF_HEADER = "x-csrf-token";
 const VARY = `Cookie, ${CSRF_VARY}`;
 
-/** What describes the client. A browser that says nothing is a context, too: that is a choice. */
+/** What describes the client. Saying nothing is a choice, too: such a browser is a context. */
 function contextOf(view: RequestView): string {
   return view.header("user-agent") ?? "";
 }

@@ -47,7 +47,7 @@ export function checkSubject(path: string, subject: unknown): asserts subject is
   }
 }
 
-/** @throws {ArgumentError} naming the first field that cannot be meant. Ids, secrets are ours. */
+/** @throws {ArgumentError} naming the first field that makes no sense. Ids and secrets are ours. */
 export function checkLogin(path: string, options: LoginOptions): void {
   const given: Readonly<Record<string, unknown>> = { ...options };
   for (const field of Object.keys(given)) {

@@ -31,25 +31,31 @@ const NONE: EncodedData = new Map();
 export async function loginFrom(core: Core, input: LoginInput): Promise<Opened> {
   const { tenant, subject, from } = input;
   // Read before anything else, so that a revoke-all from here on refuses this login.
-  const subjectEpoch =
-    subject === null
-      ? undefined
-      : (input.options.subjectEpoch ??
-        (await core.attempt("epoch", () => core.store.subjectEpoch(tenant, subject))));
-  const options = subjectEpoch === undefined ? input.options : { ...input.options, subjectEpoch };
+  const options = await withEpoch(core, input);
   const base = { tenant, subject, options };
   if (from === undefined) return openFresh(core, { ...base, data: input.data ?? NONE });
   if (from.record.subject === subject) return replaceSame(core, base, from);
   if (subject !== null) await assertRoom(core, { tenant, subject, options });
+  return openFresh(core, { ...base, data: await endOther(core, from) });
+}
+
+/** The options with the subject's epoch: the caller's, or else as the store has it now. */
+async function withEpoch(core: Core, input: LoginInput): Promise<LoginOptions> {
+  const { tenant, subject, options } = input;
+  if (subject === null || options.subjectEpoch !== undefined) return options;
+  const read = () => core.store.subjectEpoch(tenant, subject);
+  return { ...options, subjectEpoch: await core.attempt("epoch", read) };
+}
+
+/** End another subject's session, or an anonymous one. @returns the data that is carried on. */
+async function endOther(core: Core, from: StoredSession): Promise<EncodedData> {
   const { outcome, end } = await revokeSession(core, from.record, "replaced");
   // What a login ended, this one or one tried before it, is carried on; what somebody ended by
   // signing out in another tab is not.
   const replaced = outcome === "ended" || end?.reason === "replaced";
-  const freezes = replaced && from.record.subject === null;
-  if (!freezes) return openFresh(core, { ...base, data: NONE });
+  if (!replaced || from.record.subject !== null) return NONE;
   const frozen = await core.load(from.record);
-  const data = frozen === undefined ? NONE : await decodeStored(core, frozen);
-  return openFresh(core, { ...base, data });
+  return frozen === undefined ? NONE : decodeStored(core, frozen);
 }
 
 /**

@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import {
   failure,
   HOUR,
@@ -11,6 +11,9 @@ import {
   world,
 } from "../../../../tests/support/world.ts";
 import type { World } from "../../../../tests/support/world.ts";
+import type { SessionStore, Touch } from "../engine/ports.ts";
+import { ManualClock } from "../testing/manual-clock.ts";
+import { TouchQueue } from "./touches.ts";
 
 /** saas: g is a minute, idle 8 h. δ is a quarter of a second. */
 const G = MINUTE;
@@ -51,6 +54,25 @@ describe("touch", () => {
     expect(place.store.calls("touch")).toBe(1);
     const seen = await Promise.all(opened.map(({ session }) => storedSeenAt(place, idOf(session))));
     expect(new Set(seen).size).toBe(1);
+  });
+
+  it("waits δ at most, also when it is noted in the very turn the last batch is done", async () => {
+    const clock = new ManualClock();
+    let release = (): void => undefined;
+    const taken = new Promise<void>((resolve) => (release = resolve));
+    const touch = vi.fn((_touches: readonly Touch[]) => taken);
+    const queue = new TouchQueue({ touch } as unknown as SessionStore, clock, () => undefined);
+    const ref = { tenant: "default", id: "a".repeat(24) };
+    queue.add(ref, 1);
+    const flushed = queue.flush();
+    release();
+    // The queue waits for it, too, and did so first: here its last batch is just done.
+    await taken;
+    expect(queue.idle).toBe(true);
+    queue.add(ref, 2);
+    await flushed;
+    await clock.advanceAsync(LAG);
+    expect(touch.mock.calls.map(([touches]) => touches[0]?.seenAt)).toEqual([1, 2]);
   });
 
   it("is counted at once where it was noted: one touch while it waits", async () => {

@@ -20,9 +20,12 @@ export class TouchQueue {
   readonly #timers: Timers;
   readonly #onError: (error: unknown) => void;
   #waiting: Map<string, Waiting> = new Map();
-  /** The batch under way. One at a time: while a store hangs, what comes merges into `#waiting`. */
+  /**
+   * The batch under way, empty when none is. One at a time: while a store hangs, what comes merges
+   * into `#waiting`.
+   */
   #sending: ReadonlyMap<string, Waiting> = new Map();
-  #flushing: Promise<void> | undefined;
+  #flushing: Promise<void> = Promise.resolve();
   #cancel: (() => void) | undefined;
 
   constructor(store: SessionStore, timers: Timers, onError: (error: unknown) => void) {
@@ -47,7 +50,8 @@ export class TouchQueue {
     const key = ref.id + ref.tenant;
     if (this.#waiting.size >= WAITING_MAX && !this.#waiting.has(key)) return;
     this.#waiting.set(key, { ref, seenAt });
-    if (this.#flushing !== undefined) return;
+    // What is under way takes along whatever waits before it is done.
+    if (this.#sending.size > 0) return;
     if (this.#waiting.size >= BATCH_MAX) void this.flush();
     else this.#cancel ??= this.#timers.after(TOUCH_LAG_MS, () => void this.flush());
   }
@@ -56,21 +60,25 @@ export class TouchQueue {
   flush(): Promise<void> {
     this.#cancel?.();
     this.#cancel = undefined;
-    this.#flushing ??= this.#send().finally(() => void (this.#flushing = undefined));
+    if (this.#sending.size === 0) this.#flushing = this.#send();
     return this.#flushing;
   }
 
   async #send(): Promise<void> {
-    while (this.#waiting.size > 0) {
-      const batch = [...this.#waiting].slice(0, BATCH_MAX);
-      for (const [key] of batch) this.#waiting.delete(key);
-      this.#sending = new Map(batch);
-      try {
-        await this.#store.touch([...this.#sending.values()]);
-      } catch (error) {
-        this.#onError(error);
+    try {
+      while (this.#waiting.size > 0) {
+        const batch = [...this.#waiting].slice(0, BATCH_MAX);
+        for (const [key] of batch) this.#waiting.delete(key);
+        this.#sending = new Map(batch);
+        try {
+          await this.#store.touch([...this.#sending.values()]);
+        } catch (error) {
+          this.#onError(error);
+        }
       }
+    } finally {
+      // In the same turn as the last look at `#waiting`: a touch noted after it needs a timer.
+      this.#sending = new Map();
     }
-    this.#sending = new Map();
   }
 }

@@ -87,6 +87,24 @@ describe("the options", () => {
   });
 });
 
+describe("a transaction of the application on the same connection", () => {
+  it("is left alone: the store's write is refused, and nothing of the application is undone", async () => {
+    const database = new DatabaseSync(path);
+    const store = new SqliteStore({ database, busyTimeoutMs: 0 });
+    stores.push(store);
+    await store.health();
+    database.exec("CREATE TABLE app (a); BEGIN; INSERT INTO app VALUES (1)");
+    await expect(store.create(kit.recordOf({ tenant }), { now })).rejects.toThrow(/locked/);
+    expect(await store.health()).toMatchObject({ writable: true });
+    database.exec("COMMIT");
+    expect(database.prepare("SELECT count(*) AS n FROM app").get()?.["n"]).toBe(1);
+    expect(await store.create(kit.recordOf({ tenant }), { now })).toMatchObject({
+      outcome: "created",
+    });
+    database.close();
+  });
+});
+
 describe("durability", () => {
   it("is claimed as far as it goes: an opened session may be lost with the power, an end may not (I8)", async () => {
     const store = open();

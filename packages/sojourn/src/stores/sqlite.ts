@@ -1,6 +1,9 @@
 /**
  * Sessions in one SQLite file: the embedded default. Several processes of one machine may share the
  * file; the tail tells each what the others changed.
+ *
+ * On Node 22.13 the store works with `node:sqlite` only: better-sqlite3 13 needs N-API 10, which
+ * Node has from 22.14 on, and ends an older process when its `Database` is constructed.
  */
 import { ConfigError } from "../engine/errors.ts";
 import type { ConfigProblem } from "../engine/errors.ts";
@@ -51,7 +54,10 @@ export type { SqliteDatabase } from "./sqlite/driver.ts";
 export interface SqliteStoreOptions {
   /** File to open with `node:sqlite`, made if it is not there. Its directory must exist. */
   readonly path?: string;
-  /** An open better-sqlite3 13 `Database` or `DatabaseSync`. The store does not close it. */
+  /**
+   * An open `DatabaseSync`, or from Node 22.14 on a better-sqlite3 13 `Database`. The store does
+   * not close it.
+   */
   readonly database?: SqliteDatabase;
   /** How long a write may wait for another process; milliseconds, 0–60 000, default 2000. */
   readonly busyTimeoutMs?: number;

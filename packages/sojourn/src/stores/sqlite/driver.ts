@@ -1,8 +1,12 @@
 /**
  * The narrow seam over SQLite drivers: `node:sqlite` and better-sqlite3, both synchronous. Rows
  * are arrays in the order of the columns; integers are numbers, blobs are `Uint8Array`.
+ *
+ * better-sqlite3 13 is built for N-API 10, which Node has from 22.14 on: where it is older,
+ * constructing a `Database` ends the whole process. `node:sqlite` carries the store there.
  */
 import { ConfigError } from "../../engine/errors.ts";
+import { resultCode } from "./faults.ts";
 import { isRecord } from "./shape.ts";
 
 export type SqlValue = null | number | string | Uint8Array;
@@ -48,17 +52,23 @@ interface BetterStatement {
   safeIntegers(enabled: boolean): unknown;
 }
 
-/** The oldest Node whose built-in SQLite needs no flag, and that better-sqlite3 13 survives. */
+/** The oldest Node whose built-in SQLite needs no flag. */
 const NODE_FLOOR: readonly [number, number] = [22, 13];
+/** What better-sqlite3 13 is built for; Node has it from 22.14 on. */
+const BETTER_NAPI = 10;
+/** What `BEGIN` inside of a transaction answers. */
+const SQLITE_ERROR = 1;
+
+/** As `process.versions` has it. */
+type Versions = Readonly<Record<string, string | undefined>>;
 
 /**
- * Refuse a runtime that cannot carry the store before a driver is touched: better-sqlite3 13 ends
- * the whole process on Node 20.
+ * Refuse a runtime that cannot carry the store before a driver is touched.
  *
  * @throws {ConfigError} naming the version that is needed.
  */
-export function requireRuntime(versions: Readonly<Record<string, string | undefined>>): void {
-  if (versions["bun"] !== undefined || versions["deno"] !== undefined) return;
+export function requireRuntime(versions: Versions): void {
+  if (isOtherRuntime(versions)) return;
   const [major = 0, minor = 0] = (versions["node"] ?? "0.0").split(".").map(Number);
   const [floorMajor, floorMinor] = NODE_FLOOR;
   if (major > floorMajor || (major === floorMajor && minor >= floorMinor)) return;
@@ -66,15 +76,46 @@ export function requireRuntime(versions: Readonly<Record<string, string | undefi
   throw new ConfigError([{ path: "store", message }]);
 }
 
-/** Wrap a database object that the application opened. @throws {ConfigError} for anything else. */
-export function adoptDriver(database: SqliteDatabase): Driver {
+/** Bun and Deno say a Node version and an N-API version too, which mean less there. */
+function isOtherRuntime(versions: Versions): boolean {
+  return versions["bun"] !== undefined || versions["deno"] !== undefined;
+}
+
+/**
+ * Mostly for the reader: better-sqlite3 13 itself is more likely to end the process before this.
+ *
+ * @throws {ConfigError} for a Node that better-sqlite3 13 cannot run on.
+ */
+function requireBetter(versions: Versions): void {
+  if (isOtherRuntime(versions) || Number(versions["napi"] ?? 0) >= BETTER_NAPI) return;
+  const message =
+    `better-sqlite3 13 needs N-API ${BETTER_NAPI}, which Node has from 22.14 on; ` +
+    `this is Node ${versions["node"]}: upgrade it, or pass { path } to use node:sqlite`;
+  throw new ConfigError([{ path: "store.database", message }]);
+}
+
+/**
+ * Wrap a database object that the application opened.
+ *
+ * @throws {ConfigError} for anything else, and for better-sqlite3 where Node is too old for it.
+ */
+export function adoptDriver(
+  database: SqliteDatabase,
+  versions: Versions = process.versions,
+): Driver {
   const shape: unknown = database;
   const usable =
     isRecord(shape) &&
     typeof shape["prepare"] === "function" &&
     typeof shape["exec"] === "function";
-  if (usable && typeof shape["pragma"] === "function") return betterDriver(database);
-  if (usable && typeof shape["location"] === "function") return nodeDriver(database);
+  if (usable && typeof shape["pragma"] === "function") {
+    requireBetter(versions);
+    return betterDriver(database);
+  }
+  // `location` came with Node 22.16; `open` is a method of node:sqlite alone.
+  if (usable && ["location", "open"].some((name) => typeof shape[name] === "function")) {
+    return nodeDriver(database);
+  }
   const message =
     "expected a Database of better-sqlite3 13 or a DatabaseSync of node:sqlite; " +
     "pass { path } to let the store open the file itself";
@@ -119,7 +160,6 @@ function loadNodeSqlite(): NodeSqlite | undefined {
 }
 
 function nodeDriver(database: SqliteDatabase): Driver {
-  const state = database as SqliteDatabase & { readonly isTransaction?: boolean };
   const numbered = bindsNumbered(database);
   return {
     name: "node:sqlite",
@@ -129,8 +169,31 @@ function nodeDriver(database: SqliteDatabase): Driver {
       const { text, order } = anonymous(sql);
       return reordered(nodeStatement(database.prepare(text) as NodeStatement), order);
     },
-    inTransaction: () => state.isTransaction === true,
+    inTransaction: transactionProbe(database),
     close: () => void database.close(),
+  };
+}
+
+/**
+ * Node 22.16 brought `isTransaction`, together with `location`. Before, a `BEGIN` finds out, which
+ * takes no lock: who does not know of the application's transaction would roll it back.
+ */
+function transactionProbe(database: SqliteDatabase): () => boolean {
+  const state = database as SqliteDatabase & { readonly isTransaction?: boolean };
+  if ("isTransaction" in state || "location" in state) return () => state.isTransaction === true;
+  let begin: NodeStatement | undefined;
+  let commit: NodeStatement | undefined;
+  return () => {
+    begin ??= database.prepare("BEGIN") as NodeStatement;
+    commit ??= database.prepare("COMMIT") as NodeStatement;
+    try {
+      begin.run();
+    } catch (error) {
+      if (resultCode(error) === SQLITE_ERROR) return true;
+      throw error;
+    }
+    commit.run();
+    return false;
   };
 }
 
