@@ -82,7 +82,7 @@ export function crowdName(index: number): string {
   return `crowd-${String(index).padStart(8, "0")}`;
 }
 
-/** Names come in no order: in order they would fill the pages of their index better than in life. */
+/** Names come in no order: in order they would fill an index's pages better than in life. */
 function userName(index: number): string {
   return `user-${String((index * GOLDEN) % USERS).padStart(9, "0")}`;
 }
