@@ -38,7 +38,7 @@ export function atLeast(what: string, value: number, limit: number, unit: string
 }
 
 export function round(value: number): string {
-  if (!Number.isFinite(value)) return String(value);
+  if (!Number.isFinite(value)) return "–";
   return value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2);
 }
 

@@ -1,95 +1,74 @@
 /**
  * CPU time per request that the session middleware adds to Express, from the operating system's
- * accounting of the server process. Interleaved rounds; each figure is a median of differences.
+ * accounting. All applications run in turn in this process on Node's real HTTP server over streams
+ * in memory (see `wire.ts`); the bare one runs twice, which shows how much is noise.
  */
-import { fork } from "node:child_process";
-import type { ChildProcess } from "node:child_process";
-import { once } from "node:events";
-import { fileURLToPath } from "node:url";
-import autocannon from "autocannon";
 import { median } from "../harness.ts";
 import type { Effort, Figure } from "../harness.ts";
 import { atLeast, atMost } from "../report.ts";
 import type { Section } from "../report.ts";
+import { appOf } from "./apps.ts";
+import type { Kind } from "./apps.ts";
+import { wireTo } from "./wire.ts";
+import type { Wire } from "./wire.ts";
 
-const MODES = ["bare", "sojourn", "express-session"] as const;
-const CONNECTIONS = 10;
-const WARM_UP = 20_000;
+const COOKIE = /^set-cookie: ([^;\r]*)/im;
+/** A request that bare Express is not asked to parse would be a gift to it. */
+const PLAIN_COOKIE = `session=${"a".repeat(85)}`;
 
-interface Server {
-  readonly mode: string;
-  readonly child: ChildProcess;
-  readonly port: number;
+interface Runner {
+  readonly name: string;
+  readonly wire: Wire;
   readonly cookie: string;
+  readonly samples: number[];
 }
 
 export async function expressOverhead(effort: Effort): Promise<Section> {
-  const rounds = effort.samples;
-  const requests = effort.sampleMs * 100;
-  const servers: Server[] = [];
-  for (const mode of MODES) servers.push(await start(mode));
-  try {
-    for (const server of servers) await load(server, WARM_UP);
-    const perRequest = new Map<string, number[]>(MODES.map((mode) => [mode, []]));
-    for (let round = 0; round < rounds; round += 1) {
-      for (const server of servers) {
-        const before = await cpuOf(server);
-        await load(server, requests);
-        perRequest.get(server.mode)?.push(((await cpuOf(server)) - before) / requests);
-      }
-    }
-    return section(perRequest);
-  } finally {
-    for (const { child } of servers) child.send("stop");
+  process.env["NODE_ENV"] = "production";
+  const requests = effort.sampleMs * 40;
+  const bare = await runnerOf("bare", "bare");
+  const again = await runnerOf("bare, again", "bare");
+  const ours = await runnerOf("sojourn", "sojourn");
+  const theirs = await runnerOf("express-session", "express-session");
+  const runners = [bare, again, ours, theirs];
+  for (const runner of runners) await run(runner, 3 * requests);
+  for (let round = 0; round < effort.samples; round += 1) {
+    for (const runner of runners) runner.samples.push(await run(runner, requests));
   }
-}
-
-function section(perRequest: ReadonlyMap<string, readonly number[]>): Section {
-  const bare = perRequest.get("bare") ?? [];
-  const added = (mode: string): number =>
-    median((perRequest.get(mode) ?? []).map((value, round) => value - (bare[round] ?? 0)));
-  const figures = [...perRequest].map(([mode, values]): Figure => {
-    const cpuUs = median(values);
-    return {
-      name: `Express, ${mode}`,
-      wallUs: Number.NaN,
-      cpuUs,
-      perSecond: 1e6 / cpuUs,
-      samples: values.length,
-    };
-  });
-  const ours = added("sojourn");
-  const theirs = added("express-session");
+  const added = ({ samples }: Runner): number =>
+    median(samples.map((value, round) => value - (bare.samples[round] ?? Number.NaN)));
   return {
     title: "CPU per request on Express, warm session, memory stores",
-    figures,
+    figures: runners.map(figureOf),
     goals: [
-      atMost("sojourn adds", ours, 8, "µs"),
-      atLeast("express-session adds ÷ sojourn adds", theirs / ours, 8, "×"),
+      atMost("sojourn adds", added(ours), 8, "µs"),
+      atLeast("express-session adds ÷ sojourn adds", added(theirs) / added(ours), 8, "×"),
     ],
-    notes: [`express-session adds ${theirs.toFixed(1)} µs`],
+    notes: [
+      `express-session adds ${added(theirs).toFixed(1)} µs`,
+      `bare Express against itself: ${added(again).toFixed(2)} µs`,
+    ],
   };
 }
 
-async function start(mode: string): Promise<Server> {
-  const file = fileURLToPath(new URL("./app.ts", import.meta.url));
-  const child = fork(file, [mode], { env: { ...process.env, NODE_ENV: "production" } });
-  const [{ port }] = (await once(child, "message")) as [{ port: number }];
-  const response = await fetch(`http://127.0.0.1:${port}/login`);
-  const cookie = response.headers.getSetCookie()[0]?.split(";")[0] ?? "";
-  return { mode, child, port, cookie };
+async function runnerOf(name: string, kind: Kind): Promise<Runner> {
+  const wire = wireTo(appOf(kind));
+  const login = await wire.get("/login", PLAIN_COOKIE);
+  const cookie = COOKIE.exec(login)?.[1] ?? PLAIN_COOKIE;
+  const response = await wire.get("/", cookie);
+  if (!response.includes("alice")) throw new Error(`${name} does not know who signed in`);
+  return { name: `Express, ${name}`, wire, cookie, samples: [] };
 }
 
-async function cpuOf({ child }: Server): Promise<number> {
-  const answer = once(child, "message");
-  child.send("cpu");
-  const [{ cpuUs }] = (await answer) as [{ cpuUs: number }];
-  return cpuUs;
+/** @returns microseconds of CPU per request. */
+async function run({ wire, cookie }: Runner, requests: number): Promise<number> {
+  const before = process.cpuUsage();
+  for (let request = 0; request < requests; request += 1) await wire.get("/", cookie);
+  const used = process.cpuUsage(before);
+  return (used.user + used.system) / requests;
 }
 
-async function load({ port, cookie }: Server, amount: number): Promise<void> {
-  const headers = cookie === "" ? {} : { cookie };
-  const url = `http://127.0.0.1:${port}/`;
-  const result = await autocannon({ url, connections: CONNECTIONS, amount, headers });
-  if (result.non2xx > 0 || result.errors > 0) throw new Error(`${url} answered with errors`);
+function figureOf({ name, samples }: Runner): Figure {
+  const cpuUs = median(samples);
+  return { name, wallUs: Number.NaN, cpuUs, perSecond: 1e6 / cpuUs, samples: samples.length };
 }

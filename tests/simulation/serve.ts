@@ -1,4 +1,4 @@
-/** One request on a node: authenticate, judge what was said of it, do the errand, answer. */
+/** One request on a node: authenticate, judge what was said, do the errand, answer. */
 import type { Session } from "sojourn";
 import type { Browser } from "./browser.ts";
 import type { Errand } from "./errands.ts";

@@ -36,7 +36,7 @@ function judgeLive(world: World, presented: Presented, session: Session): Sessio
   const { browser, held } = presented;
   if (browser !== undefined && held !== undefined && state === "active") {
     const theft = world.thefts.get(claimed.id);
-    theft?.owned(held.token, use.low, { high: life.clock.reading, doneAt: world.timeline.now });
+    theft?.owned(held.token, use, { high: life.clock.reading, doneAt: world.timeline.now });
   }
   world.note(`n${node.index} serves ${claimed.name} as ${state}`);
   return claimed;

@@ -1,6 +1,7 @@
 /** Somebody copies a cookie and uses it, while its owner goes on using the session. */
 import type { Browser } from "./browser.ts";
 import { peek, visit } from "./errands.ts";
+import type { Use } from "./model.ts";
 import type { ServerNode } from "./node.ts";
 import { serve } from "./serve.ts";
 import type { Held } from "./wire.ts";
@@ -28,20 +29,17 @@ export class Theft {
     this.patient = facts.patient;
   }
 
-  /** The owner was served as active. */
-  owned(
-    token: string,
-    low: number,
-    then: { readonly high: number; readonly doneAt: number },
-  ): void {
+  /** The owner was served as active. A poll is no activity. */
+  owned(token: string, use: Use, served: { readonly high: number; readonly doneAt: number }): void {
     if (token === this.held.token) {
       // Not renewed yet, or lost with what the browser had not written to its disk.
       this.#renewedHigh = undefined;
       this.#activities = [];
       return;
     }
-    this.#renewedHigh ??= then.high;
-    this.#activities.push({ low, doneAt: then.doneAt });
+    this.#renewedHigh ??= served.high;
+    if (!use.slides) return;
+    this.#activities.push({ low: use.low, doneAt: served.doneAt });
     if (this.#activities.length > ACTIVITIES_KEPT) this.#activities.shift();
   }
 

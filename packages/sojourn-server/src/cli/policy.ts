@@ -57,7 +57,7 @@ const secret: Command = {
   details:
     "32 random bytes as base64url. To change secrets without signing anybody out, put the new " +
     "one below the old one in the file, then above it, and remove the old one when the longest " +
-    "session has passed.",
+    "session has passed. Service keys made under the old one end with it: rotate them before.",
   examples: ["(umask 077; sojourn secret > sojourn.secret)"],
   async run({ output }) {
     const text = generateSecret();

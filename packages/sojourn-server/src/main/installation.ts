@@ -1,5 +1,5 @@
 /** What service and commands open alike: session store, sessions, control store, keys. */
-import { mkdirSync } from "node:fs";
+import { closeSync, mkdirSync, openSync } from "node:fs";
 import { dirname } from "node:path";
 import { createSessions, MemoryStore } from "sojourn";
 import type { Sessions, SessionStore } from "sojourn";
@@ -28,6 +28,7 @@ export interface Reports {
 
 /** Readable by its owner alone: the files hold who is signed in. */
 const OWNER_ONLY = 0o700;
+const OWNER_ONLY_FILE = 0o600;
 
 /** @throws {StoreUnavailableError | SojournError | ConfigError} when a file cannot be used. */
 export async function openInstallation(
@@ -64,5 +65,7 @@ export async function openInstallation(
 function openStore(place: StorePlace): SessionStore {
   if (place.kind === "memory") return new MemoryStore();
   mkdirSync(dirname(place.path), { recursive: true, mode: OWNER_ONLY });
+  // SQLite gives its other files the mode of this one.
+  closeSync(openSync(place.path, "a", OWNER_ONLY_FILE));
   return new SqliteStore({ path: place.path });
 }

@@ -36,19 +36,44 @@ export type NodeRequest = IncomingMessage & {
 
 /** A Node request as the exchange sees it. */
 export function viewOf(req: NodeRequest, options: AdapterOptions = {}): RequestView {
-  const { headers, socket } = req;
-  return {
-    activity: options.activity === undefined || options.activity(req),
-    method: req.method,
-    path: req.originalUrl ?? req.url ?? "/",
-    header: (name) => {
-      const value = headers[name];
-      return typeof value === "object" ? value.join(", ") : value;
-    },
-    remoteAddress: socket.remoteAddress,
-    encrypted: "encrypted" in socket && socket.encrypted === true,
-    csrfToken: formToken(req.body),
-  };
+  return new NodeView(req, options.activity === undefined || options.activity(req));
+}
+
+/** Reads on demand: most requests are asked for little. */
+class NodeView implements RequestView {
+  readonly #req: NodeRequest;
+  readonly activity: boolean;
+
+  constructor(req: NodeRequest, activity: boolean) {
+    this.#req = req;
+    this.activity = activity;
+  }
+
+  get method(): string | undefined {
+    return this.#req.method;
+  }
+
+  get path(): string {
+    return this.#req.originalUrl ?? this.#req.url ?? "/";
+  }
+
+  get remoteAddress(): string | undefined {
+    return this.#req.socket.remoteAddress;
+  }
+
+  get encrypted(): boolean {
+    const { socket } = this.#req;
+    return "encrypted" in socket && socket.encrypted === true;
+  }
+
+  get csrfToken(): string | undefined {
+    return formToken(this.#req.body);
+  }
+
+  header(name: string): string | undefined {
+    const value = this.#req.headers[name];
+    return typeof value === "object" ? value.join(", ") : value;
+  }
 }
 
 /** Send the refusal and return false, or see to it that the headers get the session's. */

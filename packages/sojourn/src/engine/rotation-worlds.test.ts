@@ -14,6 +14,7 @@ import {
   issuePending,
   judgePresented,
   nextGeneration,
+  restorePrevious,
   rollForward,
   rotateHard,
 } from "./rotation.ts";
@@ -143,6 +144,8 @@ function serve(scenario: Scenario, world: World, token: Holder, asked: Asked): S
       const rolled = decision.roll ? rollForward(record, token, context) : record;
       return { record: seen(rolled, policy, now), decision };
     }
+    case "restore":
+      return { record: seen(restorePrevious(record), policy, now), decision };
     case "serve":
       return { record: seen(record, policy, now), decision, ...(scenario.rolling && { token }) };
     case "replaced":

@@ -189,9 +189,9 @@ describe("the previous token", () => {
     expect(judgePresented(seen(CONFIRMED_AT + span + 1), token(1), context).act).toBe("fork");
   });
 
-  it("serves without a token a reader whose cookies look lost", () => {
+  it("is confirmed again by a reader whose cookies look lost: no token can be sent", () => {
     const reader = at(GRACE_ENDS + 1, { canSetToken: false });
-    expect(judgePresented(turned, token(1), reader)).toEqual({ act: "serve" });
+    expect(judgePresented(turned, token(1), reader)).toEqual({ act: "restore" });
   });
 
   it("is a fork in another context: that is no crashed browser", () => {

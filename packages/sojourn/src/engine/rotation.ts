@@ -50,6 +50,8 @@ export type RotationDecision =
   /** Issue a new successor by compare-and-set. `from` names the row the branch starts from. */
   | { readonly act: "issue"; readonly from: "confirmed" | "previous" }
   | { readonly act: "confirm" }
+  /** The client lost its cookies and can be given none now: what it holds is confirmed again. */
+  | { readonly act: "restore" }
   /** The store lost writes. `roll`: move the record forward to what the client holds. */
   | { readonly act: "ahead"; readonly roll: boolean }
   /** Replaced by a hard rotation: ended, without an alarm. */
@@ -142,7 +144,7 @@ function judgePrevious(record: SessionRecord, context: RotationContext): Rotatio
   // The confirmed token was hardly used after it was confirmed: a browser that crashed before its
   // cookies reached the disk looks like this.
   if (sameContext && record.seenAt <= rotation.confirmedAt + flushMs) {
-    return context.canSetToken ? { act: "issue", from: "previous" } : SERVE;
+    return context.canSetToken ? { act: "issue", from: "previous" } : { act: "restore" };
   }
   // The two holders are compared, not this one with its own past.
   return fork(rotation, context, isSameContext(rotation.fingerprint, context.fingerprint));
@@ -247,6 +249,18 @@ function liveHolders(rotation: Rotation, now: number): Holder[] {
 export function rotateSoon(record: SessionRecord, policy: Policy, now: number): SessionRecord {
   const confirmedAt = Math.min(record.rotation.confirmedAt, now - policy.rotateEveryMs);
   return { ...record, rotation: { ...record.rotation, confirmedAt } };
+}
+
+/**
+ * Confirm the previous token again. Serving it and no more would let its own use count as use of
+ * the confirmed one, and so take away its excuse.
+ */
+export function restorePrevious(record: SessionRecord): SessionRecord {
+  const { rotation } = record;
+  if (rotation.previous === undefined) return record;
+  const { previous, pending: _orphan, fingerprint: _orphaned, ...kept } = rotation;
+  const { graceUntil: _over, ...base } = previous;
+  return { ...record, rotation: { ...kept, ...base } };
 }
 
 /** The client has presented its successor: it becomes the confirmed token. */

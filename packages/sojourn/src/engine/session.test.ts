@@ -335,9 +335,11 @@ describe("elevation", () => {
     expect(rotation).toMatchObject({ generation: 2, replaced: { assurance: opened.assurance } });
   });
 
-  it("does not exist where sudoMs is 0", () => {
-    const never = stepUpSession(opened, { amr: ["otp"] }, { ...policy, sudoMs: 0 }, T0);
-    expect(unmetBy(never.assurance, { elevated: true }, T0)).toEqual({ elevated: true });
+  it("covers the act at hand and no more where sudoMs is 0", () => {
+    const brief = stepUpSession(opened, { amr: ["otp"] }, { ...policy, sudoMs: 0 }, T0);
+    const ends = T0 + policy.transitMs;
+    expect(unmetBy(brief.assurance, { elevated: true }, ends - 1)).toBeUndefined();
+    expect(unmetBy(brief.assurance, { elevated: true }, ends)).toEqual({ elevated: true });
   });
 });
 

@@ -176,6 +176,11 @@ export function unlockSession(
   return { ...rest, state: "active", assurance, seenAt: Math.max(record.seenAt, now) };
 }
 
+/** How long elevation lasts. `sudoMs: 0` asks for a factor each time: it covers the act at hand. */
+function elevationMs(policy: Policy): number {
+  return Math.max(policy.sudoMs, policy.transitMs);
+}
+
 /**
  * Raise assurance, and complete a pending session. Elevation ends by itself after `sudoMs`.
  * The caller rotates hard. The absolute end stays where authentication put it. Invariant I11.
@@ -189,7 +194,7 @@ export function stepUpSession(
   now: number,
 ): SessionRecord {
   const raised = addAuthentication(record.assurance, given, now);
-  const assurance: Assurance = { ...raised, elevatedUntil: now + policy.sudoMs };
+  const assurance: Assurance = { ...raised, elevatedUntil: now + elevationMs(policy) };
   if (record.state !== "pending") return { ...record, assurance };
   const { idleMs } = limitsFor(policy, { remember: record.remember === true, bound: false });
   return { ...record, state: "active", assurance, idleMs, seenAt: Math.max(record.seenAt, now) };

@@ -14,7 +14,7 @@ import { claimedId } from "../tokens/token-format.ts";
 import type { ParsedToken } from "../tokens/token-format.ts";
 import type { Core, Loaded } from "./core.ts";
 import type { ProvedToken } from "./memo.ts";
-import { ahead, confirm, forked, issue, resend, serve } from "./rotation-steps.ts";
+import { ahead, confirm, forked, issue, resend, restore, serve } from "./rotation-steps.ts";
 import type { Attempt, Judged, Presentation, Verdict } from "./rotation-steps.ts";
 import { parsePresented } from "./token-desk.ts";
 
@@ -162,6 +162,8 @@ async function act(
   switch (decision.act) {
     case "serve":
       return serve(core, judged, { assurance: decision.assurance });
+    case "restore":
+      return restore(core, judged);
     case "replaced":
       return { state: "ended", reason: "replaced", at: loaded.now };
     case "resend":

@@ -83,7 +83,9 @@ export async function writeData(
   invariant(written !== undefined, "an unconditional write met a conflict");
   // Somebody else wrote in between: this snapshot lacks their keys and must not pass for the whole.
   if (written.dataVersion === before.dataVersion + 1) return written;
-  return (await core.inspectLive(ref)).stored;
+  const after = await core.load(ref);
+  // Ended since: the write held before that, and must not be reported as refused.
+  return after === undefined || after.record.end !== undefined ? written : after;
 }
 
 interface Patch {

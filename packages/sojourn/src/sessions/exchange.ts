@@ -27,7 +27,7 @@ export interface RequestView {
   /** `undefined` when a sub-request does not name the original method: then it counts as unsafe. */
   readonly method: string | undefined;
   readonly path: string;
-  readonly header: (name: string) => string | undefined;
+  header(name: string): string | undefined;
   /** The peer of the socket. */
   readonly remoteAddress: string | undefined;
   /** True when the socket itself is TLS. */
@@ -68,11 +68,6 @@ interface Waiting {
 const BEARER_PREFIX = "sj1";
 const CSRF_HEADER = "x-csrf-token";
 const VARY = `Cookie, ${CSRF_VARY}`;
-
-/** What describes the client. Saying nothing is a choice, too: such a browser is a context. */
-function contextOf(view: RequestView): string {
-  return view.header("user-agent") ?? "";
-}
 
 export class Exchange<Data extends object = Record<string, unknown>> implements TokenCarrier {
   readonly #house: Household<Data>;
@@ -119,6 +114,11 @@ export class Exchange<Data extends object = Record<string, unknown>> implements 
       exchange.#refusal = problemOfError(error);
     }
     return exchange;
+  }
+
+  /** @internal A browser that says nothing is a context, too: not saying is a choice. */
+  get fingerprint(): string {
+    return this.#view.header("user-agent") ?? "";
   }
 
   /** Anonymous when there was no credential, or none that is worth anything. */
@@ -168,14 +168,15 @@ export class Exchange<Data extends object = Record<string, unknown>> implements 
   #judgeOrigin(hasSessionCookie: boolean, hasBearer: boolean): boolean {
     // A bearer header is not sent by browsers on their own: nothing to forge.
     if (hasBearer && !hasSessionCookie) return false;
-    const { header, method, path, remoteAddress, encrypted } = this.#view;
+    const view = this.#view;
+    const { method, path, remoteAddress, encrypted } = view;
     const verdict = judgeCsrf(this.#house.http.csrf, {
       method,
       path,
-      upgrade: header("upgrade") !== undefined,
-      origin: header("origin"),
-      secFetchSite: header("sec-fetch-site"),
-      host: header("host"),
+      upgrade: view.header("upgrade") !== undefined,
+      origin: view.header("origin"),
+      secFetchSite: view.header("sec-fetch-site"),
+      host: view.header("host"),
       remoteAddress,
       encrypted,
       hasSessionCookie,
@@ -196,17 +197,15 @@ export class Exchange<Data extends object = Record<string, unknown>> implements 
       tenant: this.#house.tenant,
       activity: activity ?? true,
       canSetToken: !this.#viaBearer && (canSetToken ?? true),
-      fingerprint: contextOf(this.#view),
+      fingerprint: this.fingerprint,
     };
   }
 
   #take(verdict: Verdict): Session<Data> | Promise<Session<Data>> {
     const { core, tenant, sessions } = this.#house;
     if (verdict.state === "unknown") return this.session;
-    const fingerprint = contextOf(this.#view);
-    const request = { carrier: this, fingerprint };
     if (verdict.state === "ended") {
-      return new Session<Data>({ core, tenant, ...request, ended: verdict });
+      return new Session<Data>({ core, tenant, carrier: this, ended: verdict });
     }
     const { successor, stored } = verdict;
     if (successor !== undefined) {
@@ -214,7 +213,7 @@ export class Exchange<Data extends object = Record<string, unknown>> implements 
       const persistUntil = remember === true ? absoluteExpiresAt : undefined;
       this.#waiting = { token: successor, sealed: true, takenAt: verdict.at, persistUntil };
     }
-    return sessions.sessionOf(verdict, tenant, request);
+    return sessions.sessionOf(verdict, tenant, this);
   }
 
   async #checkCsrfToken(): Promise<void> {
@@ -235,8 +234,7 @@ export class Exchange<Data extends object = Record<string, unknown>> implements 
   #anonymous(): Session<Data> {
     const { core, tenant } = this.#house;
     const canSet = this.#view.canSetToken ?? true;
-    const fingerprint = contextOf(this.#view);
-    return new Session<Data>({ core, tenant, fingerprint, carrier: canSet ? this : undefined });
+    return new Session<Data>({ core, tenant, carrier: canSet ? this : undefined });
   }
 
   /** @internal For the session of this exchange. */

@@ -73,7 +73,9 @@ async function assertRoom(
   const now = core.now();
   const page = { now, limit: Math.min(max, LIST_MAX) };
   const live = await core.attempt("list", () => core.store.listBySubject(tenant, subject, page));
-  if (live.items.length >= max) throw new LimitReachedError(max, live.items);
+  if (live.items.length < max) return;
+  core.emit("limit-reached", { tenant, subject, max, onLimit });
+  throw new LimitReachedError(max, live.items);
 }
 
 async function openFresh(core: Core, input: OpenInput): Promise<Opened> {

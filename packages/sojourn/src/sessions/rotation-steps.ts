@@ -6,7 +6,13 @@ import type { EndReason } from "../protocol/words.ts";
 import { invariant } from "../engine/invariant.ts";
 import type { SessionRef, StoredSession } from "../engine/ports.ts";
 import type { Assurance, PendingToken, SessionRecord } from "../engine/record.ts";
-import { confirmPending, issuePending, nextGeneration, rollForward } from "../engine/rotation.ts";
+import {
+  confirmPending,
+  issuePending,
+  nextGeneration,
+  restorePrevious,
+  rollForward,
+} from "../engine/rotation.ts";
 import type { RotationContext, RotationDecision } from "../engine/rotation.ts";
 import { lockSession, touchDue, touchUrgent } from "../engine/session.ts";
 import type { Judgement } from "../engine/session.ts";
@@ -68,7 +74,7 @@ export async function resend(
   judged: Judged,
   pending: PendingToken,
   markSent: boolean,
-): Promise<Verdict> {
+): Promise<Verdict | undefined> {
   const { tenant, id } = judged.ref;
   const { generation, sealed } = pending;
   const desk = await core.keys();
@@ -80,8 +86,11 @@ export async function resend(
   if (successor === undefined) return serve(core, judged, {});
   if (markSent) {
     const sent = { generation, at: judged.loaded.now };
-    // Before the response leaves: the 2T rule counts from here.
-    await core.attempt("touch", () => core.store.touch([{ ref: judged.ref, sent }]));
+    // Before the response leaves: the 3T rule counts from here.
+    const [marked] = await core.attempt("touch", () =>
+      core.store.touch([{ ref: judged.ref, sent }]),
+    );
+    if (marked === "gone") return undefined;
   }
   return serve(core, judged, { successor });
 }
@@ -91,13 +100,15 @@ export async function serve(
   core: Core,
   judged: Judged,
   extra: { readonly assurance?: Assurance | undefined; readonly successor?: string | undefined },
-): Promise<Verdict> {
+): Promise<Verdict | undefined> {
   const { loaded, how, ref } = judged;
   const { judgement, now, policy } = loaded;
   let { stored } = loaded;
   if (how.activity && judgement.state === "active" && touchDue(stored.record, policy, now)) {
     if (touchUrgent(stored.record, policy, now, TOUCH_LAG_MS)) {
-      await core.attempt("touch", () => core.store.touch([{ ref, seenAt: now }]));
+      const [touched] = await core.attempt("touch", () => core.store.touch([{ ref, seenAt: now }]));
+      // Ended between the read and this write: what could not be recorded is not served.
+      if (touched === "gone") return undefined;
     } else core.touches.add(ref, now);
     stored = { ...stored, record: { ...stored.record, seenAt: now } };
   }
@@ -150,6 +161,13 @@ export async function confirm(core: Core, judged: Judged): Promise<Verdict | und
   const { generation } = next.rotation;
   core.emit("session-rotated", { ...subjectOf(next), generation, how: "confirmed" });
   return { state: "live", at: loaded.now, stored: written, judgement: loaded.judgement };
+}
+
+export async function restore(core: Core, judged: Judged): Promise<Verdict | undefined> {
+  const { loaded } = judged;
+  const written = await write(core, judged, restorePrevious(loaded.stored.record));
+  if (written === undefined) return undefined;
+  return serve(core, { ...judged, loaded: { ...loaded, stored: written } }, {});
 }
 
 export async function ahead(

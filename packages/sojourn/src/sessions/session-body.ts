@@ -15,7 +15,8 @@ import type { TokenCarrier } from "./standing.ts";
 export interface LiveState {
   readonly stored: StoredSession;
   readonly judgement: Judgement;
-  readonly readAt: number;
+  /** When it was judged. */
+  readonly at: number;
   /** Decoded when it was encrypted; else on demand. */
   readonly data?: EncodedData | undefined;
   /** What a replaced token is still worth, below the record's own assurance. */
@@ -42,7 +43,6 @@ export interface SessionParts {
   readonly live?: LiveState | undefined;
   readonly carrier?: TokenCarrier | undefined;
   readonly ended?: Ended | undefined;
-  readonly fingerprint?: string | undefined;
 }
 
 /** A request's worth: what was judged longer ago than this is judged anew before a blind write. */
@@ -54,7 +54,6 @@ export class SessionBody {
   readonly core: Core;
   readonly tenant: string;
   readonly carrier: TokenCarrier | undefined;
-  readonly fingerprint: string | undefined;
   /** Why the change that was settled last failed, if it did. */
   failure: unknown;
   #live: LiveState | undefined;
@@ -67,7 +66,6 @@ export class SessionBody {
     this.core = parts.core;
     this.tenant = parts.tenant;
     this.carrier = parts.carrier;
-    this.fingerprint = parts.fingerprint;
     this.#live = parts.live;
     this.#ended = parts.ended;
   }
@@ -139,7 +137,7 @@ export class SessionBody {
   get fresh(): StoredSession | undefined {
     const live = this.#live;
     if (live?.judgement.state !== "active") return undefined;
-    return this.core.now() - live.readAt <= FRESH_MS ? live.stored : undefined;
+    return this.core.now() - live.at <= FRESH_MS ? live.stored : undefined;
   }
 
   async #openAnonymous(): Promise<SessionRef> {
@@ -151,7 +149,8 @@ export class SessionBody {
       const message = "an anonymous session needs a response that can set a cookie";
       throw new ArgumentError("update", message);
     }
-    const { core, tenant, fingerprint } = this;
+    const { core, tenant } = this;
+    const { fingerprint } = this.carrier;
     const options = fingerprint === undefined ? {} : { fingerprint };
     const opened = await loginFrom(core, { tenant, subject: null, options, from: undefined });
     await this.adopt(opened.stored);
@@ -163,7 +162,7 @@ export class SessionBody {
   async adopt(stored: StoredSession): Promise<void> {
     const data = await decodeStored(this.core, stored);
     const { judgement, now } = this.core.judge(stored);
-    this.#live = { stored, data, judgement, readAt: now };
+    this.#live = { stored, data, judgement, at: now };
     this.#snapshot = undefined;
     this.#ended = undefined;
   }

@@ -171,8 +171,8 @@ export class Session<Data extends object = Record<string, unknown>> {
     return this.#body.work(async () => {
       checkSubject("login.subject", subject);
       checkLogin("login", options);
-      const context =
-        this.#body.fingerprint === undefined ? {} : { fingerprint: this.#body.fingerprint };
+      const fingerprint = this.#body.carrier?.fingerprint;
+      const context = fingerprint === undefined ? {} : { fingerprint };
       const from = this.#body.live?.stored;
       const opened = await loginFrom(this.#body.core, {
         tenant: this.#body.tenant,

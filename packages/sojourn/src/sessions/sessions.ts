@@ -110,7 +110,7 @@ export class Sessions<Data extends object = Record<string, unknown>> {
     const session = new Session<Data>({
       core: this.#core,
       tenant,
-      live: { stored: opened.stored, judgement, data: initial, readAt: now },
+      live: { stored: opened.stored, judgement, data: initial, at: now },
     });
     return { session, token: opened.token, evicted: opened.evicted };
   }
@@ -145,21 +145,16 @@ export class Sessions<Data extends object = Record<string, unknown>> {
   sessionOf(
     verdict: Extract<Verdict, { state: "live" }>,
     tenant: string,
-    request:
-      | { readonly carrier: TokenCarrier; readonly fingerprint?: string | undefined }
-      | undefined,
+    carrier: TokenCarrier | undefined,
   ): Session<Data> | Promise<Session<Data>> {
-    const { stored, judgement, assurance, at } = verdict;
-    const build = (data: EncodedData | undefined): Session<Data> =>
-      new Session<Data>({
-        core: this.#core,
-        tenant,
-        live: { stored, judgement, assurance, data, readAt: at },
-        ...request,
-      });
+    const core = this.#core;
     // Readable data is decoded when it is looked at, which most requests never do.
-    if (!hasSealed(stored.data)) return build(undefined);
-    const data = decodeStored(this.#core, stored);
+    if (!hasSealed(verdict.stored.data)) {
+      return new Session<Data>({ core, tenant, live: verdict, carrier });
+    }
+    const build = (data: EncodedData): Session<Data> =>
+      new Session<Data>({ core, tenant, live: { ...verdict, data }, carrier });
+    const data = decodeStored(core, verdict.stored);
     return data instanceof Promise ? data.then(build) : build(data);
   }
 
@@ -173,7 +168,7 @@ export class Sessions<Data extends object = Record<string, unknown>> {
     return new Session<Data>({
       core: this.#core,
       tenant,
-      live: { stored, judgement, data, readAt: now },
+      live: { stored, judgement, data, at: now },
     });
   }
 

@@ -26,6 +26,8 @@ export interface AuthenticateContext {
 
 /** Takes new tokens to the client. Made by adapters; absent where none can be sent. */
 export interface TokenCarrier {
+  /** Text that describes the client on the other side; absent when nothing is known of it. */
+  readonly fingerprint: string | undefined;
   /**
    * @param how `sealed` may be dropped when the response is late; the others never.
    * @param persistUntil Keep the cookie until then; absent: for the browser session.

@@ -14,6 +14,9 @@ import { streamRoutes } from "./self-stream.ts";
 
 const act = { activity: true } as const;
 
+/** A policy with `sudoMs: 0` asks each time: long enough to give the factor and come back. */
+const FRESH_MS_MIN = 60_000;
+
 /** What the policy of this service's tenant asks of its Self group. */
 export interface SelfRules {
   /** How fresh a factor must be for the list of sessions. */
@@ -26,7 +29,7 @@ function selfRules(house: House): SelfRules {
   const { fields } = house.sessions.explainPolicy();
   const valueOf = (name: string): unknown => fields.find(({ field }) => field === name)?.value;
   return {
-    freshMs: Number(valueOf("sudoMs")),
+    freshMs: Math.max(Number(valueOf("sudoMs")), FRESH_MS_MIN),
     csrfToken: valueOf("csrf") === "fetch-metadata+token",
   };
 }

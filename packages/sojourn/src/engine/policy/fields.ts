@@ -97,7 +97,7 @@ export const FIELDS: Readonly<Record<FieldPath, Field>> = Object.freeze({
     "ASVS 5.0 10.4.8; RFC 9700 4.14.2",
   ),
   sudoMs: span(
-    "After authentication, sensitive actions are allowed this long; 0 asks every time.",
+    "After a step-up, sensitive actions are allowed this long; 0 asks every time.",
     "ASVS 5.0 7.5.1, 7.5.3",
     { min: 0 },
   ),
