@@ -128,8 +128,7 @@ function serve(scenario: Scenario, world: World, token: Holder, asked: Asked): S
   const decision = (scenario.judge ?? judgePresented)(record, token, context);
   switch (decision.act) {
     case "resend": {
-      const sent = { generation: decision.pending.generation, at: now };
-      const marked = touchedRecord(record, decision.markSent ? { sent } : {});
+      const marked = markedSent(record, decision, now);
       return { record: seen(marked, policy, now), decision, token: decision.pending };
     }
     case "issue": {
@@ -152,6 +151,14 @@ function serve(scenario: Scenario, world: World, token: Holder, asked: Asked): S
     case "fork":
       return { record, decision };
   }
+}
+
+function markedSent(
+  record: SessionRecord,
+  { pending, markSent }: Extract<RotationDecision, { act: "resend" }>,
+  at: number,
+): SessionRecord {
+  return touchedRecord(record, markSent ? { sent: { generation: pending.generation, at } } : {});
 }
 
 function confirmedBy(scenario: Scenario): typeof confirmPending {
