@@ -1,4 +1,4 @@
-/** What changes cost, through the public API, on the memory store, beside another library's store. */
+/** What changes cost, through the public API, on the memory store, beside another library's. */
 import { randomBytes } from "node:crypto";
 import session from "express-session";
 import type { SessionData, SessionStore } from "express-session";
