@@ -1,5 +1,6 @@
 /** Sessions of one installation: open, authenticate, find, list, end. */
 import type { EndReason, SessionState } from "../protocol/words.ts";
+import { summaryOf } from "../engine/liveness.ts";
 import type { EncodedData } from "../engine/data.ts";
 import { ArgumentError } from "../engine/errors.ts";
 import type { Page, SessionFilter, StoreHealth, Subscription } from "../engine/ports.ts";
@@ -9,7 +10,7 @@ import { authenticate } from "./authenticate.ts";
 import type { Verdict } from "./rotation-steps.ts";
 import type { Core } from "./core.ts";
 import { decodeStored, encodeInitial, hasSealed } from "./data-codec.ts";
-import { summaryOf } from "./describe.ts";
+
 import type { EventListener } from "./emitter.ts";
 import { Exchange } from "./exchange.ts";
 import type { RequestView } from "./exchange.ts";
