@@ -35,6 +35,8 @@ const alias = [
 
 /** Seconds-long runs are the rule in these projects; a unit test that needs 5 s is a mistake. */
 const LONG_TEST_MS = 120_000;
+/** An example installs and builds a whole framework before its first test. */
+const EXAMPLE_MS = 480_000;
 
 function project(name: string, include: string[], testTimeout = 5_000) {
   return {
@@ -51,8 +53,10 @@ export default defineConfig({
       project("contract", ["tests/contract/**/*.test.ts"], 30_000),
       project("simulation", ["tests/simulation/**/*.test.ts"], LONG_TEST_MS),
       project("abuse", ["tests/abuse/**/*.test.ts"], 30_000),
+      project("differential", ["tests/differential/**/*.test.ts"], LONG_TEST_MS),
       project("integration", ["tests/integration/**/*.test.ts"], LONG_TEST_MS),
       project("browser", ["tests/browser/**/*.test.ts"], LONG_TEST_MS),
+      project("examples", ["tests/examples/**/*.test.ts"], EXAMPLE_MS),
       project("tidy", ["tests/tidy.test.ts", "tests/tidy/**/*.test.ts"], LONG_TEST_MS),
     ],
   },

@@ -24,7 +24,10 @@ import { cleanEnvironment, node, oldestNode, root } from "./setup.mjs";
 export const reports = join(root, ".reports");
 
 /** The vitest projects whose tests cite requirements, in the order they run. */
-export const projects = ["unit", "contract", "simulation", "abuse", "integration", "browser"];
+export const projects = [
+  ...["unit", "contract", "simulation", "abuse", "differential", "integration", "browser"],
+  "examples",
+];
 
 const TRANSCRIPT_CHARS = 4_000_000;
 
@@ -141,7 +144,7 @@ function hasFailure(suite) {
 function vitest(name, { selected = [name], program = node, folders = [] } = {}) {
   return {
     name,
-    needsBuild: ["integration", "browser", "tidy"].includes(name),
+    needsBuild: ["integration", "differential", "browser", "examples", "tidy"].includes(name),
     async run({ slow }) {
       const file = join(reports, `${name}.json`);
       mkdirSync(reports, { recursive: true });
@@ -159,7 +162,7 @@ function vitest(name, { selected = [name], program = node, folders = [] } = {}) 
 
 /** What depends on the Node below it; what is pure JavaScript is not run a second time. */
 const NODE_FOLDERS = [
-  ...["platform", "tokens", "stores", "sessions", "adapters"].map(
+  ...["platform", "tokens", "stores", "sessions", "adapters", "express-session"].map(
     (folder) => `packages/sojourn/src/${folder}/`,
   ),
   "packages/sojourn-server/",

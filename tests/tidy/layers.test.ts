@@ -22,6 +22,9 @@ const DIRECTION: Readonly<Record<string, readonly string[]>> = {
   testing: ["protocol", "engine"],
   sessions: ["protocol", "engine", "tokens", "stores", "http", "platform", "testing"],
   adapters: ["protocol", "engine", "tokens", "stores", "http", "platform", "testing", "sessions"],
+  "express-session": [
+    ...["protocol", "engine", "tokens", "stores", "http", "platform", "testing", "sessions"],
+  ],
 };
 
 /** One module per layer and one legal import along every edge of the direction. */
