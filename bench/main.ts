@@ -6,7 +6,7 @@ import { argv } from "node:process";
 import { parseArgs } from "node:util";
 import { FULL, QUICK } from "./harness.ts";
 import type { Effort } from "./harness.ts";
-import { expressOverhead } from "./http/express.ts";
+import { expressOverhead, fastifyOverhead, honoOverhead, koaOverhead } from "./http/overhead.ts";
 import { lifecycle } from "./micro/lifecycle.ts";
 import { verify } from "./micro/verify.ts";
 import { print, save } from "./report.ts";
@@ -19,6 +19,9 @@ const SUITES: Readonly<Record<string, (effort: Effort) => Promise<Section>>> = {
   lifecycle,
   sqlite,
   express: expressOverhead,
+  fastify: fastifyOverhead,
+  koa: koaOverhead,
+  hono: honoOverhead,
   "start-up": startUp,
 };
 

@@ -2,7 +2,7 @@
  * Programs the tests use that npm cannot bring, in one list. Add a row here and nothing else:
  * `npm test` installs it on Debian as root and names it elsewhere.
  */
-import { accessSync, constants, existsSync } from "node:fs";
+import { accessSync, constants, existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { env, getuid, platform } from "node:process";
 import { run } from "./setup.mjs";
@@ -17,6 +17,9 @@ import { run } from "./setup.mjs";
  * @property {string} elsewhere How to get it on other systems.
  */
 
+/** Runners whose tests start real servers, see `engines.mjs`. */
+const SERVER_RUNNERS = ["contract", "abuse", "differential", "integration", "examples"];
+
 /** @type {readonly SystemProgram[]} */
 const programs = [
   {
@@ -29,6 +32,23 @@ const programs = [
     ],
     debian: ["chromium"],
     elsewhere: "install Chromium or Chrome (macOS: brew install --cask chromium)",
+  },
+  {
+    name: "redis-server",
+    runners: SERVER_RUNNERS,
+    commands: ["redis-server"],
+    paths: [],
+    debian: ["redis-server"],
+    elsewhere: "install Redis 7 or newer (macOS: brew install redis)",
+  },
+  {
+    name: "postgres",
+    runners: SERVER_RUNNERS,
+    commands: ["postgres"],
+    // Debian keeps it off the PATH, in a folder for each version.
+    paths: [18, 17, 16, 15].map((major) => `/usr/lib/postgresql/${major}/bin/postgres`),
+    debian: ["postgresql"],
+    elsewhere: "install PostgreSQL 15 or newer (macOS: brew install postgresql@17)",
   },
 ];
 
@@ -58,6 +78,13 @@ function debianAsRoot() {
   return platform === "linux" && existsSync("/etc/debian_version") && getuid?.() === 0;
 }
 
+/** Debian's package would make a cluster and start it; the tests start their own. */
+function makeNoCluster() {
+  const folder = "/etc/postgresql-common/createcluster.d";
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, "no-main-cluster.conf"), "create_main_cluster = false\n");
+}
+
 /** @param {readonly SystemProgram[]} missing */
 async function installOnDebian(missing) {
   const packages = missing.flatMap((program) => program.debian);
@@ -66,6 +93,7 @@ async function installOnDebian(missing) {
   /** @type {import("node:child_process").SpawnOptions} */
   const options = { env: environment, stdio: ["ignore", "ignore", "inherit"] };
   if ((await run("apt-get", ["update", "-qq"], options)) !== 0) return;
+  makeNoCluster();
   await run("apt-get", ["install", "-qq", "-y", "--no-install-recommends", ...packages], options);
 }
 

@@ -11,7 +11,8 @@ import type { Duplex } from "node:stream";
 
 const HEAD_END = "\r\n\r\n";
 const LAST_CHUNK = "0\r\n\r\n";
-const LENGTH = "Content-Length: ";
+/** Frameworks spell it in two ways. */
+const LENGTHS = ["Content-Length: ", "content-length: "];
 
 export interface Wire {
   /** One request after the other, on one connection. @returns the whole response as text. */
@@ -55,8 +56,8 @@ function asSocket(stream: Duplex): Duplex {
 function isWhole(response: string): boolean {
   const head = response.indexOf(HEAD_END);
   if (head < 0) return false;
-  const length = response.indexOf(LENGTH);
-  if (length < 0 || length > head) return response.endsWith(LAST_CHUNK);
-  const expected = Number.parseInt(response.slice(length + LENGTH.length), 10);
+  const length = LENGTHS.map((name) => response.indexOf(name)).find((at) => at >= 0 && at < head);
+  if (length === undefined) return response.endsWith(LAST_CHUNK);
+  const expected = Number.parseInt(response.slice(length + "content-length: ".length), 10);
   return response.length >= head + HEAD_END.length + expected;
 }

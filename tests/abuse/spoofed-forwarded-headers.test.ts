@@ -76,6 +76,6 @@ describe("spoofed forwarding headers", () => {
     const headers = { ...LIES, ...SAME_ORIGIN };
     const answer = await ask(`${url}/login`, { method: "POST", headers });
     expect([answer.status, answer.cookies]).toEqual([303, []]);
-    expect(place.named("cookie-not-set")).toMatchObject([{ why: "plain-http" }]);
+    expect(place.named("cookie-not-set")).toMatchObject([{ why: "proxy-not-trusted" }]);
   });
 });

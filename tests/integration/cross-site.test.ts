@@ -184,7 +184,7 @@ describe.each(KINDS)("cross-site requests behind %s", (kind) => {
 
 describe("a form's own field", () => {
   it("[CS-07] carries the token through Express, whose body parser comes first", async () => {
-    const { url, cookie } = await start("express", { policy: "nist-aal2" });
+    const { url, cookie } = await start("express5", { policy: "nist-aal2" });
     const value = (await ask(`${url}/token`, { headers: cookie })).body;
     const form = (body: string) =>
       ask(`${url}/add`, {

@@ -151,7 +151,9 @@ describe("headers that leave by", () => {
       res.end("late");
     }, place);
     expect([answer.body, answer.cookies]).toEqual(["late", []]);
-    expect(place.named("cookie-not-set")).toMatchObject([{ why: "headers-sent" }]);
+    expect(place.named("cookie-not-set")).toMatchObject([{ why: "headers-sent", sent: false }]);
+    const [said] = place.warnings.filter((line) => line.includes("headers-sent"));
+    expect(said).toMatch(/headers-sent \(at login \(.*node-response\.test\.ts:\d+:\d+\)\)/);
   });
 
   it("chunks of a stream arrive one by one, not at the end", async () => {

@@ -1,17 +1,14 @@
 /** One small application behind each adapter, on a real server of this machine. */
-import { createServer, request } from "node:http";
-import type { IncomingHttpHeaders, IncomingMessage, Server, ServerResponse } from "node:http";
+import { request } from "node:http";
+import type { IncomingHttpHeaders, Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import express from "express";
 import type { Session } from "sojourn";
-import { sessions as expressSessions, sessionErrors } from "sojourn/express";
-import type { SessionRequest } from "sojourn/express";
-import { sessions as fetchSessions } from "sojourn/fetch";
-import { sessions as nodeSessions } from "sojourn/node";
+import { bodyOf } from "./bodies.ts";
+import { FRAMEWORKS } from "./frameworks.ts";
 import type { Data, World } from "./world.ts";
 
-export type Kind = "express" | "node" | "fetch";
-export const KINDS: readonly Kind[] = ["express", "node", "fetch"];
+export type Kind = keyof typeof FRAMEWORKS;
+export const KINDS: readonly Kind[] = Object.keys(FRAMEWORKS) as Kind[];
 
 export interface Call {
   readonly session: Session<Data>;
@@ -59,127 +56,8 @@ export async function listen(server: Server): Promise<Running> {
   return one;
 }
 
-export function serve(kind: Kind, place: World, application: Application): Promise<Running> {
-  if (kind === "express") return listen(expressServer(place, application));
-  return listen(kind === "node" ? nodeServer(place, application) : fetchServer(place, application));
-}
-
-async function bodyOf(req: IncomingMessage): Promise<string> {
-  const parts: Buffer[] = [];
-  for await (const part of req) parts.push(part as Buffer);
-  return Buffer.concat(parts).toString();
-}
-
-async function send(res: ServerResponse, reply: Reply): Promise<void> {
-  res.statusCode = reply.status ?? 200;
-  for (const [name, value] of Object.entries(reply.headers ?? {})) {
-    res.setHeader(name, typeof value === "string" ? value : [...value]);
-  }
-  if (reply.chunks === undefined) {
-    res.end(reply.body ?? "");
-    return;
-  }
-  for (const chunk of reply.chunks) {
-    await new Promise<void>((resolve) => void res.write(chunk, () => resolve()));
-  }
-  res.end();
-}
-
-function callOf(req: IncomingMessage, session: Session<Data>, body: string): Call {
-  const url = new URL(req.url ?? "/", "http://localhost");
-  return { session, method: req.method ?? "GET", url, body };
-}
-
-function expressServer(place: World, application: Application): Server {
-  const app = express();
-  app.disable("x-powered-by");
-  app.use(express.urlencoded({ extended: false }));
-  app.use(express.text({ type: "text/plain" }));
-  app.use(expressSessions(place.sessions));
-  app.use(async (req, res) => {
-    const { session } = req as unknown as SessionRequest<Data>;
-    const body: unknown = req.body;
-    const text = typeof body === "string" ? body : JSON.stringify(body ?? "");
-    await send(res, await application(callOf(req, session, text)));
-  });
-  app.use(sessionErrors());
-  return createServer(app);
-}
-
-function nodeServer(place: World, application: Application): Server {
-  const withSession = nodeSessions(place.sessions);
-  const handle = async (req: IncomingMessage, res: ServerResponse): Promise<void> => {
-    const session = await withSession(req, res);
-    if (session === undefined) return;
-    await send(res, await application(callOf(req, session, await bodyOf(req))));
-  };
-  return createServer((req, res) => {
-    handle(req, res).catch(() => {
-      res.statusCode = 500;
-      res.end("error");
-    });
-  });
-}
-
-function fetchServer(place: World, application: Application): Server {
-  const answer = fetchSessions(place.sessions, async (request, { session }) => {
-    const { method, url } = request;
-    const reply = await application({
-      session,
-      method,
-      url: new URL(url),
-      body: await request.text(),
-    });
-    const headers = new Headers();
-    for (const [name, value] of Object.entries(reply.headers ?? {})) {
-      for (const one of typeof value === "string" ? [value] : value) headers.append(name, one);
-    }
-    const stream = reply.chunks && streamOf(reply.chunks);
-    return new Response(stream ?? reply.body ?? "", { status: reply.status ?? 200, headers });
-  });
-  return createServer((req, res) => {
-    bridge(req, res, answer).catch(() => {
-      res.statusCode = 500;
-      res.end("error");
-    });
-  });
-}
-
-function streamOf(chunks: readonly string[]): ReadableStream<Uint8Array> {
-  const waiting = [...chunks];
-  return new ReadableStream({
-    pull(controller) {
-      const next = waiting.shift();
-      if (next === undefined) controller.close();
-      else controller.enqueue(new TextEncoder().encode(next));
-    },
-  });
-}
-
-type FetchAnswer = (request: Request, from: { remoteAddress: string }) => Promise<Response>;
-
-/** What a runtime with the Fetch API does around a handler. */
-async function bridge(
-  req: IncomingMessage,
-  res: ServerResponse,
-  answer: FetchAnswer,
-): Promise<void> {
-  const { method = "GET", headers, socket } = req;
-  const body = method === "GET" || method === "HEAD" ? null : await bodyOf(req);
-  const url = `http://${headers.host ?? "localhost"}${req.url ?? "/"}`;
-  const pairs = Object.entries(headers).flatMap(([name, value]) =>
-    (typeof value === "object" ? value : [value ?? ""]).map((one): [string, string] => [name, one]),
-  );
-  const request = new Request(url, { method, headers: pairs, body });
-  const response = await answer(request, { remoteAddress: socket.remoteAddress ?? "" });
-  res.statusCode = response.status;
-  for (const [name, value] of response.headers) {
-    if (name !== "set-cookie") res.setHeader(name, value);
-  }
-  const cookies = response.headers.getSetCookie();
-  if (cookies.length > 0) res.setHeader("set-cookie", cookies);
-  for await (const chunk of response.body ?? []) res.write(chunk);
-  res.end();
+export async function serve(kind: Kind, place: World, application: Application): Promise<Running> {
+  return listen(await FRAMEWORKS[kind]({ place, application }));
 }
 
 export interface Answered {

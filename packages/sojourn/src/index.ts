@@ -12,7 +12,9 @@ export type { Expectation, RevokeWords } from "./sessions/lifecycle.ts";
 export { LimitReachedError } from "./sessions/open.ts";
 export type { NewsListener, SessionNews } from "./sessions/watch.ts";
 export { Exchange } from "./sessions/exchange.ts";
-export type { CookieNotice, RequestView, ResponseHead } from "./sessions/exchange.ts";
+export type { RequestView, ResponseHead } from "./sessions/exchange.ts";
+export type { CookieNotice, CredentialNotice } from "./sessions/cookie-notice.ts";
+export type { AbsenceReason, ExplainedDeadline, SessionExplanation } from "./sessions/explain.ts";
 export type { SweepSettings } from "./sessions/sweeper.ts";
 export type { Authentication, Requirement, Unmet } from "./engine/assurance.ts";
 export {
@@ -20,6 +22,7 @@ export {
   ClockJumpedError,
   ConfigError,
   ContentionError,
+  CrossSiteError,
   DataTooLargeError,
   InvariantError,
   SessionEndedError,

@@ -23,11 +23,13 @@ export function sessions<Data extends object>(
   options: AdapterOptions = {},
 ): (req: NodeRequest, res: ServerResponse, next: Next) => void {
   return (req, res, next) => {
-    of.exchange(viewOf(req, options)).then((exchange) => {
-      if (!attach(exchange, req, res, options)) return;
-      (req as NodeRequest & SessionRequest<Data>).session = exchange.session;
-      next();
-    }, next);
+    of.exchange(viewOf(req, options.activity?.(req, res)))
+      .then((exchange) => {
+        if (!attach(exchange, req, res, options)) return;
+        (req as NodeRequest & SessionRequest<Data>).session = exchange.session;
+        next();
+      })
+      .catch(next);
   };
 }
 

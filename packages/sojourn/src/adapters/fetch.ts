@@ -2,13 +2,21 @@
 import { SojournError } from "../engine/errors.ts";
 import { problemOfError } from "../http/problem.ts";
 import type { ProblemAnswer } from "../http/problem.ts";
-import type { ResponseHead } from "../sessions/exchange.ts";
+import type { Exchange, RequestView, ResponseHead } from "../sessions/exchange.ts";
 import type { Session } from "../sessions/session.ts";
 import type { Sessions } from "../sessions/sessions.ts";
+import type { FetchConnection } from "./fetch-headers.ts";
+import type { AdapterOptions } from "./node.ts";
 
-/** What a runtime knows of the connection and a `Request` does not say. */
-export interface FetchConnection {
-  readonly remoteAddress?: string;
+export { readSession, withSession } from "./fetch-headers.ts";
+export type { CookieToSet, FetchConnection, HeadersGiven, SessionToRead } from "./fetch-headers.ts";
+
+export interface FetchOptions extends AdapterOptions<
+  [request: Request],
+  Response | Promise<Response>
+> {
+  /** False where another place sets the cookie of the same answer. Default true. */
+  readonly canSetToken?: (request: Request) => boolean;
 }
 
 export type FetchHandler<Data extends object> = (
@@ -24,43 +32,88 @@ export type FetchHandler<Data extends object> = (
 export function sessions<Data extends object>(
   of: Sessions<Data>,
   handler: FetchHandler<Data>,
+  options: FetchOptions = {},
 ): (request: Request, connection?: FetchConnection) => Promise<Response> {
+  const { activity, canSetToken, onRefusal = responseOf } = options;
   return async (request, connection) => {
-    const url = new URL(request.url);
-    const exchange = await of.exchange({
-      method: request.method,
-      path: url.pathname,
-      header: (name) => request.headers.get(name) ?? (name === "host" ? url.host : undefined),
-      remoteAddress: connection?.remoteAddress,
-      encrypted: url.protocol === "https:",
+    const view = viewOfRequest(request, {
+      ...connection,
+      activity: activity?.(request),
+      canSetToken: canSetToken?.(request),
     });
-    if (exchange.refusal !== undefined) return responseOf(exchange.refusal);
-    let answer: Response;
+    const exchange = await of.exchange(view);
+    if (exchange.refusal !== undefined) return onRefusal(exchange.refusal, request);
     try {
-      answer = await handler(request, { session: exchange.session });
-      if (exchange.working !== undefined) {
-        while (exchange.working !== undefined) await exchange.working;
-        if (exchange.failure !== undefined) return responseOf(exchange.failure);
-      }
+      return await finish(exchange, await handler(request, { session: exchange.session }));
     } catch (error) {
       if (!(error instanceof SojournError)) throw error;
-      return responseOf(problemOfError(error));
+      return finish(exchange, responseOf(problemOfError(error)));
     }
-    // A response of `fetch` or `Response.redirect` has headers that cannot be changed.
-    const response = new Response(answer.body, answer);
-    exchange.commit(headOf(response.headers));
-    return response;
   };
 }
 
-function responseOf({ body, status, headers }: ProblemAnswer): Response {
+interface ViewOptions extends FetchConnection {
+  readonly activity?: boolean | undefined;
+  readonly canSetToken?: boolean | undefined;
+}
+
+/** A `Request` as the exchange sees it. */
+export function viewOfRequest(
+  { method, headers, url }: Request,
+  known: ViewOptions = {},
+): RequestView {
+  const { pathname: path, host, protocol } = new URL(url);
+  const { remoteAddress, encrypted = protocol === "https:" } = known;
+  const { activity = true, canSetToken = true } = known;
+  const header = (name: string): string | undefined =>
+    headers.get(name) ?? (name === "host" ? host : undefined);
+  return { method, path, header, remoteAddress, encrypted, activity, canSetToken };
+}
+
+/** Wait for changes that nobody awaited, then put the session's headers on the answer. */
+export async function finish<Data extends object>(
+  exchange: Exchange<Data>,
+  answer: Response,
+): Promise<Response> {
+  const unawaited = exchange.working !== undefined;
+  while (exchange.working !== undefined) await exchange.working;
+  const failure = unawaited ? exchange.failure : undefined;
+  const head = new FetchHead(failure === undefined ? answer : responseOf(failure));
+  exchange.commit(head);
+  return head.response;
+}
+
+export function responseOf({ body, status, headers }: ProblemAnswer): Response {
   return new Response(body, { status, headers });
 }
 
-function headOf(headers: Headers): ResponseHead {
-  return {
-    get: (name) => headers.get(name) ?? undefined,
-    set: (name, value) => headers.set(name, value),
-    addCookie: (value) => headers.append("set-cookie", value),
-  };
+/**
+ * Changes a copy: a response of `fetch` or `Response.redirect` has headers that cannot be changed,
+ * and one without a body may be a constant that answers others, too.
+ */
+class FetchHead implements ResponseHead {
+  response: Response;
+  #copied = false;
+
+  constructor(response: Response) {
+    this.response = response;
+  }
+
+  get(name: string): string | undefined {
+    return this.response.headers.get(name) ?? undefined;
+  }
+
+  set(name: string, value: string): void {
+    this.#mine().set(name, value);
+  }
+
+  addCookie(value: string): void {
+    this.#mine().append("set-cookie", value);
+  }
+
+  #mine(): Headers {
+    if (!this.#copied) this.response = new Response(this.response.body, this.response);
+    this.#copied = true;
+    return this.response.headers;
+  }
 }

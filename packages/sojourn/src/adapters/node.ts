@@ -6,12 +6,15 @@ import type { Session } from "../sessions/session.ts";
 import type { Sessions } from "../sessions/sessions.ts";
 import { commitBeforeHeaders } from "./node-response.ts";
 
-/** What an application may decide for each request. */
-export interface AdapterOptions {
+/** What an application may decide for each request; it gets what its framework gives handlers. */
+export interface AdapterOptions<
+  Given extends readonly unknown[] = [req: NodeRequest, res: ServerResponse],
+  Answer = void,
+> {
   /** False for polls, heartbeats and streams: they do not slide the idle deadline. Default true. */
-  readonly activity?: (req: NodeRequest) => boolean;
+  readonly activity?: (...given: Given) => boolean;
   /** Answer a refused request (cross-site 403, store trouble 503) in the application's own way. */
-  readonly onRefusal?: (problem: ProblemAnswer, req: NodeRequest, res: ServerResponse) => void;
+  readonly onRefusal?: (problem: ProblemAnswer, ...given: Given) => Answer;
 }
 
 /**
@@ -23,29 +26,36 @@ export function sessions<Data extends object>(
   options: AdapterOptions = {},
 ): (req: IncomingMessage, res: ServerResponse) => Promise<Session<Data> | undefined> {
   return async (req, res) => {
-    const exchange = await of.exchange(viewOf(req, options));
+    const exchange = await of.exchange(viewOf(req, options.activity?.(req, res)));
     return attach(exchange, req, res, options) ? exchange.session : undefined;
   };
 }
 
-/** What a framework adds to a Node request. */
-export type NodeRequest = IncomingMessage & {
+/** What a framework adds to a Node request, on it or on an object of its own. */
+export interface Framed {
   readonly originalUrl?: string;
   readonly body?: unknown;
-};
+}
+export type NodeRequest = IncomingMessage & Framed;
 
 /** A Node request as the exchange sees it. */
-export function viewOf(req: NodeRequest, options: AdapterOptions = {}): RequestView {
-  return new NodeView(req, options.activity === undefined || options.activity(req));
+export function viewOf(
+  req: IncomingMessage,
+  activity: boolean = true,
+  framed: Framed = req as NodeRequest,
+): RequestView {
+  return new NodeView(req, activity, framed);
 }
 
 /** Reads on demand: most requests are asked for little. */
 class NodeView implements RequestView {
-  readonly #req: NodeRequest;
+  readonly #req: IncomingMessage;
+  readonly #framed: Framed;
   readonly activity: boolean;
 
-  constructor(req: NodeRequest, activity: boolean) {
+  constructor(req: IncomingMessage, activity: boolean, framed: Framed) {
     this.#req = req;
+    this.#framed = framed;
     this.activity = activity;
   }
 
@@ -54,7 +64,7 @@ class NodeView implements RequestView {
   }
 
   get path(): string {
-    return this.#req.originalUrl ?? this.#req.url ?? "/";
+    return this.#framed.originalUrl ?? this.#req.url ?? "/";
   }
 
   get remoteAddress(): string | undefined {
@@ -67,11 +77,13 @@ class NodeView implements RequestView {
   }
 
   get csrfToken(): string | undefined {
-    return formToken(this.#req.body);
+    return formToken(this.#framed.body);
   }
 
   header(name: string): string | undefined {
-    const value = this.#req.headers[name];
+    const { headers } = this.#req;
+    // HTTP/2 names the host in a field of its own.
+    const value = headers[name] ?? (name === "host" ? headers[":authority"] : undefined);
     return typeof value === "object" ? value.join(", ") : value;
   }
 }

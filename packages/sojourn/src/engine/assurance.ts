@@ -172,6 +172,24 @@ export function unmetBy(
   return Object.keys(unmet).length === 0 ? undefined : unmet;
 }
 
+/**
+ * The next instant at which time alone may make a requirement unmet that is met at `now`;
+ * `Infinity` when it never does.
+ */
+export function lapsesAt(assurance: Assurance, required: Requirement, now: number): number {
+  const { maxAgeMs, factors, elevated } = required;
+  const instants: number[] = [];
+  if (elevated === true) instants.push(assurance.elevatedUntil ?? now);
+  if (maxAgeMs !== undefined) {
+    // The span is inclusive: unmet one millisecond after it.
+    instants.push(assurance.authTime + maxAgeMs + 1);
+    if (factors !== undefined) {
+      for (const factor of assurance.factors) instants.push(factor.at + maxAgeMs + 1);
+    }
+  }
+  return Math.min(...instants.filter((at) => at > now));
+}
+
 function satisfiesAcr(has: string | undefined, wants: string): boolean {
   if (has === wants) return true;
   const wanted = LEVELS.indexOf(wants);

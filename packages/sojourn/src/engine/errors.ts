@@ -2,6 +2,7 @@
  * Errors that are thrown. Expected outcomes (ended, unknown, locked) are values, never errors.
  * Callers switch on `code`; a message never holds a secret and is never branched on.
  */
+import type { CsrfCheck } from "../protocol/problem.ts";
 import type { EndReason } from "../protocol/words.ts";
 
 /** Stable codes. Add, never rename. */
@@ -21,7 +22,8 @@ export type ErrorCode =
   | "ERR_STORE_UNAVAILABLE"
   | "ERR_STORE_CONTENTION"
   | "ERR_STORE_SCHEMA"
-  | "ERR_CLOCK_JUMPED";
+  | "ERR_CLOCK_JUMPED"
+  | "ERR_CROSS_SITE";
 
 /** Base of every error the library throws. */
 export class SojournError extends Error {
@@ -136,5 +138,16 @@ export class ClockJumpedError extends SojournError {
     super("ERR_CLOCK_JUMPED", `the wall clock jumped by ${Math.round(byMs)} ms`, {
       retryable: true,
     });
+  }
+}
+
+/** An unsafe request that did not prove its origin, where it cannot be answered 403: thrown. */
+export class CrossSiteError extends SojournError {
+  /** Which check refused it. */
+  readonly check: CsrfCheck;
+
+  constructor(check: CsrfCheck, detail: string) {
+    super("ERR_CROSS_SITE", detail);
+    this.check = check;
   }
 }

@@ -278,6 +278,11 @@ export interface Installation {
 
 export interface StoreCapabilities {
   readonly name: string;
+  /**
+   * `"process"`: every promise that takes a read and a write holds between writers of one process
+   * only; two processes can lose writes and undo a revocation. Absent: it holds for all writers.
+   */
+  readonly atomicity?: "process";
   /** `revokeSubject` ends every indexed session in the same step. */
   readonly atomicIndex: boolean;
   readonly query: "subject" | "full";

@@ -1,3 +1,49 @@
 /** Drop-in for `require("express-session")`, and the way from its stores to ours and back. */
+import type { IncomingMessage } from "node:http";
+import { Cookie } from "./cookie.ts";
+import { MemoryStore } from "./memory-store.ts";
+import { session as middleware } from "./middleware.ts";
+import type { SessionMiddleware } from "./middleware.ts";
+import { Session } from "./session.ts";
+import { Store } from "./store.ts";
+import type { SessionData, SessionOptions, SessionStore } from "./types.ts";
+
+export type { CookieData } from "./cookie.ts";
+export type { ForeignStore } from "./foreign-calls.ts";
+export { fromExpressStore } from "./from-express-store.ts";
+export type { FromExpressStoreOptions } from "./from-express-store.ts";
+export type { SessionMiddleware } from "./middleware.ts";
 export { signSid, unsignSid } from "./signature.ts";
 export type { SigningSecret } from "./signature.ts";
+/** By star: only so can an application add its keys to `SessionData`. */
+export type * from "./types.ts";
+
+/** The function that `require("express-session")` gives, with its constructors as properties. */
+export interface SessionFactory {
+  <Req extends IncomingMessage = IncomingMessage>(
+    options?: SessionOptions<Req>,
+  ): SessionMiddleware<Req>;
+  Cookie: typeof Cookie;
+  MemoryStore: typeof MemoryStore;
+  Session: typeof Session;
+  Store: typeof Store;
+}
+
+const session: SessionFactory = Object.assign(middleware, { Cookie, MemoryStore, Session, Store });
+
+export { Cookie, MemoryStore, Session, session, Store };
+/** What `require` gives. */
+export { session as "module.exports" };
+// oxlint-disable-next-line import/no-default-export -- `import session from` of existing programs
+export { session as default };
+
+declare global {
+  // oxlint-disable-next-line typescript/no-namespace -- how Express lets a request be extended
+  namespace Express {
+    interface Request {
+      session: Session & Partial<SessionData>;
+      sessionID: string;
+      sessionStore: SessionStore;
+    }
+  }
+}

@@ -108,6 +108,12 @@ function isHop(networks: readonly Network[], address: Address): boolean {
   return false;
 }
 
+/** True when forwarding headers that this peer sends are read at all. */
+export function isTrustedPeer(rules: ForwardedRules, remoteAddress: string | undefined): boolean {
+  const peer = remoteAddress === undefined ? undefined : readAddress(remoteAddress);
+  return peer !== undefined && isHop(rules.networks, peer);
+}
+
 /** The address of `node[:port]`, IPv6 bare or in brackets. RFC 7239 section 6. */
 function addressOfNode(node: string): Address | undefined {
   if (node.startsWith("[")) {

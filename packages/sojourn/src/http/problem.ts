@@ -4,6 +4,7 @@
  */
 import {
   ArgumentError,
+  CrossSiteError,
   DataTooLargeError,
   SessionEndedError,
   SessionLockedError,
@@ -188,6 +189,11 @@ const OUTCOMES: Readonly<Partial<Record<ErrorCode, (error: Thrown) => Outcome>>>
   ERR_STORE_CONTENTION: () => unavailable(true),
   ERR_STORE_SCHEMA: (error) => unavailable(error.retryable === true),
   ERR_CLOCK_JUMPED: () => unavailable(true),
+  ERR_CROSS_SITE: (error) => {
+    const own = error instanceof CrossSiteError ? error : undefined;
+    const extras = { check: own?.check ?? "origin" };
+    return { code: "csrf_failed", extras, ...(own === undefined ? {} : { detail: own.message }) };
+  },
 };
 
 /** The words are the same for every kind of trouble: what happened inside stays inside. */

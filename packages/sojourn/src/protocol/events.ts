@@ -20,9 +20,19 @@ export interface EventBase {
   readonly cause?: string;
 }
 
+/** Why, and where the documents say what mends it. */
+export interface NoticeDetails {
+  readonly why: string;
+  readonly link: string;
+  /** Outside production only: a place in the application's code, a peer's address. */
+  readonly detail?: string | undefined;
+}
+
 /** What each event adds to {@link EventBase}. */
 export interface EventDetails {
   "session-established": { readonly kind: string; readonly acr?: string; readonly amr: string[] };
+  /** Besides `session-established`: it was another system's before. */
+  "session-converted": { readonly from: string };
   "session-extended": { readonly idleExpiresAt: number };
   "session-rotated": { readonly generation: number; readonly how: "sealed" | "hard" | "confirmed" };
   "session-locked": { readonly factors: number };
@@ -47,8 +57,11 @@ export interface EventDetails {
   /** The store is behind what clients hold: a failover lost writes. */
   "generation-ahead": { readonly generation: number; readonly confirmed: number };
   "limit-reached": { readonly max: number; readonly onLimit: string };
-  "cookie-conflict": { readonly cookie: string };
-  "cookie-not-set": { readonly why: string };
+  "cookie-conflict": NoticeDetails & { readonly cookie: string };
+  /** `sent`: it left, and the browser or a proxy will not keep it. */
+  "cookie-not-set": NoticeDetails & { readonly sent: boolean };
+  /** Besides `token-forged` and `token-unknown`, with what the request shows of the reason. */
+  "credential-ignored": NoticeDetails & { readonly cookie: string };
   "store-unavailable": { readonly operation: string };
   "store-recovered": { readonly operation: string };
 }
@@ -60,6 +73,7 @@ export type SessionEvent<Name extends EventName = EventName> = {
 
 export const EVENT_NAMES: readonly EventName[] = [
   "session-established",
+  "session-converted",
   "session-extended",
   "session-rotated",
   "session-locked",
@@ -76,6 +90,7 @@ export const EVENT_NAMES: readonly EventName[] = [
   "limit-reached",
   "cookie-conflict",
   "cookie-not-set",
+  "credential-ignored",
   "store-unavailable",
   "store-recovered",
 ];

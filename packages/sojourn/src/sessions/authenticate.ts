@@ -18,7 +18,7 @@ import { ahead, confirm, forked, issue, resend, restore, serve } from "./rotatio
 import type { Attempt, Judged, Presentation, Verdict } from "./rotation-steps.ts";
 import { parsePresented } from "./token-desk.ts";
 
-const UNKNOWN: Verdict = { state: "unknown" };
+const UNKNOWN: Verdict = { state: "unknown", why: "no-session" };
 const ATTEMPTS_MAX = 50;
 
 /** @throws {StoreUnavailableError | ContentionError | ClockJumpedError} Operational trouble. */
@@ -40,11 +40,17 @@ function provedBefore(core: Core, text: string, tenant: string): ProvedToken | u
 /** Forged, truncated and foreign-tenant tokens end here, without I/O. */
 async function authenticateAnew(core: Core, text: string, how: Presentation): Promise<Verdict> {
   const parsed = typeof text === "string" ? parsePresented(text) : undefined;
-  if (parsed === undefined) return refuse(core, how, "malformed");
+  if (parsed === undefined) {
+    refuse(core, how, "malformed");
+    return { state: "unknown", why: "malformed" };
+  }
   const keys = core.keys();
   const desk = keys instanceof Promise ? await keys : keys;
   const genuine = desk.verifyMac(parsed, how.tenant);
-  if (!(genuine instanceof Promise ? await genuine : genuine)) return refuse(core, how, "forged");
+  if (!(genuine instanceof Promise ? await genuine : genuine)) {
+    refuse(core, how, "forged");
+    return { state: "unknown", why: desk.hasKey(parsed.kid) ? "forged" : "foreign-key" };
+  }
   const ref: SessionRef = { tenant: how.tenant, id: parsed.id };
   const stored = await core.load(ref);
   if (stored === undefined) return unknown(core, ref);
@@ -82,9 +88,8 @@ function plain(
   return { state: "live", at: now, stored, judgement };
 }
 
-function refuse(core: Core, how: Presentation, why: string): Verdict {
+function refuse(core: Core, how: Presentation, why: string): void {
   core.emit("token-forged", { tenant: how.tenant, why });
-  return UNKNOWN;
 }
 
 async function prove(
@@ -110,7 +115,9 @@ async function judge(core: Core, attempt: Attempt, first: StoredSession): Promis
     if (stored === undefined) return UNKNOWN;
     const loaded = core.judge(stored);
     const { judgement } = loaded;
-    if (judgement.state === "ended") return { state: "ended", ...judgement.end };
+    if (judgement.state === "ended") {
+      return { state: "ended", ...judgement.end, record: stored.record };
+    }
     const context = await contextOf(core, attempt, loaded, incarnationSince);
     const decision = judgePresented(stored.record, attempt.proved, context);
     if (decision.act === "fork" && incarnationSince === undefined) {
@@ -165,7 +172,7 @@ async function act(
     case "restore":
       return restore(core, judged);
     case "replaced":
-      return { state: "ended", reason: "replaced", at: loaded.now };
+      return { state: "ended", reason: "replaced", at: loaded.now, record: loaded.stored.record };
     case "resend":
       return resend(core, judged, decision.pending, decision.markSent);
     case "issue":

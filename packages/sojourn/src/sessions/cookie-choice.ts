@@ -1,5 +1,6 @@
 /** Which cookie a request uses: the strict one, or the plain one of loopback development. */
 import type { Policy } from "../engine/policy/policy.ts";
+import { isLoopbackAddress } from "../http/address.ts";
 import { cookieRules } from "../http/cookie-rules.ts";
 import type { CookieRules } from "../http/cookie-rules.ts";
 import type { CsrfRules } from "../http/csrf.ts";
@@ -52,4 +53,15 @@ function fromPolicy(
     ...(named || settings.secure === false ? {} : { prefix: policy.prefix }),
     ...(settings.partitioned === true ? {} : { sameSite: policy.sameSite }),
   };
+}
+
+/** The cookie of one request: the plain one on plain-HTTP loopback, where there is one. */
+export function rulesOf(
+  jar: CookieJar,
+  https: boolean,
+  remoteAddress: string | undefined,
+): CookieRules {
+  const { loopback, secure } = jar;
+  if (https || loopback === undefined || remoteAddress === undefined) return secure;
+  return remoteAddress === "127.0.0.1" || isLoopbackAddress(remoteAddress) ? loopback : secure;
 }

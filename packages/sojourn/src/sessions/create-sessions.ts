@@ -2,6 +2,8 @@
 import * as platform from "#platform";
 import type { Timers } from "../engine/ports.ts";
 import { MemoryStore } from "../stores/memory.ts";
+import { Conversions } from "./conversion.ts";
+import { logNotices } from "./cookie-notice.ts";
 import { Core } from "./core.ts";
 import { checkOptions } from "./options.ts";
 import type { CheckedOptions, SessionsOptions } from "./options.ts";
@@ -36,10 +38,8 @@ export function createSessions<Data extends object = Record<string, unknown>>(
   const warn = options.warn ?? warnByHost;
   warnAtStart(options, checked, { production, warn });
   const core = buildCore(options, checked, { production, warn });
-  if (!production) {
-    core.emitter.on("cookie-not-set", ({ why }) => warn(`the session cookie was not set: ${why}`));
-  }
-  const { sweep } = options;
+  if (!production) logNotices(core.emitter, warn);
+  const { sweep, convert = [] } = options;
   const sweeper = new Sweeper(core, { ...SWEEP_DEFAULTS, ...(sweep === false ? {} : sweep) });
   if (sweep !== false) sweeper.start();
   const { tenant, http } = checked;
@@ -48,6 +48,7 @@ export function createSessions<Data extends object = Record<string, unknown>>(
     tenant,
     http,
     sweeper,
+    conversions: convert.length === 0 ? undefined : new Conversions(core, convert),
     ownsStore: options.store === undefined,
   });
 }

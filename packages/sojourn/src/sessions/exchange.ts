@@ -2,7 +2,6 @@
  * One HTTP request's session work: find the credential, judge the request, authenticate, and say
  * at the end which headers the response gets. Adapters only translate to and from it.
  */
-import { isLoopbackAddress } from "../http/address.ts";
 import { readBearer } from "../http/bearer.ts";
 import { clearCookie, readCookie, serializeCookie } from "../http/cookie.ts";
 import type { CookieRules } from "../http/cookie-rules.ts";
@@ -10,46 +9,25 @@ import { CSRF_VARY, judgeCsrf } from "../http/csrf.ts";
 import { readToken } from "../http/csrf-token.ts";
 import { clientOf } from "../http/forwarded.ts";
 import { CLEAR_SITE_DATA, mergeCacheControl, mergeVary, NO_STORE } from "../http/headers.ts";
-import { problemOf, problemOfError } from "../http/problem.ts";
+import { problemOfError } from "../http/problem.ts";
 import type { ProblemAnswer } from "../http/problem.ts";
 import { idOfHandle } from "../protocol/words.ts";
-import { SojournError } from "../engine/errors.ts";
+import { CrossSiteError, SojournError } from "../engine/errors.ts";
 import { authenticate } from "./authenticate.ts";
 import type { Presentation, Verdict } from "./rotation-steps.ts";
+import { rulesOf } from "./cookie-choice.ts";
 import type { HttpRules } from "./cookie-choice.ts";
+import type { CookieNotice } from "./cookie-notice.ts";
 import type { Core } from "./core.ts";
+import type { AbsenceReason } from "./explain.ts";
+import { Notices } from "./notices.ts";
 import { Session } from "./session.ts";
+import type { RequestView, ResponseHead } from "./request-view.ts";
+import type { CredentialFate } from "./session-body.ts";
 import type { Sessions } from "./sessions.ts";
 import type { TokenCarrier } from "./standing.ts";
 
-/** What an adapter tells of a request. Header names are lower-case. */
-export interface RequestView {
-  /** `undefined` when a sub-request does not name the original method: then it counts as unsafe. */
-  readonly method: string | undefined;
-  readonly path: string;
-  header(name: string): string | undefined;
-  /** The peer of the socket. */
-  readonly remoteAddress: string | undefined;
-  /** True when the socket itself is TLS. */
-  readonly encrypted: boolean;
-  /** A form's token, where the adapter has the parsed body; else the header is read. */
-  readonly csrfToken?: string | undefined;
-  /** False for polls and peeks. Default true. */
-  readonly activity?: boolean;
-  /** False where no response header can be set (a server component). Default true. */
-  readonly canSetToken?: boolean;
-}
-
-/** How an adapter lets us look at and set response headers. */
-export interface ResponseHead {
-  get(name: string): string | readonly string[] | undefined;
-  set(name: string, value: string): void;
-  /** Add one `Set-Cookie`, leaving the application's own alone. */
-  addCookie(value: string): void;
-}
-
-/** Why a cookie that should have been set was not. */
-export type CookieNotice = "plain-http" | "late-successor" | "headers-sent" | "bearer";
+export type { RequestView, ResponseHead } from "./request-view.ts";
 
 interface Household<Data extends object> {
   readonly core: Core;
@@ -69,7 +47,9 @@ const BEARER_PREFIX = "sj1";
 const CSRF_HEADER = "x-csrf-token";
 const VARY = `Cookie, ${CSRF_VARY}`;
 
-export class Exchange<Data extends object = Record<string, unknown>> implements TokenCarrier {
+export class Exchange<Data extends object = Record<string, unknown>>
+  implements TokenCarrier, CredentialFate
+{
   readonly #house: Household<Data>;
   readonly #view: RequestView;
   readonly #rules: CookieRules;
@@ -79,10 +59,11 @@ export class Exchange<Data extends object = Record<string, unknown>> implements 
   #tokenNeeded = false;
   #onWork: (() => void) | undefined;
   #session: Session<Data> | undefined;
-  #refusal: ProblemAnswer | undefined;
+  #trouble: SojournError | undefined;
   #waiting: Waiting | undefined;
   #cleared = false;
   #committed = false;
+  #noticesMade: Notices | undefined;
 
   private constructor(house: Household<Data>, view: RequestView) {
     this.#house = house;
@@ -90,8 +71,7 @@ export class Exchange<Data extends object = Record<string, unknown>> implements 
     const { jar, forwarded } = house.http;
     const proxied = forwarded.networks.length > 0;
     const https = proxied ? clientOf(forwarded, view).protocol === "https" : view.encrypted;
-    const plain = https ? undefined : this.#loopbackRules();
-    this.#rules = plain ?? jar.secure;
+    this.#rules = rulesOf(jar, https, view.remoteAddress);
     this.#encrypted = https || !this.#rules.secure;
   }
 
@@ -111,7 +91,7 @@ export class Exchange<Data extends object = Record<string, unknown>> implements 
     } catch (error) {
       // Store trouble is 503: never 401, never a cleared cookie. Invariant I7.
       if (!(error instanceof SojournError)) throw error;
-      exchange.#refusal = problemOfError(error);
+      exchange.#trouble = error;
     }
     return exchange;
   }
@@ -129,32 +109,52 @@ export class Exchange<Data extends object = Record<string, unknown>> implements 
 
   /** To be answered instead of the application: cross-site request, store trouble. */
   get refusal(): ProblemAnswer | undefined {
-    return this.#refusal;
+    return this.#trouble === undefined ? undefined : problemOfError(this.#trouble);
   }
 
-  #loopbackRules(): CookieRules | undefined {
-    const { loopback } = this.#house.http.jar;
-    const { remoteAddress } = this.#view;
-    if (loopback === undefined || remoteAddress === undefined) return undefined;
-    const near = remoteAddress === "127.0.0.1" || isLoopbackAddress(remoteAddress);
-    return near ? loopback : undefined;
+  /** The refusal as an error, for places that can throw but not answer: a server action. */
+  get trouble(): SojournError | undefined {
+    return this.#trouble;
   }
 
   /** The one credential of the request; `undefined` when there is none to be judged. */
   #credential(): string | undefined {
-    const reading = readCookie(this.#view.header("cookie"), this.#rules.name);
+    const header = this.#view.header("cookie");
+    const reading = readCookie(header, this.#rules.name);
     const bearer = this.#bearer();
     if (this.#judgeOrigin(reading.kind !== "absent", bearer !== undefined)) return undefined;
     const cookie = reading.kind === "value" ? reading.value : undefined;
     const disagree = cookie !== undefined && bearer !== undefined && bearer !== cookie;
     if (reading.kind === "conflict" || disagree) {
-      const { core, tenant } = this.#house;
-      core.emit("cookie-conflict", { tenant, cookie: this.#rules.name });
-      return undefined;
+      const why = disagree ? "bearer-disagrees" : "conflict";
+      return this.#notices.ignore(why, "cookie-conflict");
     }
     this.#viaBearer = cookie === undefined && bearer !== undefined;
     const token = cookie ?? bearer;
-    return token === "" || !this.#encrypted ? undefined : token;
+    return token === undefined ? this.#lookAround(header) : this.#usable(token);
+  }
+
+  #usable(token: string): string | undefined {
+    if (!this.#encrypted) return this.#notices.ignore(this.#notices.plain);
+    return token === "" ? this.#notices.ignore("malformed") : token;
+  }
+
+  /** Was another cookie meant to be the session's? Looked for where somebody listens. */
+  #lookAround(header: string | undefined): undefined {
+    if (header === undefined || !this.#house.core.emitter.wanted("credential-ignored")) return;
+    this.#notices.lookAround(header);
+  }
+
+  get #notices(): Notices {
+    const encrypted = this.#encrypted;
+    const { core, tenant, http } = this.#house;
+    const request = { forwarded: http.forwarded, view: this.#view, rules: this.#rules, encrypted };
+    return (this.#noticesMade ??= new Notices({ core, tenant, ...request }));
+  }
+
+  /** @internal Why there is no session here, for `explain`. */
+  get unused(): AbsenceReason {
+    return this.#notices.unused;
   }
 
   /** A bearer credential of ours; the application's own are none of our business. */
@@ -187,7 +187,7 @@ export class Exchange<Data extends object = Record<string, unknown>> implements 
       verdict.why !== "safe_method" &&
       verdict.why !== "exempt";
     if (verdict.allowed || verdict.reportOnly) return false;
-    this.#refusal = problemOf("csrf_failed", { check: verdict.check, detail: verdict.detail });
+    this.#trouble = new CrossSiteError(verdict.check, verdict.detail);
     return true;
   }
 
@@ -203,7 +203,10 @@ export class Exchange<Data extends object = Record<string, unknown>> implements 
 
   #take(verdict: Verdict): Session<Data> | Promise<Session<Data>> {
     const { core, tenant, sessions } = this.#house;
-    if (verdict.state === "unknown") return this.session;
+    if (verdict.state === "unknown") {
+      this.#notices.ignore(verdict.why);
+      return this.session;
+    }
     if (verdict.state === "ended") {
       return new Session<Data>({ core, tenant, carrier: this, ended: verdict });
     }
@@ -225,23 +228,23 @@ export class Exchange<Data extends object = Record<string, unknown>> implements 
       presented !== undefined &&
       (await (await core.keys()).verifyCsrfValue({ tenant, id }, presented));
     if (genuine) return;
-    this.#refusal = problemOf("csrf_failed", {
-      check: "token",
-      detail: `This policy asks for a session-bound token in ${CSRF_HEADER}: take it from session.csrfToken().`,
-    });
+    this.#trouble = new CrossSiteError(
+      "token",
+      `This policy asks for a session-bound token in ${CSRF_HEADER}: take it from session.csrfToken().`,
+    );
   }
 
   #anonymous(): Session<Data> {
     const { core, tenant } = this.#house;
     const canSet = this.#view.canSetToken ?? true;
-    return new Session<Data>({ core, tenant, carrier: canSet ? this : undefined });
+    return new Session<Data>({ core, tenant, carrier: canSet ? this : undefined, fate: this });
   }
 
   /** @internal For the session of this exchange. */
   set(token: string, how: "login" | "hard" | "sealed" | "anonymous", persistUntil?: number): void {
     // The client keeps its token itself; a cookie would be another session of the same browser.
-    if (this.#viaBearer) return this.#notice("bearer");
-    if (this.#committed) return this.#notice("headers-sent");
+    if (this.#viaBearer) return this.#notices.notSet("bearer");
+    if (this.#committed) return this.#notices.notSet("headers-sent");
     this.#cleared = false;
     this.#waiting = {
       token,
@@ -256,11 +259,12 @@ export class Exchange<Data extends object = Record<string, unknown>> implements 
     if (this.#viaBearer) return;
     this.#waiting = undefined;
     this.#cleared = true;
-    if (this.#committed) this.#notice("headers-sent");
+    if (this.#committed) this.#notices.notSet("headers-sent");
   }
 
   /** @internal A change has been asked for. */
   began(): void {
+    if (this.#committed) this.#notices.tooLate();
     this.#onWork?.();
     this.#onWork = undefined;
   }
@@ -298,6 +302,7 @@ export class Exchange<Data extends object = Record<string, unknown>> implements 
       if (this.#session.hasRow && !own) head.set("cache-control", NO_STORE);
       else head.set("vary", mergeVary(head.get("vary"), VARY));
     }
+    this.#noticesMade?.leave(head);
   }
 
   /** @returns true when a cookie leaves or is deleted. */
@@ -309,30 +314,26 @@ export class Exchange<Data extends object = Record<string, unknown>> implements 
     }
     const waiting = this.#waiting;
     if (waiting === undefined) return false;
-    const reason = this.#whyNot(waiting);
-    if (reason !== undefined) {
-      this.#notice(reason);
-      if (this.#house.core.development) head.set("sojourn-notice", `cookie not set: ${reason}`);
+    const why = this.#whyNot(waiting);
+    if (why !== undefined) {
+      this.#notices.notSet(why);
       return false;
     }
+    const { core } = this.#house;
     const { token, persistUntil } = waiting;
-    const maxAge =
-      persistUntil === undefined ? {} : { maxAgeMs: persistUntil - this.#house.core.lastNow() };
-    head.addCookie(serializeCookie(this.#rules, token, maxAge));
+    const maxAge = persistUntil === undefined ? {} : { maxAgeMs: persistUntil - core.lastNow() };
+    const line = serializeCookie(this.#rules, token, maxAge);
+    if (core.emitter.wanted("cookie-not-set")) this.#notices.doubt(head, line);
+    head.addCookie(line);
     return true;
   }
 
   #whyNot(waiting: Waiting): CookieNotice | undefined {
-    if (!this.#encrypted) return "plain-http";
+    if (!this.#encrypted) return this.#notices.plain;
     if (!waiting.sealed) return undefined;
     // A late successor could overwrite a newer cookie: the client will be offered it again.
     const { core } = this.#house;
     const late = core.lastNow() - waiting.takenAt > core.policies.base.transitMs;
     return late ? "late-successor" : undefined;
-  }
-
-  #notice(why: CookieNotice): void {
-    const { core, tenant } = this.#house;
-    core.emit("cookie-not-set", { tenant, why });
   }
 }

@@ -11,6 +11,8 @@ import { forwardedRules } from "../http/forwarded.ts";
 import type { ForwardedHeader, ForwardedOptions } from "../http/forwarded.ts";
 import { readSecrets } from "../tokens/secrets.ts";
 import { cookieJarRules } from "./cookie-choice.ts";
+import { convertProblems } from "./foreign.ts";
+import type { ForeignSessions } from "./foreign.ts";
 import type { HttpRules } from "./cookie-choice.ts";
 import type { SweepSettings } from "./sweeper.ts";
 
@@ -48,6 +50,8 @@ export interface SessionsOptions {
   readonly stalenessMs?: number;
   /** AES-256-GCM for session data at rest. Values written before stay readable. */
   readonly encryptData?: boolean;
+  /** Sessions of other systems that become ours at first sight. */
+  readonly convert?: readonly ForeignSessions[];
   /** `false`: another process sweeps. */
   readonly sweep?: Partial<SweepSettings> | false;
   /** Default: `NODE_ENV === "production"`. */
@@ -73,6 +77,7 @@ const KNOWN: Readonly<Record<string, readonly string[] | undefined>> = {
   forwardedHeader: undefined,
   stalenessMs: undefined,
   encryptData: undefined,
+  convert: undefined,
   sweep: ["everyMs", "keepEndedMs"],
   production: undefined,
   warn: undefined,
@@ -109,6 +114,7 @@ export function checkOptions(given: SessionsOptions, production: boolean): Check
   }
   checkInsecure(cookie, production, problems);
   checkNumbers(options, problems);
+  problems.push(...convertProblems(options.convert));
   const csrf = collect(problems, () => csrfRules({ ...origins, development: !production }));
   const forwarded = collect(problems, () => forwardedRules(forwardedOptions(options)));
   const jar = collect(problems, () => cookieJarRules(cookie, policies?.base.cookie, production));

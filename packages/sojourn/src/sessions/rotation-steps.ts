@@ -39,8 +39,13 @@ export type Verdict =
       readonly reason: EndReason;
       readonly at: number;
       readonly cause?: string;
+      /** The record as it was judged. */
+      readonly record?: SessionRecord;
     }
-  | { readonly state: "unknown" };
+  | {
+      readonly state: "unknown";
+      readonly why: "malformed" | "foreign-key" | "forged" | "no-session";
+    };
 
 export interface Presentation {
   readonly tenant: string;

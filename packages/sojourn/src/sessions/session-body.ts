@@ -9,6 +9,7 @@ import type { Judgement } from "../engine/session.ts";
 import type { Core } from "./core.ts";
 import { decodeStored } from "./data-codec.ts";
 import { loginFrom } from "./login.ts";
+import type { AbsenceReason } from "./explain.ts";
 import type { TokenCarrier } from "./standing.ts";
 
 /** A live session as it was when it was last read. */
@@ -28,6 +29,12 @@ export interface Ended {
   readonly reason: EndReason;
   readonly at: number;
   readonly cause?: string;
+  readonly record?: SessionRecord;
+}
+
+/** Knows why a request has no session. */
+export interface CredentialFate {
+  readonly unused: AbsenceReason;
 }
 
 /**
@@ -43,6 +50,7 @@ export interface SessionParts {
   readonly live?: LiveState | undefined;
   readonly carrier?: TokenCarrier | undefined;
   readonly ended?: Ended | undefined;
+  readonly fate?: CredentialFate | undefined;
 }
 
 /** A request's worth: what was judged longer ago than this is judged anew before a blind write. */
@@ -54,6 +62,7 @@ export class SessionBody {
   readonly core: Core;
   readonly tenant: string;
   readonly carrier: TokenCarrier | undefined;
+  readonly fate: CredentialFate | undefined;
   /** Why the change that was settled last failed, if it did. */
   failure: unknown;
   #live: LiveState | undefined;
@@ -66,6 +75,7 @@ export class SessionBody {
     this.core = parts.core;
     this.tenant = parts.tenant;
     this.carrier = parts.carrier;
+    this.fate = parts.fate;
     this.#live = parts.live;
     this.#ended = parts.ended;
   }
@@ -169,9 +179,10 @@ export class SessionBody {
 
   /** From here on this object is nobody's. */
   finish(reason: EndReason): void {
+    const record = this.#live?.stored.record;
     this.#live = undefined;
     this.#snapshot = undefined;
-    this.#ended = { reason, at: this.core.lastNow() };
+    this.#ended = { reason, at: this.core.lastNow(), ...(record === undefined ? {} : { record }) };
   }
 
   /** Hand a new token to whoever can take it to the client. */

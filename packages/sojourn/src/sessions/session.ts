@@ -13,6 +13,8 @@ import type { Assurance, Device, SessionSummary } from "../engine/record.ts";
 import { warnAt } from "../engine/session.ts";
 import { CSRF_MAC_BYTES, renderToken } from "../http/csrf-token.ts";
 import { updateData, writeData } from "./data-writer.ts";
+import { explainSession } from "./explain.ts";
+import type { SessionExplanation } from "./explain.ts";
 import { extend, hardRotate, lock, revokeSession, setRoles, stepUp, unlock } from "./lifecycle.ts";
 import type { Expectation, RevokeWords } from "./lifecycle.ts";
 import { loginFrom } from "./login.ts";
@@ -149,6 +151,14 @@ export class Session<Data extends object = Record<string, unknown>> {
   describe(): SessionSummary | undefined {
     const live = this.#body.shown;
     return live === undefined ? undefined : summaryOf(live.stored.record);
+  }
+
+  /**
+   * Why this session is or is not active, with its deadlines and what mends it: plain data for
+   * developers and operators. No secret, no I/O; not to be sent to clients.
+   */
+  explain(): SessionExplanation {
+    return explainSession(this.#body);
   }
 
   /** What is missing for `required`, or `undefined`. A pending or locked session lacks it all. */

@@ -8,6 +8,7 @@ import type { Explanation } from "../engine/policy/explain.ts";
 import type { SessionSummary } from "../engine/record.ts";
 import { authenticate } from "./authenticate.ts";
 import type { Verdict } from "./rotation-steps.ts";
+import type { Conversions } from "./conversion.ts";
 import type { Core } from "./core.ts";
 import { decodeStored, encodeInitial, hasSealed } from "./data-codec.ts";
 
@@ -65,6 +66,7 @@ export interface SessionsParts {
   readonly tenant: string;
   readonly http: HttpRules;
   readonly sweeper: Sweeper;
+  readonly conversions: Conversions | undefined;
   readonly ownsStore: boolean;
 }
 
@@ -130,7 +132,7 @@ export class Sessions<Data extends object = Record<string, unknown>> {
       fingerprint: context.fingerprint,
     });
     if (verdict.state === "ended") return { state: "ended", reason: verdict.reason };
-    if (verdict.state === "unknown") return verdict;
+    if (verdict.state === "unknown") return { state: "unknown" };
     const made = this.sessionOf(verdict, tenant, undefined);
     const session = made instanceof Promise ? await made : made;
     const { judgement, successor } = verdict;

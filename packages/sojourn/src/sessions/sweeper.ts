@@ -2,6 +2,7 @@
  * Works off what is overdue, a little at a time. Correctness never waits for it: a passed deadline
  * is judged at every read. It gives each ended session its event, and keeps the store small.
  */
+import { isClaim } from "./claims.ts";
 import type { Core } from "./core.ts";
 import { announceEnds } from "./events.ts";
 
@@ -52,8 +53,9 @@ export class Sweeper {
       const result = await this.#core.attempt("sweep", () =>
         this.#core.store.sweep({ now, limit: BATCH, purgeBefore }),
       );
-      announceEnds(this.#core, result.ended);
-      ended += result.ended.length;
+      const sessions = result.ended.filter(({ record }) => !isClaim(record));
+      announceEnds(this.#core, sessions);
+      ended += sessions.length;
       if (!result.more) break;
     }
     return ended;

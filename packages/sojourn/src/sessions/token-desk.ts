@@ -11,8 +11,12 @@ import { serviceKeys } from "../tokens/service-key.ts";
 import type { ServiceKeys } from "../tokens/service-key.ts";
 import { sessionTokens } from "../tokens/session-token.ts";
 import type { MintedToken, TokenOwner } from "../tokens/session-token.ts";
+import { outsideToken } from "../tokens/outside-token.ts";
+import type { OutsideHolder } from "../tokens/outside-token.ts";
 import { successors } from "../tokens/successor.ts";
 import type { Successors } from "../tokens/successor.ts";
+import { ticketDesk } from "../tokens/ticket.ts";
+import type { TicketDesk } from "../tokens/ticket.ts";
 import { parseToken } from "../tokens/token-format.ts";
 import type { ParsedToken } from "../tokens/token-format.ts";
 
@@ -25,10 +29,15 @@ export interface TokenPlace extends SessionRef {
 export interface TokenDesk {
   readonly successors: Successors;
   readonly serviceKeys: ServiceKeys;
+  readonly tickets: TicketDesk;
   mint(place: TokenPlace): MaybePromise<MintedToken>;
+  /** True when one of the secrets has this key id. */
+  hasKey(kid: number): boolean;
   /** No I/O: forged, truncated and foreign-tenant tokens end here. */
   verifyMac(token: ParsedToken, tenant: string): MaybePromise<boolean>;
   verifierOf(token: ParsedToken, owner: TokenOwner): MaybePromise<string>;
+  /** The token that stands for another system's credential; see `tokens/outside-token.ts`. */
+  outsideToken(holder: OutsideHolder, verifier?: string): Promise<MintedToken | undefined>;
   cipher(ref: SessionRef): SessionCipher;
   csrfValue(ref: SessionRef): MaybePromise<Uint8Array>;
   verifyCsrfValue(ref: SessionRef, presented: Uint8Array): MaybePromise<boolean>;
@@ -51,10 +60,13 @@ export async function createTokenDesk(
   return {
     successors: successors(tools),
     serviceKeys: serviceKeys(tools),
+    tickets: ticketDesk(tools),
     mint: (place) =>
       tokens.mint({ ...place, type: place.subject === null ? "anonymous" : "session" }),
+    hasKey: (kid) => ring.kids.includes(kid),
     verifyMac: (token, tenant) => tokens.verify(token, tenant),
     verifierOf: (token, owner) => tokens.verifierOf(token, owner),
+    outsideToken: (holder, verifier) => outsideToken(ring, holder, verifier),
     cipher: (ref) => sessionCipher(tools, ref),
     csrfValue: (ref) => csrfValue(ring, ref),
     verifyCsrfValue: (ref, presented) => verifyCsrfValue(ring, ref, presented),

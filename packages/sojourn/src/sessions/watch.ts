@@ -7,7 +7,7 @@ import type { SessionRef, StoreChange, StoredSession, Subscription } from "../en
 import { endsAt, idleExpiresAt } from "../engine/record.ts";
 import type { SessionRecord } from "../engine/record.ts";
 import { warnAt } from "../engine/session.ts";
-import type { Core } from "./core.ts";
+import type { Core, Loaded } from "./core.ts";
 
 interface Deadlines {
   readonly serverNow: number;
@@ -33,6 +33,19 @@ export type SessionNews =
 
 export type NewsListener = (news: SessionNews) => void;
 
+/** What the guards of live connections want besides news. */
+export interface Observer {
+  /** Each time the session was read and is live. */
+  seen(loaded: Loaded): void;
+  /** Read at least this often, in milliseconds. */
+  readonly everyMs: number;
+}
+
+/** A subscription that can be asked to look at once. */
+export interface Watch extends Subscription {
+  refresh(): void;
+}
+
 /** While a warning stands, the deadline is read again this often: another node may extend it. */
 const WARNED_POLL_MS = 1_000;
 /** Never sleep longer: clocks drift and machines are suspended. */
@@ -50,19 +63,20 @@ export class Watches {
     this.#core = core;
   }
 
-  add(ref: SessionRef, listener: NewsListener): Subscription {
-    if (this.#closed) return { close: () => undefined };
+  add(ref: SessionRef, listener: NewsListener, observer?: Observer): Watch {
+    if (this.#closed) return { close: () => undefined, refresh: () => undefined };
     this.#tail ??= this.#core.store.tail("now", {
       change: (change) => this.#deliver(change),
       gap: () => this.#all((watcher) => watcher.refresh()),
       error: (error) => this.#core.noteTrouble("tail", error),
     });
     const key = ref.id + ref.tenant;
-    const watcher = new Watcher(this.#core, ref, listener);
+    const watcher = new Watcher(this.#core, ref, { listener, observer });
     const set = this.#watchers.get(key) ?? new Set();
     this.#watchers.set(key, set.add(watcher));
     watcher.refresh();
     return {
+      refresh: () => watcher.refresh(),
       close: () => {
         watcher.close();
         set.delete(watcher);
@@ -104,6 +118,7 @@ class Watcher {
   readonly #core: Core;
   readonly #ref: SessionRef;
   readonly #listener: NewsListener;
+  readonly #observer: Observer | undefined;
   #last: StoredSession | undefined;
   #locked = false;
   #warned = false;
@@ -113,10 +128,15 @@ class Watcher {
   readonly #keys: Set<string> = new Set();
   #cancel: (() => void) | undefined;
 
-  constructor(core: Core, ref: SessionRef, listener: NewsListener) {
+  constructor(
+    core: Core,
+    ref: SessionRef,
+    told: { readonly listener: NewsListener; readonly observer: Observer | undefined },
+  ) {
     this.#core = core;
     this.#ref = { tenant: ref.tenant, id: ref.id };
-    this.#listener = listener;
+    this.#listener = told.listener;
+    this.#observer = told.observer;
   }
 
   close(): void {
@@ -152,7 +172,7 @@ class Watcher {
     } catch (error) {
       // Trouble is not an end: say nothing and look again. Invariant I7.
       this.#core.noteTrouble("watch", error);
-      this.#sleep(WARNED_POLL_MS);
+      if (!this.#closed) this.#sleep(WARNED_POLL_MS);
     } finally {
       this.#reading = false;
     }
@@ -173,8 +193,12 @@ class Watcher {
 
   #judge(stored: StoredSession | undefined): void {
     if (stored === undefined) return this.#end("revoked");
-    const { judgement, now, policy } = this.#core.judge(stored);
+    const loaded = this.#core.judge(stored);
+    const { judgement, now, policy } = loaded;
     if (judgement.state === "ended") return this.#end(judgement.end.reason, judgement.end.cause);
+    this.#observer?.seen(loaded);
+    // Who was shown it may have gone.
+    if (this.#closed) return;
     const before = this.#last;
     this.#last = stored;
     const factors = judgement.state === "locked" ? judgement.factors : 0;
@@ -238,7 +262,8 @@ class Watcher {
 
   #sleep(ms: number): void {
     this.#cancel?.();
-    const bounded = Math.min(Math.max(ms, SLEEP_MS_MIN), SLEEP_MS_MAX);
+    const longest = this.#observer?.everyMs ?? SLEEP_MS_MAX;
+    const bounded = Math.min(Math.max(ms, SLEEP_MS_MIN), longest);
     this.#cancel = this.#core.timers.after(bounded, () => this.refresh());
   }
 }

@@ -19,7 +19,8 @@ type HmacPurpose =
   | "context"
   | "challenge"
   | "service-key"
-  | "service-key-hash";
+  | "service-key-hash"
+  | "outside";
 type DerivePurpose = "data" | "seal";
 export type KeyPurpose = HmacPurpose | DerivePurpose;
 
@@ -35,6 +36,7 @@ const ALGORITHM_OF_PURPOSE: Readonly<Record<KeyPurpose, string>> = {
   seal: DERIVE,
   "service-key": HMAC,
   "service-key-hash": HMAC,
+  outside: HMAC,
 };
 const KEY_PURPOSES = Object.keys(ALGORITHM_OF_PURPOSE) as readonly KeyPurpose[];
 

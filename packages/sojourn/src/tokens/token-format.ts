@@ -15,7 +15,14 @@ import { SESSION_ID_LENGTH } from "../protocol/words.ts";
 import { decodeGroups, encodeBase64Url } from "./base64url.ts";
 
 /** Types never stand in for each other. */
-export type TokenType = "session" | "access" | "refresh" | "handoff" | "service-key" | "anonymous";
+export type TokenType =
+  | "session"
+  | "access"
+  | "refresh"
+  | "handoff"
+  | "service-key"
+  | "anonymous"
+  | "ticket";
 
 /** Letter of the prefix and low half of the first byte. Wire format: add, never change. */
 const TYPES: Readonly<Record<TokenType, { readonly letter: string; readonly code: number }>> = {
@@ -25,6 +32,7 @@ const TYPES: Readonly<Record<TokenType, { readonly letter: string; readonly code
   handoff: { letter: "h", code: 4 },
   "service-key": { letter: "k", code: 5 },
   anonymous: { letter: "n", code: 6 },
+  ticket: { letter: "t", code: 7 },
 };
 export const TOKEN_TYPES: readonly TokenType[] = Object.keys(TYPES) as TokenType[];
 

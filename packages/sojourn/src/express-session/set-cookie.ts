@@ -1,0 +1,55 @@
+/**
+ * `Set-Cookie` as express-session writes it: which attributes, in which order and letter case, and
+ * what is refused with which message. Stricter rules are those of `http/cookie.ts`, not of this.
+ */
+import type { CookieData } from "./cookie.ts";
+
+/** RFC 9110 token; RFC 6265 cookie-octets, in quotes or not; a host with or without a leading dot. */
+const NAME = /^[\w!#$%&'*+\-.^`|~]+$/;
+const VALUE = /^("?)[!#-+\--:<-[\]-~]*\1$/;
+const LABEL = "[a-z\\d](?:[a-z\\d-]{0,61}[a-z\\d])?";
+const DOMAIN = new RegExp(`^\\.?${LABEL}(?:\\.${LABEL})*$`, "i");
+const PATH = /^[ -:=-~]*$/;
+
+const PRIORITIES: Record<string, string> = { low: "Low", medium: "Medium", high: "High" };
+const SAME_SITES: Record<string, string> = {
+  true: "Strict",
+  strict: "Strict",
+  lax: "Lax",
+  none: "None",
+};
+
+/** @throws {TypeError} naming the argument or option that cannot be written. */
+export function serializeCookie(name: string, value: string, data: CookieData): string {
+  if (!NAME.test(name)) throw new TypeError("argument name is invalid");
+  const encoded = encodeURIComponent(value);
+  if (!VALUE.test(encoded)) throw new TypeError("argument val is invalid");
+  let text = `${name}=${encoded}`;
+  if (data.domain) text += `; Domain=${matching(DOMAIN, data.domain, "domain")}`;
+  if (data.path) text += `; Path=${matching(PATH, data.path, "path")}`;
+  if (data.expires) text += `; Expires=${httpDate(data.expires)}`;
+  if (data.httpOnly) text += "; HttpOnly";
+  if (data.secure) text += "; Secure";
+  if (data.partitioned) text += "; Partitioned";
+  if (data.priority) text += `; Priority=${oneOf(PRIORITIES, data.priority, "priority")}`;
+  if (data.sameSite) text += `; SameSite=${oneOf(SAME_SITES, data.sameSite, "sameSite")}`;
+  return text;
+}
+
+function matching(pattern: RegExp, value: string, option: string): string {
+  if (!pattern.test(value)) throw new TypeError(`option ${option} is invalid`);
+  return value;
+}
+
+function httpDate(expires: Date): string {
+  const isDate = Object.prototype.toString.call(expires) === "[object Date]";
+  if (!isDate || Number.isNaN(expires.valueOf())) throw new TypeError("option expires is invalid");
+  return expires.toUTCString();
+}
+
+function oneOf(table: Record<string, string>, value: string | true, option: string): string {
+  const key = String(value).toLowerCase();
+  const written = Object.hasOwn(table, key) ? table[key] : undefined;
+  if (written === undefined) throw new TypeError(`option ${option} is invalid`);
+  return written;
+}

@@ -1,0 +1,104 @@
+/** The options of `session()`, read and judged as express-session does. */
+import { randomBytes } from "node:crypto";
+import { Cookie } from "./cookie.ts";
+import { deprecate } from "./deprecate.ts";
+import { MemoryStore } from "./memory-store.ts";
+import { isSecure } from "./requests.ts";
+import { Session } from "./session.ts";
+import type { Store } from "./store.ts";
+import type { CookieOptions, Secret, SessionOptions, SessionRequest } from "./types.ts";
+
+const SID_BYTES = 24;
+
+const IN_ONE_PROCESS =
+  "Warning: the MemoryStore of sojourn/express-session is not meant for production: it keeps\n" +
+  "every session in the memory of this process, and no other process sees them.";
+
+export interface Settings {
+  readonly name: string;
+  readonly store: Store;
+  readonly secrets: readonly Secret[] | undefined;
+  readonly cookie: CookieOptions | ((req: SessionRequest) => CookieOptions);
+  readonly genid: (req: SessionRequest) => string;
+  readonly resave: boolean;
+  readonly rolling: boolean;
+  readonly saveUninitialized: boolean;
+  readonly unsetDestroys: boolean;
+  readonly proxy: boolean | undefined;
+  /** A store without `touch` is not asked to. */
+  readonly touches: boolean;
+}
+
+/** @throws {TypeError} for an option that cannot be meant. */
+export function settingsOf(options: SessionOptions<SessionRequest>): Settings {
+  const store = options.store || (new MemoryStore() as Store);
+  const genid = options.genid || randomSid;
+  if (typeof genid !== "function") throw new TypeError("genid option must be a function");
+  const resave = orTrue(options.resave, "resave");
+  const saveUninitialized = orTrue(options.saveUninitialized, "saveUninitialized");
+  const { unset } = options;
+  if (unset && unset !== "destroy" && unset !== "keep") {
+    throw new TypeError('unset option must be "destroy" or "keep"');
+  }
+  const secrets = secretsOf(options.secret);
+  warnOfMemory(store);
+  return {
+    name: options.name || options.key || "connect.sid",
+    store,
+    secrets,
+    cookie: options.cookie || {},
+    genid,
+    resave,
+    rolling: Boolean(options.rolling),
+    saveUninitialized,
+    unsetDestroys: unset === "destroy",
+    proxy: options.proxy,
+    touches: typeof store.touch === "function",
+  };
+}
+
+function orTrue(value: boolean | undefined, name: string): boolean {
+  if (value !== undefined) return value;
+  deprecate(`undefined ${name} option; provide ${name} option`);
+  return true;
+}
+
+function secretsOf(secret: Secret | Secret[] | undefined): Secret[] | undefined {
+  if (Array.isArray(secret) && secret.length === 0) {
+    throw new TypeError("secret option array must contain one or more strings");
+  }
+  if (!secret) {
+    deprecate("req.secret; provide secret option");
+    return undefined;
+  }
+  return Array.isArray(secret) ? secret : [secret];
+}
+
+function warnOfMemory(store: Store): void {
+  if (process.env["NODE_ENV"] !== "production" || !(store instanceof MemoryStore)) return;
+  // oxlint-disable-next-line no-console -- where express-session's users look for this warning
+  console.warn(IN_ONE_PROCESS);
+}
+
+/** 192 random bits. */
+function randomSid(): string {
+  return randomBytes(SID_BYTES).toString("base64url");
+}
+
+/** Put a new session on the request. This is the `generate` of the store. */
+export function generate(settings: Settings, req: SessionRequest): void {
+  const { cookie } = settings;
+  req.sessionID = settings.genid(req);
+  const session = new Session(req);
+  req.session = session;
+  session.cookie = new Cookie(cookieOptionsOf(settings, req));
+  const secure = isSecure(req, settings.proxy);
+  // Of options that are a function this is not asked: they see the request themselves.
+  const { secure: wanted, sameSite } = cookie as CookieOptions;
+  if (wanted === "auto") session.cookie.secure = secure;
+  if (sameSite === "auto") session.cookie.sameSite = secure ? "none" : "lax";
+}
+
+export function cookieOptionsOf({ cookie }: Settings, req: SessionRequest): CookieOptions {
+  return typeof cookie === "function" ? cookie(req) : cookie;
+}

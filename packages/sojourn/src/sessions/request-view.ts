@@ -1,0 +1,27 @@
+/** What an adapter lets the exchange see of a request and do to its response. */
+
+/** What an adapter tells of a request. Header names are lower-case. */
+export interface RequestView {
+  /** `undefined` when a sub-request does not name the original method: then it counts as unsafe. */
+  readonly method: string | undefined;
+  readonly path: string;
+  header(name: string): string | undefined;
+  /** The peer of the socket. */
+  readonly remoteAddress: string | undefined;
+  /** True when the socket itself is TLS. */
+  readonly encrypted: boolean;
+  /** A form's token, where the adapter has the parsed body; else the header is read. */
+  readonly csrfToken?: string | undefined;
+  /** False for polls and peeks. Default true. */
+  readonly activity?: boolean;
+  /** False where no response header can be set (a server component). Default true. */
+  readonly canSetToken?: boolean;
+}
+
+/** How an adapter lets us look at and set response headers. */
+export interface ResponseHead {
+  get(name: string): string | readonly string[] | undefined;
+  set(name: string, value: string): void;
+  /** Add one `Set-Cookie`, leaving the application's own alone. */
+  addCookie(value: string): void;
+}
