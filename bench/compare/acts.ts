@@ -192,22 +192,19 @@ const ABOUT_COOKIES = /cookie|secure|https/i;
 const silence: Act = {
   name: "`Secure` cookie on an application served over plain HTTP",
   explains:
-    "In development. Told: the answer says so in its status, a header or its body. A cookie that is sent all the same is dropped by browsers, except on localhost.",
+    "As behind a proxy that nobody configured. Told: the answer, an event or a warning says that the cookie was not set. A `Secure` cookie that is sent all the same is dropped by browsers.",
   run: (contestant) =>
     during(
       contestant,
       async (running) => {
         const browser = new Browser(running.url);
         const { status, headers, body } = await browser.get("/login?user=alice");
-        const set = headers["set-cookie"] !== undefined;
-        if (set) return { text: "sent all the same" };
+        if (headers["set-cookie"] !== undefined) return { text: "sent all the same", good: false };
         const { "set-cookie": _cookies, ...others } = headers;
         const says = (text: string): boolean => ABOUT_COOKIES.test(text);
-        const told = says(body) || Object.values(others).some((one) => says(String(one)));
-        return {
-          text: told ? `${status}, no cookie, told` : `${status}, no cookie, no word`,
-          good: told,
-        };
+        const answered = says(body) || Object.values(others).some((one) => says(String(one)));
+        const told = answered || running.told?.() === true;
+        return { text: `${status}, no cookie, ${told ? "told" : "no word"}`, good: told };
       },
       { secure: true },
     ),

@@ -15,7 +15,7 @@ export interface Visit {
 }
 
 export interface StartOptions {
-  /** Ask for a `Secure` cookie although the application is served over plain HTTP. */
+  /** Ask for a `Secure` cookie although the application is served over plain HTTP, as deployed. */
   readonly secure?: boolean;
 }
 
@@ -24,6 +24,8 @@ export interface Accounts {
   /** Full writes of a session so far; touches that only move a deadline do not count. */
   readonly writes?: () => number;
   readonly stored?: () => number | Promise<number>;
+  /** True when the library has said, in an event or a warning, that a cookie was not set. */
+  readonly told?: () => boolean;
 }
 
 export interface Running extends Accounts {

@@ -18,10 +18,8 @@ import { sojournContestants } from "./contestants/sojourn.ts";
 import { save } from "./page.ts";
 import type { Row } from "./page.ts";
 
-const PACKAGES = [
-  ...["express-session", "connect-redis", "@fastify/session", "koa-session", "hono-sessions"],
-  ...["iron-session", "h3", "react-router"],
-];
+const PEERS = "express-session connect-redis @fastify/session koa-session hono-sessions";
+const PACKAGES = `${PEERS} iron-session h3 react-router`.split(" ");
 const ROUNDS = 20;
 
 const { values } = parseArgs({

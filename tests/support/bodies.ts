@@ -1,7 +1,24 @@
-/** Bodies as the test applications read and write them, on Node and with the Fetch API. */
+/** How the test applications read requests and write answers, on Node and with the Fetch API. */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { Readable } from "node:stream";
-import type { Reply } from "./servers.ts";
+import type { FastifyInstance, FastifyReply } from "fastify";
+import type { Session } from "sojourn";
+import type { Application, Call, Chunks, Reply } from "./servers.ts";
+import type { Data, World } from "./world.ts";
+
+/** What a server is made of. */
+export interface Part {
+  readonly place: World;
+  readonly application: Application;
+  /** What every adapter takes, in a form that suits all. */
+  readonly options?: { readonly activity?: () => boolean };
+  readonly http2?: boolean;
+}
+
+export function callOf(req: IncomingMessage, session: Session<Data>, body: string): Call {
+  const url = new URL(req.url ?? "/", "http://localhost");
+  return { session, method: req.method ?? "GET", url, body };
+}
 
 export async function bodyOf(req: IncomingMessage): Promise<string> {
   const parts: Buffer[] = [];
@@ -17,7 +34,7 @@ export async function send(res: ServerResponse, reply: Reply): Promise<void> {
     res.end(reply.body ?? "");
     return;
   }
-  for (const chunk of reply.chunks) {
+  for await (const chunk of reply.chunks) {
     await new Promise<void>((resolve) => void res.write(chunk, () => resolve()));
   }
   res.end();
@@ -41,17 +58,19 @@ export function responseOf(reply: Reply): Response {
   for (const [name, value] of Object.entries(reply.headers ?? {})) {
     for (const one of typeof value === "string" ? [value] : value) headers.append(name, one);
   }
-  const stream = reply.chunks && streamOf(reply.chunks);
-  return new Response(stream ?? reply.body ?? "", { status: reply.status ?? 200, headers });
+  const { status = 200, chunks, body = "" } = reply;
+  const empty = status === 204 || status === 304;
+  const stream = chunks && streamOf(chunks);
+  return new Response(empty ? null : (stream ?? body), { status, headers });
 }
 
-function streamOf(chunks: readonly string[]): ReadableStream<Uint8Array> {
-  const waiting = [...chunks];
+function streamOf(chunks: Chunks): ReadableStream<Uint8Array> {
+  const source = Readable.from(chunks)[Symbol.asyncIterator]() as AsyncIterator<string>;
   return new ReadableStream({
-    pull(controller) {
-      const next = waiting.shift();
-      if (next === undefined) controller.close();
-      else controller.enqueue(new TextEncoder().encode(next));
+    async pull(controller) {
+      const { done, value } = await source.next();
+      if (done === true) controller.close();
+      else controller.enqueue(new TextEncoder().encode(value));
     },
   });
 }
@@ -64,14 +83,8 @@ export async function bridge(
   res: ServerResponse,
   answer: FetchAnswer,
 ): Promise<void> {
-  const { method = "GET", headers, socket } = req;
-  const body = method === "GET" || method === "HEAD" ? null : await bodyOf(req);
-  const url = `http://${headers.host ?? "localhost"}${req.url ?? "/"}`;
-  const pairs = Object.entries(headers).flatMap(([name, value]) =>
-    (typeof value === "object" ? value : [value ?? ""]).map((one): [string, string] => [name, one]),
-  );
-  const request = new Request(url, { method, headers: pairs, body });
-  const response = await answer(request, { remoteAddress: socket.remoteAddress ?? "" });
+  const { remoteAddress = "" } = req.socket;
+  const response = await answer(await requestOf(req), { remoteAddress });
   res.statusCode = response.status;
   for (const [name, value] of response.headers) {
     if (name !== "set-cookie") res.setHeader(name, value);
@@ -80,4 +93,29 @@ export async function bridge(
   if (cookies.length > 0) res.setHeader("set-cookie", cookies);
   for await (const chunk of response.body ?? []) res.write(chunk);
   res.end();
+}
+
+async function requestOf(req: IncomingMessage): Promise<Request> {
+  const { method = "GET", headers: given, url = "/" } = req;
+  const body = method === "GET" || method === "HEAD" ? null : await bodyOf(req);
+  const host = String(given.host ?? given[":authority"] ?? "localhost");
+  const headers = new Headers();
+  for (const [name, value] of Object.entries(given)) {
+    if (name.startsWith(":") || value === undefined) continue;
+    for (const one of [value].flat()) headers.append(name, one);
+  }
+  return new Request(`http://${host}${url}`, { method, headers, body });
+}
+
+/** Bodies of any type as they came. */
+export function parseAsText(app: FastifyInstance): void {
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser("*", { parseAs: "string" }, (_request, body, done) => done(null, body));
+}
+
+export function sendByFastify(reply: FastifyReply, answer: Reply): void {
+  void reply
+    .code(answer.status ?? 200)
+    .headers(headersOf(answer))
+    .send(nodeBodyOf(answer));
 }

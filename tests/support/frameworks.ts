@@ -1,14 +1,14 @@
 /** The small application in every framework that has an adapter. */
 import { createServer } from "node:http";
-import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import type { IncomingMessage, RequestListener, Server, ServerResponse } from "node:http";
+import { createServer as createHttp2Server } from "node:http2";
 import { getRequestListener } from "@hono/node-server";
 import express from "express";
 import express4 from "express4";
 import Fastify from "fastify";
-import type { FastifyInstance, FastifyReply } from "fastify";
 import { Hono } from "hono";
 import Koa from "koa";
-import type { Session } from "sojourn";
+import { problemOfError } from "sojourn";
 import { sessions as expressSessions, sessionErrors } from "sojourn/express";
 import type { SessionRequest } from "sojourn/express";
 import * as fastifyAdapter from "sojourn/fastify";
@@ -17,16 +17,20 @@ import { sessions as honoSessions } from "sojourn/hono";
 import type { SessionEnv } from "sojourn/hono";
 import { sessions as koaSessions } from "sojourn/koa";
 import { sessions as nodeSessions } from "sojourn/node";
-import { bodyOf, bridge, headersOf, nodeBodyOf, responseOf, send } from "./bodies.ts";
+import {
+  bodyOf,
+  bridge,
+  callOf,
+  headersOf,
+  nodeBodyOf,
+  parseAsText,
+  responseOf,
+  send,
+  sendByFastify,
+} from "./bodies.ts";
+import type { Part } from "./bodies.ts";
 import { nestExpress, nestFastify } from "./nest.ts";
-import type { Application, Call, Reply } from "./servers.ts";
-import type { Data, World } from "./world.ts";
-
-/** What a server is made of. */
-export interface Part {
-  readonly place: World;
-  readonly application: Application;
-}
+import type { Data } from "./world.ts";
 
 type Make = (part: Part) => Server | Promise<Server>;
 
@@ -42,18 +46,21 @@ export const FRAMEWORKS = {
   "nest-fastify": nestFastify,
 } as const satisfies Readonly<Record<string, Make>>;
 
-export function callOf(req: IncomingMessage, session: Session<Data>, body: string): Call {
-  const url = new URL(req.url ?? "/", "http://localhost");
-  return { session, method: req.method ?? "GET", url, body };
+/** HTTP/2 without TLS, as behind a proxy, has Node's own objects that look like those of HTTP/1. */
+function serverOf({ http2 }: Part, listener: RequestListener): Server {
+  return http2 === true
+    ? (createHttp2Server(listener as never) as unknown as Server)
+    : createServer(listener);
 }
 
-function expressServer({ place, application }: Part, make: typeof express): Server {
+function expressServer(part: Part, make: typeof express): Server {
+  const { place, application, options } = part;
   const app = make();
   app.disable("x-powered-by");
   app.set("env", "test");
   app.use(make.urlencoded({ extended: false }));
   app.use(make.text({ type: "text/plain" }));
-  app.use(expressSessions(place.sessions));
+  app.use(expressSessions(place.sessions, options));
   // Express 4 does not look at promises.
   app.use((req, res, next) => {
     const { session } = req as unknown as SessionRequest<Data>;
@@ -64,56 +71,50 @@ function expressServer({ place, application }: Part, make: typeof express): Serv
       .catch(next);
   });
   app.use(sessionErrors());
-  return createServer(app);
+  return serverOf(part, app);
 }
 
-function nodeServer({ place, application }: Part): Server {
-  const withSession = nodeSessions(place.sessions);
+function nodeServer(part: Part): Server {
+  const { place, application, options } = part;
+  const withSession = nodeSessions(place.sessions, options);
   const handle = async (req: IncomingMessage, res: ServerResponse): Promise<void> => {
     const session = await withSession(req, res);
     if (session === undefined) return;
     await send(res, await application(callOf(req, session, await bodyOf(req))));
   };
-  return createServer((req, res) => {
-    handle(req, res).catch(() => {
-      res.statusCode = 500;
-      res.end("error");
+  return serverOf(part, (req, res) => {
+    handle(req, res).catch((error: unknown) => {
+      const { status, headers, body } = problemOfError(error);
+      if (res.headersSent) res.destroy();
+      else res.writeHead(status, headers).end(body);
     });
   });
 }
 
-function fetchServer({ place, application }: Part): Server {
-  const answer = fetchSessions(place.sessions, async (request, { session }) => {
-    const { method, url } = request;
-    const body = await request.text();
-    return responseOf(await application({ session, method, url: new URL(url), body }));
-  });
-  return createServer((req, res) => {
+function fetchServer(part: Part): Server {
+  const { place, application, options } = part;
+  const answer = fetchSessions(
+    place.sessions,
+    async (request, { session }) => {
+      const { method, url } = request;
+      const body = await request.text();
+      return responseOf(await application({ session, method, url: new URL(url), body }));
+    },
+    options,
+  );
+  return serverOf(part, (req, res) => {
     bridge(req, res, answer).catch(() => {
-      res.statusCode = 500;
-      res.end("error");
+      if (res.headersSent) res.destroy();
+      else res.writeHead(500).end("error");
     });
   });
 }
 
-/** Bodies of any type as they came. */
-export function parseAsText(app: FastifyInstance): void {
-  app.removeAllContentTypeParsers();
-  app.addContentTypeParser("*", { parseAs: "string" }, (_request, body, done) => done(null, body));
-}
-
-export function sendByFastify(reply: FastifyReply, answer: Reply): void {
-  void reply
-    .code(answer.status ?? 200)
-    .headers(headersOf(answer))
-    .send(nodeBodyOf(answer));
-}
-
-async function fastifyServer({ place, application }: Part): Promise<Server> {
-  const app = Fastify();
+async function fastifyServer({ place, application, options, http2 }: Part): Promise<Server> {
+  const app = Fastify({ http2 } as object);
   parseAsText(app);
   app.setErrorHandler(fastifyAdapter.sessionErrors());
-  await app.register(fastifyAdapter.sessions, { sessions: place.sessions });
+  await app.register(fastifyAdapter.sessions, { sessions: place.sessions, ...options });
   app.all("/*", async (request, reply) => {
     const session = fastifyAdapter.sessionOf<Data>(request);
     const body = typeof request.body === "string" ? request.body : "";
@@ -124,21 +125,24 @@ async function fastifyServer({ place, application }: Part): Promise<Server> {
   return app.server;
 }
 
-function koaServer({ place, application }: Part): Server {
+function koaServer(part: Part): Server {
+  const { place, application, options } = part;
   const app = new Koa();
   app.silent = true;
-  app.use(koaSessions(place.sessions)).use(async (ctx) => {
+  app.use(koaSessions(place.sessions, options)).use(async (ctx) => {
     const answer = await application(callOf(ctx.req, ctx.session, await bodyOf(ctx.req)));
     ctx.status = answer.status ?? 200;
     ctx.set(headersOf(answer));
     ctx.body = nodeBodyOf(answer);
   });
-  return createServer(app.callback());
+  const listener = app.callback();
+  return serverOf(part, (req, res) => void listener(req, res));
 }
 
-function honoServer({ place, application }: Part): Server {
+function honoServer(part: Part): Server {
+  const { place, application, options } = part;
   const app = new Hono<SessionEnv<Data>>();
-  app.use(honoSessions(place.sessions));
+  app.use(honoSessions(place.sessions, options));
   app.onError((_error, c) => c.text("error", 500));
   app.all("*", async (c) => {
     const { method, url } = c.req;
@@ -146,5 +150,6 @@ function honoServer({ place, application }: Part): Server {
     const body = await c.req.text();
     return responseOf(await application({ session, method, url: new URL(url), body }));
   });
-  return createServer(getRequestListener(app.fetch));
+  const listener = getRequestListener(app.fetch);
+  return serverOf(part, (req, res) => void listener(req, res));
 }

@@ -10,9 +10,8 @@ import type { Request, Response } from "express";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { Session } from "sojourn";
 import { CurrentSession, SessionsModule } from "sojourn/nestjs";
-import { bodyOf, send } from "./bodies.ts";
-import { callOf, parseAsText, sendByFastify } from "./frameworks.ts";
-import type { Part } from "./frameworks.ts";
+import { bodyOf, callOf, parseAsText, send, sendByFastify } from "./bodies.ts";
+import type { Part } from "./bodies.ts";
 import type { Data } from "./world.ts";
 
 const OPTIONS = { logger: false, bodyParser: false } as const;
@@ -32,9 +31,11 @@ export function decorate(
 
 /** A module with these controllers and sessions. */
 export function moduleOf(part: Part, controllers: (new () => object)[]): DynamicModule {
-  class Root {}
+  class Root {
+    readonly name = "root";
+  }
   Module({})(Root);
-  const sessions = SessionsModule.forRoot({ sessions: part.place.sessions });
+  const sessions = SessionsModule.forRoot({ sessions: part.place.sessions, ...part.options });
   return { module: Root, imports: [sessions], controllers };
 }
 
@@ -71,7 +72,7 @@ export async function nestFastify(part: Part): Promise<Server> {
   }
   Controller()(Everything);
   decorate(Everything, "answer", All("*"), [Req(), Res(), CurrentSession()]);
-  const adapter = new FastifyAdapter();
+  const adapter = new FastifyAdapter({ http2: part.http2 } as object);
   const root = moduleOf(part, [Everything]);
   const app = await NestFactory.create<NestFastifyApplication>(root, adapter, OPTIONS);
   parseAsText(adapter.getInstance());

@@ -4,6 +4,7 @@ import type { IncomingHttpHeaders, Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Session } from "sojourn";
 import { bodyOf } from "./bodies.ts";
+import type { Part } from "./bodies.ts";
 import { FRAMEWORKS } from "./frameworks.ts";
 import type { Data, World } from "./world.ts";
 
@@ -22,8 +23,10 @@ export interface Reply {
   readonly headers?: Readonly<Record<string, string | readonly string[]>>;
   readonly body?: string;
   /** Sent one by one, each after the one before has left. */
-  readonly chunks?: readonly string[];
+  readonly chunks?: Chunks;
 }
+
+export type Chunks = Iterable<string> | AsyncIterable<string>;
 
 export type Application = (call: Call) => Reply | Promise<Reply>;
 
@@ -49,15 +52,21 @@ export async function listen(server: Server): Promise<Running> {
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
-        server.closeAllConnections();
+        // Not with HTTP/2: its client closes the one connection.
+        server.closeAllConnections?.();
       }),
   };
   running.push(one);
   return one;
 }
 
-export async function serve(kind: Kind, place: World, application: Application): Promise<Running> {
-  return listen(await FRAMEWORKS[kind]({ place, application }));
+export async function serve(
+  kind: Kind,
+  place: World,
+  application: Application,
+  more: Pick<Part, "options" | "http2"> = {},
+): Promise<Running> {
+  return listen(await FRAMEWORKS[kind]({ place, application, ...more }));
 }
 
 export interface Answered {

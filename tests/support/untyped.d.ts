@@ -46,3 +46,14 @@ declare module "session-file-store" {
 declare module "express4" {
   export { default } from "express";
 }
+
+declare module "passport" {
+  import type { RequestHandler } from "express";
+  type Done<Value> = (error: unknown, value?: Value) => void;
+  export class Passport {
+    initialize(): RequestHandler;
+    session(): RequestHandler;
+    serializeUser(serialize: (user: unknown, done: Done<unknown>) => void): void;
+    deserializeUser(deserialize: (kept: unknown, done: Done<unknown>) => void): void;
+  }
+}

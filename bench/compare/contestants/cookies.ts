@@ -59,7 +59,7 @@ const h3: Contestant = {
       };
       return applicationOf(visit, event.url.pathname + event.url.search);
     });
-    return listen(toNodeHandler(app) as never);
+    return listen(toNodeHandler(app));
   },
 };
 

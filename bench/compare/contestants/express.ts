@@ -5,8 +5,11 @@ import express from "express";
 import type { Request, RequestHandler } from "express";
 import { createClient } from "redis";
 import { createSessions } from "sojourn";
-import { MemoryStore as DropInMemoryStore, session as dropIn } from "sojourn/express-session";
-import { toExpressStore } from "sojourn/express-session";
+import {
+  MemoryStore as DropInMemoryStore,
+  session as dropIn,
+  toExpressStore,
+} from "sojourn/express-session";
 import { SqliteStore } from "sojourn/stores/sqlite";
 import type { Accounts, Contestant, Visit } from "../contestant.ts";
 import { applicationOf, SECRET } from "../contestant.ts";
@@ -74,11 +77,20 @@ function classic(kind: Kind): Contestant {
       app.use((req, res, next) => {
         applicationOf(visitOf(req), req.originalUrl).then((text) => void res.end(text), next);
       });
+      let told = false;
+      const hear = ({ message }: Error): void => {
+        told ||= /cookie/i.test(message);
+      };
+      process.on("warning", hear);
       const accounts = {
+        told: () => told,
         ...(writes === undefined ? {} : { writes }),
         ...(stored === undefined ? {} : { stored }),
       };
-      return listen(app as never, accounts, end);
+      return listen(app as never, accounts, () => {
+        process.off("warning", hear);
+        return end?.();
+      });
     },
   };
 }
@@ -87,7 +99,9 @@ function inMemory(Store: new () => object): Prepared {
   const { store, calls } = counting(new Store(), ["set"]);
   const sized = store as { length(done: (error: unknown, length?: number) => void): void };
   const stored = (): Promise<number> =>
-    new Promise((resolve) => void sized.length((_error, length) => resolve(length ?? 0)));
+    new Promise((resolve) => {
+      sized.length((_error, length) => resolve(length ?? 0));
+    });
   return { store, writes: calls, stored };
 }
 
@@ -147,7 +161,7 @@ export function dropInContestants(): readonly Contestant[] {
       name: "Sojourn drop-in",
       setUp: "`sojourn/express-session`, its MemoryStore",
       middleware,
-      prepare: () => inMemory(DropInMemoryStore as unknown as new () => object),
+      prepare: () => inMemory(DropInMemoryStore),
     }),
     classic({
       name: "Sojourn drop-in, SQLite",

@@ -136,7 +136,8 @@ const koa: Contestant = {
       ctx.body = await applicationOf(visit, ctx.originalUrl);
     });
     const accounts = { writes: () => store.writes, stored: () => store.size };
-    return listen(app.callback(), accounts);
+    const serve = app.callback();
+    return listen((req, res) => void serve(req, res), accounts);
   },
 };
 
@@ -194,7 +195,8 @@ const hono: Contestant = {
       return c.text(await applicationOf(visit, c.req.url));
     });
     const accounts = { writes: () => store.writes, stored: () => store.size };
-    return listen(getRequestListener(app.fetch), accounts);
+    const serve = getRequestListener(app.fetch);
+    return listen((req, res) => void serve(req, res), accounts);
   },
 };
 

@@ -8,7 +8,7 @@ import express from "express";
 import { createClient } from "redis";
 import { createSessions } from "sojourn";
 import type { Session, SessionStore, Sessions } from "sojourn";
-import { sessions as middleware } from "sojourn/express";
+import { sessionErrors, sessions as middleware } from "sojourn/express";
 import { fromExpressStore } from "sojourn/express-session";
 import { MemoryStore } from "sojourn/stores/memory";
 import { SqliteStore } from "sojourn/stores/sqlite";
@@ -57,11 +57,11 @@ function native(name: string, setUp: string, open: () => Opened | Promise<Opened
       const sessions = createSessions<Data>({
         store,
         secrets: sojournSecrets(),
-        // A development server behind something that speaks HTTPS for it.
-        ...(secure === true ? { proxies: ["10.0.0.0/8"] } : {}),
-        production: false,
+        production: secure === true,
         warn: () => undefined,
       });
+      let told = false;
+      sessions.events.on("cookie-not-set", () => void (told = true));
       const app = express();
       app.use(middleware(sessions));
       app.use((req, res, next) => {
@@ -69,8 +69,10 @@ function native(name: string, setUp: string, open: () => Opened | Promise<Opened
         const answer = applicationOf(visitOf(session, sessions), req.originalUrl);
         answer.then((text) => void res.end(text), next);
       });
+      app.use(sessionErrors());
       const count = async (): Promise<number> => (await sessions.count()).count;
-      return listen(app as never, { writes: calls, stored: stored ?? count }, async () => {
+      const accounts = { writes: calls, stored: stored ?? count, told: () => told };
+      return listen(app as never, accounts, async () => {
         await sessions.close();
         await end();
       });

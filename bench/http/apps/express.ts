@@ -26,7 +26,7 @@ export function expressApp(kind: Kind): Express {
   app.disable("etag");
   if (kind === "sojourn") addOurs(app);
   else if (kind === "express-session") addClassic(app, upstream);
-  else if (kind === "drop-in") addClassic(app, dropIn as unknown as Classic);
+  else if (kind === "drop-in") addClassic(app, dropIn as Classic);
   else app.get(["/", "/login"], (_req, res) => void res.end("alice"));
   return app;
 }

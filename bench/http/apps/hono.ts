@@ -17,7 +17,8 @@ export function honoApp(kind: Kind): RequestListener {
   if (kind === "sojourn") addOurs(app);
   else if (kind === "hono-sessions") addTheirs(app);
   else app.get("/*", (c) => c.text("alice"));
-  return getRequestListener(app.fetch);
+  const serve = getRequestListener(app.fetch);
+  return (req, res) => void serve(req, res);
 }
 
 type App = Hono<{ Variables: { session: unknown } }>;

@@ -17,7 +17,8 @@ export function koaApp(kind: Kind): RequestListener {
   if (kind === "sojourn") addOurs(app);
   else if (kind === "koa-session") addTheirs(app);
   else app.use((context) => void (context.body = "alice"));
-  return app.callback();
+  const serve = app.callback();
+  return (req, res) => void serve(req, res);
 }
 
 function addOurs(app: Koa): void {

@@ -1,6 +1,13 @@
 /** The public face of the library. */
 export { createSessions } from "./sessions/create-sessions.ts";
 export type { SessionsOptions, CookieSettings } from "./sessions/options.ts";
+export type {
+  ForeignFinding,
+  ForeignOutcome,
+  ForeignRequest,
+  ForeignSession,
+  ForeignSessions,
+} from "./sessions/foreign.ts";
 export { Sessions } from "./sessions/sessions.ts";
 export type { Description, InTenant, OpenedSession, OpenOptions } from "./sessions/sessions.ts";
 export { Session } from "./sessions/session.ts";
@@ -15,6 +22,8 @@ export { Exchange } from "./sessions/exchange.ts";
 export type { RequestView, ResponseHead } from "./sessions/exchange.ts";
 export type { CookieNotice, CredentialNotice } from "./sessions/cookie-notice.ts";
 export type { AbsenceReason, ExplainedDeadline, SessionExplanation } from "./sessions/explain.ts";
+export type { LiveEnd, LiveSession } from "./sessions/live-session.ts";
+export type { IssuedTicket, Tickets } from "./sessions/tickets.ts";
 export type { SweepSettings } from "./sessions/sweeper.ts";
 export type { Authentication, Requirement, Unmet } from "./engine/assurance.ts";
 export {

@@ -49,8 +49,8 @@ function answerCases(): Case[] {
         script: [
           "/modify",
           { act: "broken", does: (world: World) => void (world.faults = { [method]: fault }) },
-          { ask: route, patience: 60 },
-          { ask: route, patience: 60, jar: "fresh" },
+          { ask: route },
+          { ask: route, jar: "fresh" },
           { act: "mended", does: (world: World) => void (world.faults = {}) },
           "/modify",
           "/read",
@@ -84,8 +84,8 @@ function twiceCases(): Case[] {
             };
           },
         },
-        { ask: method === "destroy" ? "/null" : "/modify", patience: 80 },
-        { ask: "/none", patience: 80 },
+        { ask: method === "destroy" ? "/null" : "/modify" },
+        { ask: "/none" },
         { act: "mended", does: (world: World) => void (world.faults = {}) },
         "/read",
       ],
@@ -102,9 +102,9 @@ function neverCases(): Case[] {
     script: [
       "/modify",
       { act: "broken", does: (world) => void (world.faults = { [method]: never }) },
-      { ask: "/modify", patience: 60 },
-      { ask: "/none", patience: 60 },
-      { ask: "/null", patience: 60 },
+      { ask: "/modify" },
+      { ask: "/none" },
+      { ask: "/null" },
       { act: "mended", does: (world) => void (world.faults = {}) },
       "/modify",
       "/read",
@@ -161,7 +161,7 @@ function calledCases(): Case[] {
         });
       },
     },
-    script: ["/modify", { ask: "/late", patience: 80 }, { ask: "/none", patience: 80 }],
+    script: ["/modify", { ask: "/late" }, { ask: "/none", patience: 80 }],
   }));
 }
 

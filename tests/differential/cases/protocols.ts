@@ -57,7 +57,7 @@ function http1Cases(): Case[] {
     },
     {
       name: "HTTP/1.0 with keep-alive asked for",
-      script: [{ ask: "/modify", version: "1.0", headers: keep, patience: 60 }, old("/read")],
+      script: [{ ask: "/modify", version: "1.0", headers: keep }, old("/read")],
     },
     {
       name: "pipelined reads",
@@ -169,7 +169,7 @@ const UPGRADE = { Connection: "Upgrade", Upgrade: "websocket" };
 
 /** Servers of WebSockets run the middleware with an object that is no response. */
 function upgradeCases(): Case[] {
-  const up = (ask: string, jar = "a"): Step => ({ ask, jar, headers: UPGRADE, patience: 500 });
+  const up = (ask: string, jar = "a"): Step => ({ ask, jar, headers: UPGRADE });
   const saving: Routes = {
     saving: (req, res, world) => {
       count(req.session, req, world);

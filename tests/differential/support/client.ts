@@ -3,7 +3,16 @@ import { connect } from "node:net";
 import type { Socket } from "node:net";
 import type { Ask } from "./types.ts";
 
-const PATIENCE_MS = 4_000;
+/** Server and client share a process, so what has not come after this many turns never will. */
+const PATIENCE_MS = 25;
+const LAST_TURNS = 20;
+
+/** Let what is due now happen: callbacks, closed sockets. */
+export async function turns(count = 6): Promise<void> {
+  for (let at = 0; at < count; at++) {
+    await new Promise<void>((resolve) => void setImmediate(resolve));
+  }
+}
 
 /** One connection: what it has received, and how it ended. */
 export class Wire {
@@ -17,8 +26,10 @@ export class Wire {
     this.#socket.on("data", (part: string) => void (this.received += part));
     this.ended = new Promise((resolve) => {
       const timer = setTimeout(() => {
-        resolve("(no end within the client's patience)");
-        this.#socket.destroy();
+        void turns(LAST_TURNS).then(() => {
+          resolve("(no end within the client's patience)");
+          this.#socket.destroy();
+        });
       }, patienceMs);
       this.#socket.on("error", () => undefined);
       this.#socket.on("close", (failed) => {

@@ -26,11 +26,22 @@ function recorded(seat: Seat, name: string, method: Method): Method {
     seat.log(`${name}(${shown.join(", ")})`);
     const last = args.at(-1);
     if (typeof last !== "function" || name === "createSession") return method.apply(this, args);
+    let later = false;
     const answer: Done = (...given) => {
       seat.log(`${name} answers ${given.map((one) => argument(seat.impl, one)).join(", ")}`);
-      return (last as Method)(...given);
+      try {
+        (last as Method)(...given);
+      } catch (error) {
+        // Nobody is left to catch it then; a server would end its process.
+        seat.log(`${name}'s callback throws ${errorText(error)}`);
+        if (!later) throw error;
+      }
     };
-    return method.apply(this, [...args.slice(0, -1), answer]);
+    try {
+      return method.apply(this, [...args.slice(0, -1), answer]);
+    } finally {
+      later = true;
+    }
   };
 }
 

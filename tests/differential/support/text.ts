@@ -2,11 +2,15 @@
 import { createHmac } from "node:crypto";
 import type { Implementation, Incoming } from "./types.ts";
 
+/** Messages that the engine makes out of the source text: names of variables stand in them. */
+const ENGINE_WORDS = /is not a function|is not iterable|^Cannot (read|set) properties of/;
+
 /** The name, message and code of an error; a value that is none as JSON. */
 export function errorText(error: unknown): string {
   if (!(error instanceof Error)) return `thrown ${show(error)}`;
   const { code } = error as { code?: unknown };
-  return `${error.name}: ${error.message}${code === undefined ? "" : ` (${show(code)})`}`;
+  const message = ENGINE_WORDS.test(error.message) ? "(the engine's words)" : error.message;
+  return `${error.name}: ${message}${code === undefined ? "" : ` (${show(code)})`}`;
 }
 
 /** JSON, with what JSON leaves out named. */

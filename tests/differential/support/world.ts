@@ -5,7 +5,7 @@ import type { IncomingMessage, Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { vi } from "vitest";
 import { acts } from "./acts.ts";
-import { Jar, requestText, responseLines, Wire } from "./client.ts";
+import { Jar, requestText, responseLines, turns, Wire } from "./client.ts";
 import { overHttp2, overUpgrade } from "./other-ways.ts";
 import { contentsOf, storeOf } from "./stores.ts";
 import { errorText } from "./text.ts";
@@ -48,11 +48,6 @@ export async function openSite(): Promise<Site> {
   server.on("request", (req, res) => site.current?.onRequest(req, res));
   server.on("upgrade", (req, socket) => site.current?.onUpgrade(req, socket));
   return site;
-}
-
-/** Let what is due now happen: callbacks, closed sockets. */
-export async function turns(count = 6): Promise<void> {
-  for (let at = 0; at < count; at++) await new Promise<void>((resolve) => void setImmediate(resolve));
 }
 
 interface Held {
@@ -180,8 +175,14 @@ export class Run implements World {
   #failed(error: unknown, res: Outgoing): void {
     this.log(`failed ${errorText(error)}${res.headersSent ? " after the headers" : ""}`);
     if (res.headersSent) return;
-    res.statusCode = 500;
-    res.end(errorText(error));
+    try {
+      res.statusCode = 500;
+      res.end(errorText(error));
+    } catch (again) {
+      // A server would end its process here.
+      this.log(`failed again ${errorText(again)}`);
+      res.destroy();
+    }
   }
 
   async #take(step: Step): Promise<void> {

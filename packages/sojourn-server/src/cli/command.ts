@@ -20,6 +20,7 @@ export interface Invocation {
   readonly values: OptionValues;
   readonly words: readonly string[];
   readonly output: Output;
+  readonly env: Readonly<Record<string, string | undefined>>;
   /** Read on demand: help and `secret` need no configuration. @throws {ConfigError} */
   readonly config: () => ServerConfig;
 }
@@ -34,13 +35,15 @@ export interface Command {
   /** True: the settings of an installation (store, secrets, policy) are options too. */
   readonly installation: boolean;
   readonly details?: string;
+  /** Its exit codes, where they are not the usual ones. */
+  readonly exits?: string;
   readonly examples: readonly string[];
   /** @returns the exit code. */
   run(invocation: Invocation): Promise<number>;
 }
 
 /** Exit codes; documented in the help. */
-export const EXIT = { ok: 0, failed: 1, usage: 2 } as const;
+export const EXIT = { ok: 0, failed: 1, usage: 2, unreachable: 3 } as const;
 
 /** The command line cannot be meant; the message names the fix. Exit code 2. */
 export class UsageError extends Error {
@@ -54,11 +57,15 @@ export class UsageError extends Error {
   }
 }
 
-/** The command was understood and could not be done. Exit code 1. */
+/** The command was understood and could not be done. */
 export class FailedError extends Error {
-  constructor(message: string) {
+  /** The exit code. */
+  readonly code: number;
+
+  constructor(message: string, code: number = EXIT.failed) {
     super(message);
     this.name = "FailedError";
+    this.code = code;
   }
 }
 

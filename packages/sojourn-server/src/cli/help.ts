@@ -29,6 +29,8 @@ export const INSTALLATION_OPTIONS: readonly Option[] = [
 /** The few settings that a command which is no service needs. */
 const USUAL: ReadonlySet<string> = new Set(["config", "store", "secret-file", "policy"]);
 
+const USUAL_EXITS = "0 done, 1 could not be done, 2 wrong usage or configuration.";
+
 function rows(pairs: readonly (readonly [string, string])[]): string {
   const width = Math.max(...pairs.map(([left]) => left.length));
   return pairs.map(([left, right]) => `  ${left.padEnd(width)}  ${right}`).join("\n");
@@ -66,7 +68,7 @@ Options
 ${optionRows(GLOBAL_OPTIONS)}
 
 Settings come from flags, then SOJOURN_* in the environment, then --config FILE.
-Exit codes: 0 done, 1 could not be done, 2 wrong usage or configuration.
+Exit codes: ${USUAL_EXITS}
 More: sojourn COMMAND --help
 `;
 }
@@ -98,7 +100,7 @@ export function commandHelp(command: Command): string {
     ...(installation ? [`Settings of the installation\n${optionRows(settings)}`] : []),
     `Always\n${optionRows(GLOBAL_OPTIONS)}`,
     `Examples\n${examples.map((line) => `  ${line}`).join("\n")}`,
-    "Exit codes: 0 done, 1 could not be done, 2 wrong usage or configuration.",
+    `Exit codes: ${command.exits ?? USUAL_EXITS}`,
   ];
   return `${parts.join("\n\n")}\n`;
 }

@@ -6,6 +6,7 @@ import type { ServerConfig } from "../config/config.ts";
 import { nearest } from "../config/nearest.ts";
 import { EXIT, FailedError, UsageError } from "./command.ts";
 import type { Command, Option, OptionValues } from "./command.ts";
+import { doctorCommands } from "./doctor.ts";
 import {
   commandHelp,
   GLOBAL_OPTIONS,
@@ -25,6 +26,7 @@ export const COMMANDS: readonly Command[] = [
   ...keyCommands,
   ...sessionCommands,
   ...otherCommands,
+  ...doctorCommands,
 ];
 
 export interface Terminal {
@@ -85,6 +87,7 @@ async function perform(command: Command, { argv, out, err, env }: Terminal): Pro
     values,
     words: rest,
     output: createOutput(values["json"] === true, out, err, env),
+    env,
     config: () => (config ??= readConfig({ flags: values, env })),
   });
 }
@@ -167,7 +170,7 @@ function explain(error: unknown): { readonly text: string; readonly code: number
     return { text: `${error.message}\n  more: ${more}`, code: EXIT.usage };
   }
   if (error instanceof ConfigError) return { text: error.message, code: EXIT.usage };
-  if (error instanceof FailedError) return { text: error.message, code: EXIT.failed };
+  if (error instanceof FailedError) return { text: error.message, code: error.code };
   if (error instanceof SojournError) {
     const hint = error.code === "ERR_STORE_UNAVAILABLE" ? STORE_HINT : "";
     return { text: `${error.message}${hint}`, code: EXIT.failed };

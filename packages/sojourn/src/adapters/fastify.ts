@@ -62,7 +62,11 @@ export function sessionOf<Data extends object = Record<string, unknown>>(
  * `app.setErrorHandler(sessionErrors())`: an error of ours that a handler let through is answered
  * as the problem it is (a store outage 503 with `Retry-After`, never 500); others go on.
  */
-export function sessionErrors(): (e: unknown, request: FastifyRequest, reply: FastifyReply) => void {
+export function sessionErrors(): (
+  e: unknown,
+  request: FastifyRequest,
+  reply: FastifyReply,
+) => void {
   return (error, request, reply) => {
     if (!(error instanceof SojournError)) throw error;
     answer(problemOfError(error), request, reply);

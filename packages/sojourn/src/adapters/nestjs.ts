@@ -3,7 +3,14 @@
  * Unlike the other adapters it needs its framework as a value: what it offers are Nest's own
  * decorators and classes, and `@nestjs/common` is there wherever this file is imported.
  */
-import { Catch, createParamDecorator, HttpException, Module, UseGuards } from "@nestjs/common";
+import {
+  Catch,
+  createParamDecorator,
+  HttpException,
+  Inject,
+  Module,
+  UseGuards,
+} from "@nestjs/common";
 import type {
   ArgumentsHost,
   CanActivate,
@@ -11,6 +18,7 @@ import type {
   ExceptionFilter,
   ExecutionContext,
   MiddlewareConsumer,
+  NestModule,
 } from "@nestjs/common";
 import type { ServerResponse } from "node:http";
 import type { Requirement } from "../engine/assurance.ts";
@@ -33,26 +41,34 @@ export interface SessionsModuleOptions<Data extends object> extends AdapterOptio
  * `Sessions` can be injected everywhere, and an error of ours that nobody caught is answered as
  * the problem it is, never as 500.
  */
-export class SessionsModule {
+export class SessionsModule implements NestModule {
   static forRoot<Data extends object>(options: SessionsModuleOptions<Data>): DynamicModule {
-    const { sessions, ...rest } = options;
-    class ConfiguredSessionsModule extends SessionsModule {
-      configure(consumer: MiddlewareConsumer): void {
-        consumer.apply(middleware(sessions, rest)).forRoutes("{*path}");
-      }
-    }
     return {
-      module: ConfiguredSessionsModule,
+      module: SessionsModule,
       global: true,
       providers: [
-        { provide: Sessions, useValue: sessions },
+        { provide: Sessions, useValue: options.sessions },
+        { provide: OPTIONS, useValue: options },
         // `APP_FILTER` of `@nestjs/core`, which need not be loaded for its name.
         { provide: "APP_FILTER", useClass: SessionErrors },
       ],
       exports: [Sessions],
     };
   }
+
+  readonly #options: SessionsModuleOptions<object>;
+
+  constructor(options: SessionsModuleOptions<object>) {
+    this.#options = options;
+  }
+
+  configure(consumer: MiddlewareConsumer): void {
+    const { sessions, ...options } = this.#options;
+    consumer.apply(middleware(sessions, options)).forRoutes("{*path}");
+  }
 }
+const OPTIONS = Symbol("SessionsModuleOptions");
+Inject(OPTIONS)(SessionsModule, undefined, 0);
 Module({})(SessionsModule);
 
 /** A request refused by {@link SessionGuard}. `getResponse()` is the RFC 9457 problem. */
@@ -95,12 +111,16 @@ export const CurrentSession: () => ParameterDecorator = createParamDecorator(
 
 /** On Fastify, Nest's middleware has met the raw request. */
 function sessionIn(context: ExecutionContext): Session<object> {
-  const request = context.switchToHttp().getRequest<
-    Partial<SessionRequest<object>> & { readonly raw?: Partial<SessionRequest<object>> }
-  >();
+  const request = context
+    .switchToHttp()
+    .getRequest<
+      Partial<SessionRequest<object>> & { readonly raw?: Partial<SessionRequest<object>> }
+    >();
   const session = request.raw?.session ?? request.session;
   if (session !== undefined) return session;
-  throw new Error("no session here: import SessionsModule.forRoot({ sessions }) in the root module");
+  throw new Error(
+    "no session here: import SessionsModule.forRoot({ sessions }) in the root module",
+  );
 }
 
 /** What a response of Express and a reply of Fastify have in common. */

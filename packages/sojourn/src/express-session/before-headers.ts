@@ -25,9 +25,10 @@ export function beforeHeaders(res: ServerResponse, listener: () => void): void {
 /** @returns status and reason phrase, if there is one. */
 function adoptHeaders(res: ServerResponse, head: Head): unknown[] {
   const [status, second] = head;
+  res.statusCode = status;
+  if (head.length === 1) return head;
   const at = head.length > 1 && typeof second === "string" ? 2 : 1;
   const headers = head[at];
-  res.statusCode = status;
   if (Array.isArray(headers)) adoptList(res, headers);
   else if (headers) adoptObject(res, headers as Record<string, string>);
   return head.slice(0, at);

@@ -8,11 +8,16 @@ import { Session } from "./session.ts";
 import { Store } from "./store.ts";
 import type { SessionData, SessionOptions, SessionStore } from "./types.ts";
 
+export { fromExpressSession } from "./conversion.ts";
+export type { ConversionReport, ExpressSessionFormat } from "./conversion.ts";
+export type { FromExpressSessionOptions, OldData } from "./conversion-options.ts";
 export type { CookieData } from "./cookie.ts";
 export type { ForeignStore } from "./foreign-calls.ts";
 export { fromExpressStore } from "./from-express-store.ts";
 export type { FromExpressStoreOptions } from "./from-express-store.ts";
 export type { SessionMiddleware } from "./middleware.ts";
+export { toExpressStore } from "./sojourn-store.ts";
+export type { ToExpressStoreOptions } from "./sojourn-store.ts";
 export { signSid, unsignSid } from "./signature.ts";
 export type { SigningSecret } from "./signature.ts";
 /** By star: only so can an application add its keys to `SessionData`. */

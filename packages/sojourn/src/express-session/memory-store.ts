@@ -123,11 +123,12 @@ function write(store: Internals, sid: string, session: SessionData): void {
   }
   const parts = partsOf(session);
   const own = { life: row?.life ?? {}, parts, json: jsonOf(parts) };
-  put(store, sid, base && row ? merged(row, base.parts, own) : own, session);
+  const alone = base === undefined || row === undefined || row.parts === base.parts;
+  put(store, sid, alone ? own : merged(row, base.parts, own), session);
   rememberBase(session, own);
 }
 
-/** What is stored now, with what the session changed since it was loaded. */
+/** What others stored meanwhile, with what this session changed since it was loaded. */
 function merged(stored: Row, before: Parts, own: Required<Base>): Required<Base> {
   const changes = changesBetween(before, own.parts);
   if (changes.length === 0) return stored;

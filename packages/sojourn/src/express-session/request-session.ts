@@ -35,6 +35,8 @@ export class RequestSession {
   #originalJson: string | undefined;
   /** As it was saved last. */
   #savedJson: string | undefined;
+  /** As it was judged at the end of the request. */
+  #endJson: string | undefined;
   #touched = false;
   /** The save at the end of the request is under way. */
   #ending = false;
@@ -104,7 +106,7 @@ export class RequestSession {
       return callback ? run(callback) : promised(run);
     });
     define(session, "save", function (this: Session, callback?: Callback) {
-      own.#savedJson = jsonWithoutCookie(this);
+      own.#savedJson = (own.#ending && own.#endJson) || jsonWithoutCookie(this);
       if (own.#ending) return save.call(this, callback);
       const run = (done: Callback): unknown => save.call(this, told(this, done));
       return callback ? run(callback) : quiet(promised(run));
@@ -180,7 +182,8 @@ export class RequestSession {
       return this.#isModified(session);
     }
     if (this.#savedJson === undefined || this.#originalSid !== session.id) return true;
-    return this.#savedJson !== jsonWithoutCookie(session);
+    this.#endJson = jsonWithoutCookie(session);
+    return this.#savedJson !== this.#endJson;
   }
 
   #isCookieDue(session: Session): boolean {

@@ -13,9 +13,17 @@ const MARK = "s:";
 const MAC_LENGTH = 43;
 /** An application has a handful; whoever derives secrets per request must not fill the memory. */
 const TEXT_KEYS_MAX = 64;
+/** About 1 MB per secret. When it is full it starts anew. */
+const PROVED_MAX = 4_096;
 
-const keyOfText: Map<string, Uint8Array> = new Map();
-const keyOfObject: WeakMap<object, Uint8Array> = new WeakMap();
+interface Key {
+  readonly bytes: Uint8Array;
+  /** The signatures proved last, by sid: the next request of that session compares only. */
+  readonly proved: Map<string, string>;
+}
+
+const keyOfText: Map<string, Key> = new Map();
+const keyOfObject: WeakMap<object, Key> = new WeakMap();
 
 /**
  * The value of the cookie, before it is percent-encoded.
@@ -30,11 +38,25 @@ export function signSid(sid: string, secret: SigningSecret): string {
 export function unsignSid(value: string, secrets: readonly SigningSecret[]): string | undefined {
   if (!value.startsWith(MARK)) return undefined;
   const dot = value.lastIndexOf(".");
+  if (dot < MARK.length) return undefined;
   const sid = value.slice(MARK.length, dot);
   for (const secret of secrets) {
-    if (isEqual(macOf(sid, secret), value, dot + 1) && dot >= MARK.length) return sid;
+    if (isSignedBy(secret, sid, value, dot + 1)) return sid;
   }
   return undefined;
+}
+
+/** Only what was proved is remembered, so that guesses do not fill the memory. */
+function isSignedBy(secret: SigningSecret, sid: string, value: string, start: number): boolean {
+  const key = keyOf(secret);
+  const proved = key?.proved.get(sid);
+  if (proved !== undefined) return isEqual(proved, value, start);
+  const mac = macOf(sid, secret);
+  if (!isEqual(mac, value, start)) return false;
+  if (key === undefined) return true;
+  if (key.proved.size >= PROVED_MAX) key.proved.clear();
+  key.proved.set(sid, mac);
+  return true;
 }
 
 /** Takes as long for a wrong signature as for a right one. */
@@ -48,27 +70,29 @@ function isEqual(mac: string, value: string, start: number): boolean {
 }
 
 function macOf(sid: string, secret: SigningSecret): string {
-  if (secret === null || secret === undefined) throw new TypeError("Secret key must be provided.");
   const key = keyOf(secret);
   const mac = key
-    ? Buffer.from(hmacOneShot(key, Buffer.from(sid)).buffer)
+    ? Buffer.from(hmacOneShot(key.bytes, Buffer.from(sid)).buffer)
     : createHmac("sha256", secret).update(sid).digest();
   return mac.toString("base64").slice(0, MAC_LENGTH);
 }
 
 /** @returns `undefined` for what `createHmac` shall judge: rare kinds of keys, and wrong ones. */
-function keyOf(secret: SigningSecret): Uint8Array | undefined {
+function keyOf(secret: SigningSecret): Key | undefined {
   if (typeof secret === "string") return keyOfText.get(secret) ?? rememberText(secret);
+  if (secret === null || secret === undefined) throw new TypeError("Secret key must be provided.");
   if (typeof secret !== "object") return undefined;
   const known = keyOfObject.get(secret);
   if (known !== undefined) return known;
-  const key = bytesOf(secret);
-  if (key !== undefined) keyOfObject.set(secret, key);
+  const bytes = bytesOf(secret);
+  if (bytes === undefined) return undefined;
+  const key = { bytes, proved: new Map<string, string>() };
+  keyOfObject.set(secret, key);
   return key;
 }
 
-function rememberText(secret: string): Uint8Array {
-  const key = new Uint8Array(Buffer.from(secret));
+function rememberText(secret: string): Key {
+  const key = { bytes: new Uint8Array(Buffer.from(secret)), proved: new Map<string, string>() };
   if (keyOfText.size >= TEXT_KEYS_MAX) keyOfText.clear();
   keyOfText.set(secret, key);
   return key;

@@ -66,10 +66,9 @@ Store.prototype.load = function load(this: Store, sid, callback) {
 
 Store.prototype.createSession = function createSession(this: Store, req: Requestlike, data) {
   const base = baseOf(data);
-  const { expires, originalMaxAge } = data.cookie as unknown as {
-    expires: unknown;
-    originalMaxAge: number | null;
-  };
+  // Not destructured: of data without a cookie upstream's users know "Cannot read properties".
+  const expires: unknown = data.cookie.expires;
+  const originalMaxAge = data.cookie.originalMaxAge;
   data.cookie = new Cookie(data.cookie);
   if (typeof expires === "string") data.cookie.expires = new Date(expires);
   data.cookie.originalMaxAge = originalMaxAge;

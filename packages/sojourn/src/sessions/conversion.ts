@@ -90,7 +90,10 @@ export class Conversions {
       return stored === undefined ? undefined : await this.#verdict(credential, stored, how);
     } catch (error) {
       this.#note(format, "failed");
-      throw troubleOf(format, error);
+      const trouble = troubleOf(format, error);
+      // The client is told nothing of it.
+      if (trouble instanceof ConfigError) this.#core.reportError(trouble);
+      throw trouble;
     }
   }
 

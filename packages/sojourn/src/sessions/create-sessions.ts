@@ -7,6 +7,7 @@ import { logNotices } from "./cookie-notice.ts";
 import { Core } from "./core.ts";
 import { checkOptions } from "./options.ts";
 import type { CheckedOptions, SessionsOptions } from "./options.ts";
+import { withDeadline } from "./store-deadline.ts";
 import { Sessions } from "./sessions.ts";
 import { Sweeper, SWEEP_DEFAULTS } from "./sweeper.ts";
 import { createTokenDesk } from "./token-desk.ts";
@@ -18,6 +19,7 @@ interface Host {
   };
 }
 
+const STORE_TIMEOUT_MS = 5_000;
 const host: Host = globalThis as Host;
 
 function warnByHost(message: string): void {
@@ -76,17 +78,24 @@ function buildCore(options: SessionsOptions, checked: CheckedOptions, around: Su
   // Awaited by whoever needs a key; a failure is theirs to see, not an unhandled rejection.
   keys.catch(() => undefined);
   const report = (error: unknown): void => around.warn(`background trouble: ${String(error)}`);
+  const onError = options.onError ?? report;
+  const timers = timersOf(options.clock) ?? platform.timers;
+  const { store = new MemoryStore(), storeTimeoutMs: timeoutMs = STORE_TIMEOUT_MS } = options;
   return new Core({
-    store: options.store ?? new MemoryStore(),
+    // What is in this process answers at once and needs no timer.
+    store:
+      store instanceof MemoryStore
+        ? store
+        : withDeadline(store, { timers, timeoutMs, report: onError }),
     clock: options.clock ?? platform.systemClock(),
-    timers: timersOf(options.clock) ?? platform.timers,
+    timers,
     entropy,
     digest: platform.digest,
     policies: checked.policies,
     keys,
     encryptData: options.encryptData === true,
     development: !around.production,
-    onError: options.onError ?? report,
+    onError,
   });
 }
 

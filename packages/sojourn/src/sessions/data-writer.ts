@@ -88,14 +88,18 @@ export async function writeData(
   return after === undefined || after.record.end !== undefined ? written : after;
 }
 
-interface Patch {
+export interface Patch {
   readonly changes: readonly DataChange[];
   /** Only onto this data version. */
   readonly expected?: number;
 }
 
-/** @returns `undefined` when the expected version was not the stored one. */
-async function patch(
+/**
+ * Write changes that are encoded already, if the session has not ended. One round trip.
+ *
+ * @returns `undefined` when the expected version was not the stored one.
+ */
+export async function patch(
   core: Core,
   stored: StoredSession,
   wanted: Patch,

@@ -18,8 +18,10 @@ import type { Presentation, Verdict } from "./rotation-steps.ts";
 import { rulesOf } from "./cookie-choice.ts";
 import type { HttpRules } from "./cookie-choice.ts";
 import type { CookieNotice } from "./cookie-notice.ts";
+import type { Conversions } from "./conversion.ts";
 import type { Core } from "./core.ts";
 import type { AbsenceReason } from "./explain.ts";
+import type { ForeignSessions } from "./foreign.ts";
 import { Notices } from "./notices.ts";
 import { Session } from "./session.ts";
 import type { RequestView, ResponseHead } from "./request-view.ts";
@@ -34,6 +36,7 @@ interface Household<Data extends object> {
   readonly http: HttpRules;
   readonly tenant: string;
   readonly sessions: Sessions<Data>;
+  readonly conversions: Conversions | undefined;
 }
 
 interface Waiting {
@@ -44,6 +47,7 @@ interface Waiting {
 }
 
 const BEARER_PREFIX = "sj1";
+const EVENT_STREAM = "text/event-stream";
 const CSRF_HEADER = "x-csrf-token";
 const VARY = `Cookie, ${CSRF_VARY}`;
 
@@ -57,6 +61,8 @@ export class Exchange<Data extends object = Record<string, unknown>>
   readonly #encrypted: boolean;
   #viaBearer = false;
   #tokenNeeded = false;
+  /** Another system's credential, which this request has instead of one of ours. */
+  #foreign: ForeignSessions | undefined;
   #onWork: (() => void) | undefined;
   #session: Session<Data> | undefined;
   #trouble: SojournError | undefined;
@@ -82,9 +88,14 @@ export class Exchange<Data extends object = Record<string, unknown>>
   ): Promise<Exchange<Data>> {
     const exchange = new Exchange(house, view);
     const token = exchange.#credential();
-    if (token === undefined) return exchange;
+    if (token === undefined && exchange.#foreign === undefined) return exchange;
     try {
-      const verdict = await authenticate(house.core, token, exchange.#presentation());
+      const how = exchange.#presentation();
+      const verdict =
+        token === undefined
+          ? await exchange.#convert(how)
+          : await authenticate(house.core, token, how);
+      if (verdict === undefined) return exchange;
       const session = exchange.#take(verdict);
       exchange.#session = session instanceof Promise ? await session : session;
       if (exchange.#tokenNeeded && !exchange.#viaBearer) await exchange.#checkCsrfToken();
@@ -107,6 +118,11 @@ export class Exchange<Data extends object = Record<string, unknown>>
     return this.#session;
   }
 
+  /** False where no credential may travel: plain HTTP, outside development on loopback. */
+  get secure(): boolean {
+    return this.#encrypted;
+  }
+
   /** To be answered instead of the application: cross-site request, store trouble. */
   get refusal(): ProblemAnswer | undefined {
     return this.#trouble === undefined ? undefined : problemOfError(this.#trouble);
@@ -122,6 +138,7 @@ export class Exchange<Data extends object = Record<string, unknown>>
     const header = this.#view.header("cookie");
     const reading = readCookie(header, this.#rules.name);
     const bearer = this.#bearer();
+    if (reading.kind === "absent" && bearer === undefined) return this.#without(header);
     if (this.#judgeOrigin(reading.kind !== "absent", bearer !== undefined)) return undefined;
     const cookie = reading.kind === "value" ? reading.value : undefined;
     const disagree = cookie !== undefined && bearer !== undefined && bearer !== cookie;
@@ -130,11 +147,25 @@ export class Exchange<Data extends object = Record<string, unknown>>
       return this.#notices.ignore(why, "cookie-conflict");
     }
     this.#viaBearer = cookie === undefined && bearer !== undefined;
-    const token = cookie ?? bearer;
-    return token === undefined ? this.#lookAround(header) : this.#usable(token);
+    return this.#usable(cookie ?? bearer);
   }
 
-  #usable(token: string): string | undefined {
+  /** None of ours: another system's, if there is one, is judged as a session cookie all the same. */
+  #without(header: string | undefined): undefined {
+    const foreign = this.#house.conversions?.formatIn(this.#view);
+    if (this.#judgeOrigin(foreign !== undefined, false)) return;
+    // Where no cookie can be set the old one has to stay good.
+    if (this.#encrypted && this.#view.canSetToken !== false) this.#foreign = foreign;
+    this.#lookAround(header);
+  }
+
+  async #convert(how: Presentation): Promise<Verdict | undefined> {
+    const { conversions } = this.#house;
+    return this.#foreign && conversions?.present(this.#foreign, this.#view, how);
+  }
+
+  #usable(token: string | undefined): string | undefined {
+    if (token === undefined) return undefined;
     if (!this.#encrypted) return this.#notices.ignore(this.#notices.plain);
     return token === "" ? this.#notices.ignore("malformed") : token;
   }
@@ -195,7 +226,8 @@ export class Exchange<Data extends object = Record<string, unknown>>
     const { canSetToken, activity } = this.#view;
     return {
       tenant: this.#house.tenant,
-      activity: activity ?? true,
+      // A stream is opened again and again by the browser itself: no act of a person.
+      activity: (activity ?? true) && this.#view.header("accept") !== EVENT_STREAM,
       canSetToken: !this.#viaBearer && (canSetToken ?? true),
       fingerprint: this.fingerprint,
     };
@@ -293,6 +325,7 @@ export class Exchange<Data extends object = Record<string, unknown>>
     if (this.#committed) return;
     this.#committed = true;
     if (this.#cookieOf(head)) {
+      for (const line of this.#foreign?.expire ?? []) head.addCookie(line);
       head.set("cache-control", mergeCacheControl(head.get("cache-control")));
       head.set("vary", mergeVary(head.get("vary"), VARY));
     } else if (this.#session?.wasRead === true) {

@@ -68,11 +68,11 @@ export class Warden {
   seen(loaded: Loaded): void {
     this.#loaded = loaded;
     this.#proved(loaded.policy.storeDown);
-    for (const one of [...this.#guarded]) one.judge(loaded);
+    for (const one of this.#guarded) one.judge(loaded);
   }
 
   finishAll(end: LiveEnd): void {
-    for (const one of [...this.#guarded]) one.finish(end);
+    for (const one of this.#guarded) one.finish(end);
   }
 
   /** Activity on a connection: coalesced as any, and never a revival. */
@@ -85,7 +85,8 @@ export class Warden {
     if (!touchDue(record, policy, now)) return;
     if (assess(record, stored.subjectEpoch, now).state !== "active") return;
     this.#touchedAt = now;
-    if (!touchUrgent(record, policy, now, TOUCH_LAG_MS)) return this.#core.touches.add(this.#ref, now);
+    if (!touchUrgent(record, policy, now, TOUCH_LAG_MS))
+      return this.#core.touches.add(this.#ref, now);
     this.#core
       .attempt("touch", () => this.#core.store.touch([{ ref: this.#ref, seenAt: now }]))
       // Told by `attempt`; the next message tries again.
@@ -151,7 +152,7 @@ export class LiveRoom {
 
   close(): void {
     this.#closed = true;
-    for (const one of [...this.#all]) one.finish({ kind: "closing" });
+    for (const one of this.#all) one.finish({ kind: "closing" });
   }
 }
 

@@ -33,6 +33,8 @@ export interface CookieSettings {
 export interface SessionsOptions {
   /** Default: in memory, with a loud warning in production. */
   readonly store?: SessionStore;
+  /** A call not answered within this many milliseconds has failed. 1–60000, default 5000. */
+  readonly storeTimeoutMs?: number;
   /** The first signs, all verify. Each ≥32 random bytes as base64url text or bytes. */
   readonly secrets: readonly (string | Uint8Array | undefined)[];
   /** A preset, or `{ extends, …overrides, justification }`. Default `"saas"`. */
@@ -67,6 +69,7 @@ export interface SessionsOptions {
 /** Every option and, where it is an object of ours, its fields. */
 const KNOWN: Readonly<Record<string, readonly string[] | undefined>> = {
   store: undefined,
+  storeTimeoutMs: undefined,
   secrets: undefined,
   policy: undefined,
   tighten: undefined,
@@ -87,6 +90,7 @@ const KNOWN: Readonly<Record<string, readonly string[] | undefined>> = {
 };
 const TENANT: RegExp = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
 const STALENESS_MS_MAX = 60_000;
+const STORE_TIMEOUT_MS_MAX = 60_000;
 const SWEEP_MS_MIN = 100;
 
 export interface CheckedOptions {
@@ -225,12 +229,14 @@ export function isTenant(tenant: unknown): tenant is string {
 }
 
 function checkNumbers(options: SessionsOptions, problems: ConfigProblem[]): void {
-  const staleness = options.stalenessMs ?? 0;
-  if (!Number.isSafeInteger(staleness) || staleness < 0 || staleness > STALENESS_MS_MAX) {
-    problems.push({
-      path: "stalenessMs",
-      message: `whole milliseconds from 0 to ${STALENESS_MS_MAX}`,
-    });
+  const ranges = [
+    ["stalenessMs", 0, STALENESS_MS_MAX],
+    ["storeTimeoutMs", 1, STORE_TIMEOUT_MS_MAX],
+  ] as const;
+  for (const [path, least, most] of ranges) {
+    const value = options[path] ?? least;
+    if (Number.isSafeInteger(value) && value >= least && value <= most) continue;
+    problems.push({ path, message: `whole milliseconds from ${least} to ${most}` });
   }
   if (options.sweep === undefined || options.sweep === false) return;
   for (const key of ["everyMs", "keepEndedMs"] as const) {

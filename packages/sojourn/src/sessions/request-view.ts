@@ -12,7 +12,7 @@ export interface RequestView {
   readonly encrypted: boolean;
   /** A form's token, where the adapter has the parsed body; else the header is read. */
   readonly csrfToken?: string | undefined;
-  /** False for polls and peeks. Default true. */
+  /** False for polls and peeks. Default true; a request for an event stream never is activity. */
   readonly activity?: boolean;
   /** False where no response header can be set (a server component). Default true. */
   readonly canSetToken?: boolean;

@@ -30,6 +30,8 @@ import type { Sweeper } from "./sweeper.ts";
 import type { EventName } from "../protocol/events.ts";
 import type { KeyFacts } from "../tokens/key-ring.ts";
 import type { ServiceKeys } from "../tokens/service-key.ts";
+import { LiveRoom } from "./live.ts";
+import { Tickets } from "./tickets.ts";
 import { Watches } from "./watch.ts";
 import type { NewsListener } from "./watch.ts";
 
@@ -75,6 +77,10 @@ export class Sessions<Data extends object = Record<string, unknown>> {
   readonly #tenant: string;
   readonly #parts: SessionsParts;
   readonly #watches: Watches;
+  /** Tickets that open one live connection each, for clients that cannot send the cookie. */
+  readonly tickets: Tickets<Data>;
+  /** @internal Sockets and streams; `sojourn/websocket` and `sojourn/sse` are its faces. */
+  readonly live: LiveRoom;
 
   /** Use `createSessions`. */
   constructor(parts: SessionsParts) {
@@ -82,6 +88,8 @@ export class Sessions<Data extends object = Record<string, unknown>> {
     this.#tenant = parts.tenant;
     this.#parts = parts;
     this.#watches = new Watches(parts.core);
+    this.tickets = new Tickets<Data>(parts.core, parts.tenant);
+    this.live = new LiveRoom(parts.core, this.#watches);
   }
 
   /** Every transition, with reason and actor. `"*"` hears all. Events of this process only. */
@@ -244,10 +252,9 @@ export class Sessions<Data extends object = Record<string, unknown>> {
 
   /** One HTTP request's session work. Adapters call this; applications use an adapter. */
   exchange(view: RequestView): Promise<Exchange<Data>> {
-    return Exchange.begin<Data>(
-      { core: this.#core, http: this.#parts.http, tenant: this.#tenant, sessions: this },
-      view,
-    );
+    const { http, conversions } = this.#parts;
+    const house = { core: this.#core, http, tenant: this.#tenant, sessions: this, conversions };
+    return Exchange.begin<Data>(house, view);
   }
 
   /** Why sessions live as long as they do, for this tenant, client and roles. */
@@ -276,9 +283,16 @@ export class Sessions<Data extends object = Record<string, unknown>> {
     return this.#parts.sweeper.run();
   }
 
+  /** @internal For `sojourn/express-session`, whose session ids come from sids. */
+  inside(where: InTenant = {}): { readonly core: Core; readonly tenant: string } {
+    return { core: this.#core, tenant: this.#in(where) };
+  }
+
   /** Stop timers and streams, send what waits, close the store if it was made here. */
   async close(): Promise<void> {
+    this.live.close();
     this.#watches.close();
+    this.#parts.conversions?.close();
     await this.#parts.sweeper.close();
     await this.#core.touches.flush();
     if (this.#parts.ownsStore) await this.#core.store.close();

@@ -109,7 +109,9 @@ function nothingToBindTo(session: { readonly endedReason: Session["endedReason"]
 function checkStanding<Data extends object>(session: Session<Data>): void {
   const summary = session.describe();
   if (session.state === "locked") {
-    throw new SessionLockedError(Math.max(1, summary?.lockFactors ?? summary?.idleLockFactors ?? 1));
+    throw new SessionLockedError(
+      Math.max(1, summary?.lockFactors ?? summary?.idleLockFactors ?? 1),
+    );
   }
   if (session.state === "pending") {
     throw new ArgumentError(PATH, "a factor is still missing: complete the login", "ERR_ASSURANCE");

@@ -1,0 +1,73 @@
+/** A Sojourn store served to express-session, unchanged or ours, as a store of its own kind. */
+import { nextTick } from "node:process";
+import type { Sessions } from "../sessions/sessions.ts";
+import { SidSessions } from "./sid-sessions.ts";
+import { Store } from "./store.ts";
+import type { Callback, SessionData } from "./types.ts";
+
+export interface ToExpressStoreOptions {
+  /** Default: the tenant of `sessions`. */
+  readonly tenant?: string;
+}
+
+type Answer<Value> = (error: unknown, value?: Value) => void;
+
+/**
+ * Serve Sojourn sessions to express-session. `all` is left out: it would have to name sids, which
+ * are nowhere stored; use `sessions.query`. `length` and `clear` need a store that can search.
+ *
+ * @throws {ArgumentError} for what is no tenant name.
+ */
+export function toExpressStore<Data extends object>(
+  sessions: Sessions<Data>,
+  options: ToExpressStoreOptions = {},
+): Store {
+  const { core, tenant } = sessions.inside(options);
+  return new SojournStore(new SidSessions(core, tenant));
+}
+
+class SojournStore extends Store {
+  readonly #sessions: SidSessions;
+
+  constructor(sessions: SidSessions) {
+    super();
+    this.#sessions = sessions;
+  }
+
+  get(sid: string, callback: Answer<SessionData | undefined>): void {
+    this.#answer(this.#sessions.load(sid), callback);
+  }
+
+  set(sid: string, session: SessionData, callback?: Callback): void {
+    this.#answer(this.#sessions.save(sid, session), callback);
+  }
+
+  override touch(sid: string, session: SessionData, callback?: Callback): void {
+    this.#answer(this.#sessions.touch(sid, session), callback);
+  }
+
+  destroy(sid: string, callback?: Callback): void {
+    this.#answer(this.#sessions.end(sid), callback);
+  }
+
+  /** Live sessions of express-session in this tenant. Reads through all of the tenant's. */
+  override length(callback: Answer<number>): void {
+    this.#answer(this.#sessions.count(), callback);
+  }
+
+  override clear(callback?: Callback): void {
+    this.#answer(this.#sessions.endAll(), callback);
+  }
+
+  /** In a turn of its own: what a callback throws is not ours to answer for, nor to repeat. */
+  #answer<Value>(work: Promise<Value>, callback: Answer<Value> | undefined): void {
+    if (callback === undefined) {
+      work.catch((error: unknown) => this.#sessions.report(error));
+      return;
+    }
+    work.then(
+      (value) => nextTick(callback, null, value),
+      (error: unknown) => nextTick(callback, error),
+    );
+  }
+}
