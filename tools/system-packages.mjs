@@ -18,13 +18,13 @@ import { run } from "./setup.mjs";
  */
 
 /** Runners whose tests start real servers, see `engines.mjs`. */
-const SERVER_RUNNERS = ["contract", "abuse", "differential", "integration", "examples"];
+const SERVER_RUNNERS = ["contract", "differential", "integration", "examples"];
 
 /** @type {readonly SystemProgram[]} */
 const programs = [
   {
     name: "chromium",
-    runners: ["browser"],
+    runners: ["browser", "examples"],
     commands: ["chromium", "chromium-browser", "google-chrome-stable", "google-chrome"],
     paths: [
       "/Applications/Chromium.app/Contents/MacOS/Chromium",

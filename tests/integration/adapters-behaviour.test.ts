@@ -193,7 +193,7 @@ describe.each(KINDS)("behind %s", (kind) => {
     },
   );
 
-  it("[TO-05] one touch is stored for all requests of a minute (I6)", async () => {
+  it("one touch is stored for all requests of a minute (I6)", async () => {
     const { url, jar, place } = await signedIn(kind);
     const stored: number[] = [];
     for (let minute = 0; minute < 3; minute += 1) {

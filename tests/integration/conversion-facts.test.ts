@@ -99,6 +99,42 @@ describe("a converted session", () => {
     expect(said(await jar.ask(app.url))).toEqual({ subject: "alice", notes: ["pear"] });
   });
 
+  it("of a visitor without any data is not made", async () => {
+    const old = await oldApp(new OldMemoryStore(), { saveUninitialized: true });
+    const jar = new Jar();
+    await jar.ask(old.url);
+    const app = await newApp(old.store);
+    const answer = await jar.ask(app.url);
+    expect([said(answer), answer.cookies]).toEqual([NOBODY, []]);
+    expect(app.format.report()).toMatchObject({ empty: 1, converted: 0 });
+    expect((await app.sessions.count()).count).toBe(0);
+  });
+
+  it("can be signed out of, or into, with the very first request", async () => {
+    for (const [path, then] of [
+      ["/logout", NOBODY],
+      ["/login?as=bob", { subject: "bob", notes: [] }],
+      ["/login?as=alice", ALICE],
+    ] as const) {
+      const { app, jar } = await moved();
+      const straggler = copyOf(jar);
+      await jar.ask(`${app.url}${path}`, { method: "POST" });
+      expect(jar.cookies.has(OLD_COOKIE)).toBe(false);
+      expect([path, said(await jar.ask(app.url))]).toEqual([path, then]);
+      expect(said(await straggler.ask(app.url))).toEqual(NOBODY);
+      expect(said(await jar.ask(app.url))).toEqual(then);
+    }
+  });
+
+  it("has to show the policy's CSRF token from its first request on", async () => {
+    const policy = { extends: "saas" as const, csrf: "fetch-metadata+token" as const };
+    const { app, jar } = await moved({ policy });
+    const post = await jar.ask(`${app.url}/add`, { method: "POST" });
+    expect([post.status, post.cookies]).toEqual([403, []]);
+    expect(said(await jar.ask(app.url))).toEqual(ALICE);
+    expect([...jar.cookies.keys()]).toEqual(["session"]);
+  });
+
   it("keeps what `pick` picks, and is whose `subject` says", async () => {
     const from: Partial<FromExpressSessionOptions> = {
       subject: ({ passport }) => `user-${(passport as { user: { id: number } }).user.id}`,
@@ -184,6 +220,12 @@ describe("an old cookie", () => {
     const headers = { cookie: jar.header, "sec-fetch-site": "cross-site" };
     const answer = await ask(`${app.url}/add`, { method: "POST", headers });
     expect(answer).toMatchObject({ status: 403, cookies: [] });
+    // A browser that says nothing of where it comes from is refused for its session cookie alone.
+    const silent = await ask(`${app.url}/add`, {
+      method: "POST",
+      headers: { cookie: jar.header },
+    });
+    expect(silent.status).toBe(403);
     expect(app.store.calls()).toBe(0);
     expect(app.format.report()).toMatchObject({ converted: 0, failed: 0 });
     const same = await ask(`${app.url}/add`, {
@@ -284,19 +326,21 @@ describe("what is told", () => {
     expect(established.map(({ session, cause }) => [session, cause])).toEqual(
       events.map(({ session }) => [session, "converted"]),
     );
-    expect(app.format.report()).toEqual({
-      converted: 2,
-      again: 1,
+    const none = {
       expired: 0,
       unknown: 0,
+      empty: 0,
       forged: 0,
       refused: 0,
       failed: 0,
-      ...{
-        endFailed: 0,
-        firstConvertedAt: seen,
-        lastConvertedAt: seen + GRACE,
-      },
+      endFailed: 0,
+    };
+    expect(app.format.report()).toEqual({
+      converted: 2,
+      again: 1,
+      ...none,
+      firstConvertedAt: seen,
+      lastConvertedAt: seen + GRACE,
     });
     expect(app.named("session-ended")).toEqual([]);
     expect((await app.sessions.count()).count).toBe(2);

@@ -41,7 +41,8 @@ app.get("/get", (req, res) => {
   res.json(keys);
 });
 app.get("/set", (req, res) => {
-  keysOf(req)[String(req.query["key"])] = "1";
+  const { key = "" } = req.query as Record<string, string>;
+  keysOf(req)[key] = "1";
   res.end("set");
 });
 app.get("/late", async (req, res) => {

@@ -1,13 +1,15 @@
 /** A server with sockets on a world's sessions, and clients of it that tell what happened. */
 import { createServer } from "node:http";
 import type { IncomingMessage, Server } from "node:http";
-import type { LiveSession } from "sojourn";
+import type { Socket } from "node:net";
+import type { LiveSession, Session } from "sojourn";
 import { webSocketSessions } from "sojourn/websocket";
 import type { WebSocketOptions, WebSocketSessions } from "sojourn/websocket";
 import { WebSocket, WebSocketServer } from "ws";
 import type { ClientOptions } from "ws";
-import { listen } from "../support/servers.ts";
-import type { Data, World } from "../support/world.ts";
+import { listen, stopServers } from "../support/servers.ts";
+import { world } from "../support/world.ts";
+import type { Data, World, WorldOptions } from "../support/world.ts";
 
 export interface Arrival {
   readonly session: LiveSession<Data>;
@@ -44,11 +46,25 @@ export async function serveSockets(
       socket.send(`heard ${data.toString()}`);
     });
   });
-  server.on("close", () => {
-    for (const socket of wss.clients) socket.terminate();
-  });
+  cutOff(server);
   const { url } = await listen(server);
   return { url: url.replace("http", "ws"), origin: url, live, wss, server, guests, arrivals };
+}
+
+const connections: Set<Socket> = new Set();
+
+/** Have `stopLive` end what a server does not end by itself: connections that were upgraded. */
+export function cutOff(server: Server): void {
+  server.on("connection", (socket: Socket) => {
+    connections.add(socket);
+    socket.once("close", () => connections.delete(socket));
+  });
+}
+
+/** Stop what a test started. */
+export async function stopLive(): Promise<void> {
+  for (const socket of connections) socket.destroy();
+  await stopServers();
 }
 
 export interface Closing {
@@ -135,4 +151,38 @@ export async function pass(place: World, ms: number, stepMs = 1_000): Promise<vo
     await place.clock.advanceAsync(Math.min(left, stepMs));
   }
   await settle(place);
+}
+
+/** A world with a session of alice, and a server with sockets. */
+export interface Scene {
+  readonly place: World;
+  readonly server: LiveServer;
+  readonly session: Session<Data>;
+  readonly token: string;
+}
+
+export async function scene(
+  options: WebSocketOptions = {},
+  how: WorldOptions = {},
+): Promise<Scene> {
+  const place = world({ policy: "owasp-asvs-l2", ...how });
+  const { session, token } = await place.sessions.open({ subject: "alice", amr: ["pwd"] });
+  return { place, server: await serveSockets(place, options), session, token };
+}
+
+/** A scene with one socket open and its session watched. */
+export async function connected(
+  options: WebSocketOptions = {},
+  how: WorldOptions = {},
+): Promise<Scene & { readonly client: Dialled }> {
+  const stage = await scene(options, how);
+  const client = await dial(stage.server, { token: stage.token });
+  if (client.status !== 101) throw new Error(`refused: ${client.body}`);
+  await settle(stage.place);
+  return { ...stage, client };
+}
+
+/** The problem code of a refused handshake. */
+export function codeOf({ body }: Dialled): unknown {
+  return (JSON.parse(body) as { code: unknown }).code;
 }

@@ -11,7 +11,10 @@ export interface Part {
   readonly place: World;
   readonly application: Application;
   /** What every adapter takes, in a form that suits all. */
-  readonly options?: { readonly activity?: () => boolean };
+  readonly options?: {
+    readonly activity?: () => boolean;
+    readonly onRefusal?: () => never;
+  };
   readonly http2?: boolean;
 }
 
@@ -104,7 +107,8 @@ async function requestOf(req: IncomingMessage): Promise<Request> {
     if (name.startsWith(":") || value === undefined) continue;
     for (const one of [value].flat()) headers.append(name, one);
   }
-  return new Request(`http://${host}${url}`, { method, headers, body });
+  const scheme = "encrypted" in req.socket ? "https" : "http";
+  return new Request(`${scheme}://${host}${url}`, { method, headers, body });
 }
 
 /** Bodies of any type as they came. */

@@ -19,16 +19,19 @@ export interface OldStore {
   stop(): Promise<void>;
 }
 
-async function redis(kind: typeof RedisStore): Promise<OldStore> {
+const clientOf = (url: string) => createClient({ url });
+type Client = ReturnType<typeof clientOf>;
+
+async function redis(make: (client: Client) => Store): Promise<OldStore> {
   const server = await startRedis();
-  const client = createClient({ url: server.url });
+  const client = clientOf(server.url);
   client.on("error", () => undefined);
   await client.connect();
   const stop = async (): Promise<void> => {
     client.destroy();
     await server.stop();
   };
-  return { store: new kind({ client, prefix: "app:" }), pid: server.pid, stop };
+  return { store: make(client), pid: server.pid, stop };
 }
 
 async function postgres(): Promise<OldStore> {
@@ -55,8 +58,8 @@ function files(): Promise<OldStore> {
 
 /** Start one and stop it. */
 export const OLD_STORES: Readonly<Record<string, () => Promise<OldStore>>> = {
-  "connect-redis 10": () => redis(RedisStore as typeof RedisStore9),
-  "connect-redis 9": () => redis(RedisStore9),
+  "connect-redis 10": () => redis((client) => new RedisStore({ client, prefix: "app:" })),
+  "connect-redis 9": () => redis((client) => new RedisStore9({ client, prefix: "app:" })),
   "connect-pg-simple": postgres,
   "session-file-store": files,
   "express-session's MemoryStore": () =>

@@ -64,6 +64,8 @@ export { END_REASONS, handleOf, idOfHandle, SESSION_STATES } from "./protocol/wo
 export type { Durability, EndReason, SessionState } from "./protocol/words.ts";
 export { PROBLEM_CODES } from "./protocol/problem.ts";
 export type { Problem, ProblemCode } from "./protocol/problem.ts";
+export { readCookie } from "./http/cookie.ts";
+export type { CookieReading } from "./http/cookie.ts";
 export { problemOf, problemOfError } from "./http/problem.ts";
 export type { ProblemAnswer } from "./http/problem.ts";
 export type { MintedServiceKey, ServiceKeyRecord, ServiceKeys } from "./tokens/service-key.ts";

@@ -3,7 +3,7 @@ import { createHmac } from "node:crypto";
 import type { Implementation, Incoming } from "./types.ts";
 
 /** Messages that the engine makes out of the source text: names of variables stand in them. */
-const ENGINE_WORDS = /is not a function|is not iterable|^Cannot (read|set) properties of/;
+const ENGINE_WORDS = /is not a function|^Cannot (read|set) properties of|^Converting circular/;
 
 /** The name, message and code of an error; a value that is none as JSON. */
 export function errorText(error: unknown): string {
@@ -53,6 +53,9 @@ export function sight(impl: Implementation, req: Incoming): string {
     session,
   });
 }
+
+/** What signs in every case that says nothing else. */
+export const SECRET = "a secret";
 
 /** The cookie's value as upstream's users hold it, made without either implementation. */
 export function signed(sid: string, secret: string): string {

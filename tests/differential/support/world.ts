@@ -8,7 +8,7 @@ import { acts } from "./acts.ts";
 import { Jar, requestText, responseLines, turns, Wire } from "./client.ts";
 import { overHttp2, overUpgrade } from "./other-ways.ts";
 import { contentsOf, storeOf } from "./stores.ts";
-import { errorText } from "./text.ts";
+import { errorText, SECRET } from "./text.ts";
 import type { Ask, Case, Exchanged, Faults, Implementation, Incoming } from "./types.ts";
 import type { LooseStore, Middleware, Outgoing, Parts, Step, StoreKind } from "./types.ts";
 import type { Transcript, World } from "./types.ts";
@@ -17,6 +17,8 @@ import type { Transcript, World } from "./types.ts";
 export const BEGAN_AT: number = Date.UTC(2030, 0, 1);
 
 const ASIDE = "aside";
+/** A held request waits for other steps, not for the server alone. */
+const HELD_MS = 10_000;
 const labels = new AsyncLocalStorage<string>();
 
 interface Listener {
@@ -126,7 +128,7 @@ export class Run implements World {
     const { options = {}, before, stack } = this.#case;
     const given = typeof options === "function" ? options(this.impl, this) : options;
     const defaults = {
-      secret: "a secret",
+      secret: SECRET,
       resave: false,
       saveUninitialized: false,
       genid: () => `id-${++this.#ids}`,
@@ -191,7 +193,7 @@ export class Run implements World {
     const full = { ...ask, ...asked(start) };
     const label = `${this.#next()} ${start} as ${as}`;
     const text = requestText(full, label, this.#jarOf(full).header, true);
-    this.#held.set(as, { wire: new Wire(this.#site.port, text, full.patience), ask: full });
+    this.#held.set(as, { wire: new Wire(this.#site.port, text, HELD_MS), ask: full });
     this.#doors.set(as, () => this.#doors.get(label)?.());
     this.#labels.set(as, label);
     await this.#reached(label, until);

@@ -4,8 +4,9 @@ import { SojournError } from "../engine/errors.ts";
 import { problemOfError } from "../http/problem.ts";
 import type { Session } from "../sessions/session.ts";
 import type { Sessions } from "../sessions/sessions.ts";
-import { attach, viewOf } from "./node.ts";
+import { answer, checkSessions, viewOf } from "./node.ts";
 import type { AdapterOptions, NodeRequest } from "./node.ts";
+import { commitBeforeHeaders } from "./node-response.ts";
 
 /** The part of an Express request that is ours. */
 export interface SessionRequest<Data extends object> {
@@ -22,12 +23,16 @@ export function sessions<Data extends object>(
   of: Sessions<Data>,
   options: AdapterOptions = {},
 ): (req: NodeRequest, res: ServerResponse, next: Next) => void {
+  checkSessions(of);
+  const { activity, onRefusal = answer } = options;
   return (req, res, next) => {
-    of.exchange(viewOf(req, options.activity?.(req, res)))
+    of.exchange(viewOf(req, activity?.(req, res)))
       .then((exchange) => {
-        if (!attach(exchange, req, res, options)) return;
+        if (exchange.refusal !== undefined) return onRefusal(exchange.refusal, req, res);
+        commitBeforeHeaders(exchange, res);
         (req as NodeRequest & SessionRequest<Data>).session = exchange.session;
         next();
+        return undefined;
       })
       .catch(next);
   };
@@ -43,12 +48,11 @@ export function sessionErrors(): (
   res: ServerResponse,
   next: Next,
 ) => void {
-  return (error, _req, res, next) => {
+  return (error, req, res, next) => {
     if (!(error instanceof SojournError) || res.headersSent) {
       next(error);
       return;
     }
-    const { status, headers, body } = problemOfError(error);
-    res.writeHead(status, headers).end(body);
+    answer(problemOfError(error), req, res);
   };
 }

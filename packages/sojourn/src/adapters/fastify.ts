@@ -5,7 +5,7 @@ import { problemOfError } from "../http/problem.ts";
 import type { ProblemAnswer } from "../http/problem.ts";
 import type { Session } from "../sessions/session.ts";
 import type { Sessions } from "../sessions/sessions.ts";
-import { viewOf } from "./node.ts";
+import { checkSessions, viewOf } from "./node.ts";
 import type { AdapterOptions } from "./node.ts";
 import { commitBeforeHeaders } from "./node-response.ts";
 
@@ -26,12 +26,13 @@ export async function sessions<Data extends object>(
   options: FastifySessionOptions<Data>,
 ): Promise<void> {
   const { sessions: of, activity, onRefusal = answer, hook = "onRequest" } = options;
+  checkSessions(of);
   app.decorateRequest("session", null);
   app.addHook(hook as "onRequest", async (request, reply) => {
     const view = viewOf(request.raw, activity?.(request, reply), request);
     const exchange = await of.exchange(view);
     if (exchange.refusal !== undefined) {
-      onRefusal(exchange.refusal, request, reply);
+      await onRefusal(exchange.refusal, request, reply);
       return reply;
     }
     commitBeforeHeaders(exchange, reply.raw);

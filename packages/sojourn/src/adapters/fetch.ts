@@ -6,6 +6,7 @@ import type { Exchange, RequestView, ResponseHead } from "../sessions/exchange.t
 import type { Session } from "../sessions/session.ts";
 import type { Sessions } from "../sessions/sessions.ts";
 import type { FetchConnection } from "./fetch-headers.ts";
+import { checkSessions } from "./node.ts";
 import type { AdapterOptions } from "./node.ts";
 
 export { readSession, withSession } from "./fetch-headers.ts";
@@ -34,6 +35,7 @@ export function sessions<Data extends object>(
   handler: FetchHandler<Data>,
   options: FetchOptions = {},
 ): (request: Request, connection?: FetchConnection) => Promise<Response> {
+  checkSessions(of);
   const { activity, canSetToken, onRefusal = responseOf } = options;
   return async (request, connection) => {
     const view = viewOfRequest(request, {

@@ -6,7 +6,7 @@ import { problemOfError } from "../http/problem.ts";
 import type { Session } from "../sessions/session.ts";
 import type { Sessions } from "../sessions/sessions.ts";
 import { finish, responseOf, viewOfRequest } from "./fetch.ts";
-import { viewOf } from "./node.ts";
+import { checkSessions, viewOf } from "./node.ts";
 import type { AdapterOptions } from "./node.ts";
 import { commitBeforeHeaders } from "./node-response.ts";
 
@@ -30,6 +30,7 @@ export function sessions<Data extends object>(
   of: Sessions<Data>,
   options: HonoSessionOptions = {},
 ): MiddlewareHandler<SessionEnv<Data>> {
+  checkSessions(of);
   const { activity, onRefusal = responseOf, remoteAddress } = options;
   return async (c, next) => {
     const node = nodeOf(c);

@@ -5,7 +5,7 @@ import { problemOfError } from "../http/problem.ts";
 import type { ProblemAnswer } from "../http/problem.ts";
 import type { Session } from "../sessions/session.ts";
 import type { Sessions } from "../sessions/sessions.ts";
-import { viewOf } from "./node.ts";
+import { checkSessions, viewOf } from "./node.ts";
 import type { AdapterOptions, Framed } from "./node.ts";
 import { commitBeforeHeaders } from "./node-response.ts";
 
@@ -33,11 +33,12 @@ export function sessions<Data extends object>(
   of: Sessions<Data>,
   options: AdapterOptions<[ctx: KoaContext]> = {},
 ): (ctx: KoaContext & SessionContext<Data>, next: () => Promise<unknown>) => Promise<void> {
+  checkSessions(of);
   const { activity, onRefusal = answer } = options;
   return async (ctx, next) => {
     const exchange = await of.exchange(viewOf(ctx.req, activity?.(ctx), ctx.request));
     if (exchange.refusal !== undefined) {
-      onRefusal(exchange.refusal, ctx);
+      await onRefusal(exchange.refusal, ctx);
       return;
     }
     commitBeforeHeaders(exchange, ctx.res);

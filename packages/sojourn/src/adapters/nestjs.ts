@@ -30,6 +30,7 @@ import type { Session } from "../sessions/session.ts";
 import { Sessions } from "../sessions/sessions.ts";
 import { sessions as middleware } from "./express.ts";
 import type { SessionRequest } from "./express.ts";
+import { checkSessions } from "./node.ts";
 import type { AdapterOptions } from "./node.ts";
 
 export interface SessionsModuleOptions<Data extends object> extends AdapterOptions {
@@ -43,6 +44,7 @@ export interface SessionsModuleOptions<Data extends object> extends AdapterOptio
  */
 export class SessionsModule implements NestModule {
   static forRoot<Data extends object>(options: SessionsModuleOptions<Data>): DynamicModule {
+    checkSessions(options.sessions);
     return {
       module: SessionsModule,
       global: true,
@@ -114,9 +116,10 @@ function sessionIn(context: ExecutionContext): Session<object> {
   const request = context
     .switchToHttp()
     .getRequest<
-      Partial<SessionRequest<object>> & { readonly raw?: Partial<SessionRequest<object>> }
+      | (Partial<SessionRequest<object>> & { readonly raw?: Partial<SessionRequest<object>> })
+      | undefined
     >();
-  const session = request.raw?.session ?? request.session;
+  const session = request?.raw?.session ?? request?.session;
   if (session !== undefined) return session;
   throw new Error(
     "no session here: import SessionsModule.forRoot({ sessions }) in the root module",

@@ -1,7 +1,8 @@
 /** `node:http` adapter, and what the frameworks built on it share. */
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { ConfigError } from "../engine/errors.ts";
 import type { ProblemAnswer } from "../http/problem.ts";
-import type { Exchange, RequestView } from "../sessions/exchange.ts";
+import type { RequestView } from "../sessions/exchange.ts";
 import type { Session } from "../sessions/session.ts";
 import type { Sessions } from "../sessions/sessions.ts";
 import { commitBeforeHeaders } from "./node-response.ts";
@@ -9,7 +10,7 @@ import { commitBeforeHeaders } from "./node-response.ts";
 /** What an application may decide for each request; it gets what its framework gives handlers. */
 export interface AdapterOptions<
   Given extends readonly unknown[] = [req: NodeRequest, res: ServerResponse],
-  Answer = void,
+  Answer = void | Promise<void>,
 > {
   /** False for polls, heartbeats and streams: they do not slide the idle deadline. Default true. */
   readonly activity?: (...given: Given) => boolean;
@@ -25,10 +26,27 @@ export function sessions<Data extends object>(
   of: Sessions<Data>,
   options: AdapterOptions = {},
 ): (req: IncomingMessage, res: ServerResponse) => Promise<Session<Data> | undefined> {
+  checkSessions(of);
+  const { activity, onRefusal = answer } = options;
   return async (req, res) => {
-    const exchange = await of.exchange(viewOf(req, options.activity?.(req, res)));
-    return attach(exchange, req, res, options) ? exchange.session : undefined;
+    const exchange = await of.exchange(viewOf(req, activity?.(req, res)));
+    if (exchange.refusal !== undefined) {
+      await onRefusal(exchange.refusal, req, res);
+      return undefined;
+    }
+    commitBeforeHeaders(exchange, res);
+    return exchange.session;
   };
+}
+
+/** @throws {ConfigError} at set-up, where a `TypeError` would come with the first request. */
+export function checkSessions(of: { readonly exchange?: unknown } | undefined): void {
+  if (typeof of?.exchange === "function") return;
+  throw new ConfigError([{ path: "sessions", message: "takes what createSessions() returned" }]);
+}
+
+export function answer(problem: ProblemAnswer, _req: unknown, res: ServerResponse): void {
+  res.writeHead(problem.status, problem.headers).end(problem.body);
 }
 
 /** What a framework adds to a Node request, on it or on an object of its own. */
@@ -86,23 +104,6 @@ class NodeView implements RequestView {
     const value = headers[name] ?? (name === "host" ? headers[":authority"] : undefined);
     return typeof value === "object" ? value.join(", ") : value;
   }
-}
-
-/** Send the refusal and return false, or see to it that the headers get the session's. */
-export function attach<Data extends object>(
-  exchange: Exchange<Data>,
-  req: NodeRequest,
-  res: ServerResponse,
-  options: AdapterOptions = {},
-): boolean {
-  const { refusal } = exchange;
-  if (refusal === undefined) {
-    commitBeforeHeaders(exchange, res);
-    return true;
-  }
-  if (options.onRefusal !== undefined) options.onRefusal(refusal, req, res);
-  else res.writeHead(refusal.status, refusal.headers).end(refusal.body);
-  return false;
 }
 
 /** The field `_csrf` of a form that a body parser has read. */

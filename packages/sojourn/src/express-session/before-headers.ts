@@ -2,13 +2,16 @@
 import type { ServerResponse } from "node:http";
 
 type Head = [status: number, ...rest: unknown[]];
+interface Writable {
+  writeHead: (...head: unknown[]) => ServerResponse;
+}
 
 /**
  * Call `listener` once when the headers are about to be written. Headers given to `writeHead` are
  * set on the response before, so that the listener finds them there.
  */
 export function beforeHeaders(res: ServerResponse, listener: () => void): void {
-  const writeHead = res.writeHead as (...head: unknown[]) => ServerResponse;
+  const { writeHead } = res as unknown as Writable;
   let called = false;
   res.writeHead = function (this: ServerResponse, ...head: Head): ServerResponse {
     const rest = adoptHeaders(this, head);
@@ -19,7 +22,7 @@ export function beforeHeaders(res: ServerResponse, listener: () => void): void {
     const [status] = rest;
     const changed = typeof status === "number" && this.statusCode !== status;
     return Reflect.apply(writeHead, this, changed ? [this.statusCode] : rest);
-  } as ServerResponse["writeHead"];
+  };
 }
 
 /** @returns status and reason phrase, if there is one. */

@@ -35,20 +35,23 @@ const refused: WeakSet<object> = new WeakSet();
 
 /** `session` is a session object, or the data that a store's `get` is about to hand out. */
 export function rememberBase(session: object, base: Base): void {
-  Marked.set(session, base);
+  if (isObject(session)) Marked.set(session, base);
 }
 
 /** @returns `undefined` for an object that is new, or that no store of ours handed out. */
 export function baseOf(session: object): Base | undefined {
-  return Marked.get(session);
+  return isObject(session) ? Marked.get(session) : undefined;
 }
 
-class Itself {
-  constructor(object: object) {
-    // oxlint-disable-next-line no-constructor-return -- so that a subclass marks this object
-    return object;
-  }
+/** What a store is given and holds may be anything: it comes from applications. */
+export function isObject(value: unknown): value is object {
+  return typeof value === "object" && value !== null;
 }
+
+/** A constructor that makes no object, so that a subclass puts its fields on one that exists. */
+const Itself = function Itself(object: object) {
+  return object;
+} as unknown as new (object: object) => object;
 
 /**
  * A private field on objects of any class: no key, so no one enumerates, copies or stores it. Twice
@@ -68,7 +71,7 @@ class Marked extends Itself {
 
   static set(object: object, base: Base): void {
     if (#base in object) object.#base = base;
-    else Reflect.construct(Marked, [object, base]);
+    else void new Marked(object, base);
   }
 }
 
@@ -134,7 +137,7 @@ export function changesBetween(before: Parts, after: Parts): Change[] {
 /** An application may give its session a `toJSON`, as any object. */
 function sourceOf(session: object): Record<string, unknown> {
   const { toJSON } = session as { toJSON?: unknown };
-  if (typeof toJSON !== "function") return session as Record<string, unknown>;
-  const value: unknown = Reflect.apply(toJSON, session, [""]);
-  return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
+  const value: unknown =
+    typeof toJSON === "function" ? Reflect.apply(toJSON, session, [""]) : session;
+  return isObject(value) ? (value as Record<string, unknown>) : {};
 }

@@ -28,6 +28,8 @@ export interface ConversionReport {
   readonly expired: number;
   /** Well signed, and no such row: signed out, or swept. */
   readonly unknown: number;
+  /** Of visitors who had not signed in, with no data: nothing to keep. */
+  readonly empty: number;
   readonly forged: number;
   readonly refused: number;
   /** Answered with an error, because one of the stores or an option was in trouble. */
@@ -105,6 +107,8 @@ function findingOf(
   const expiresAt = expires ? new Date(expires as string | number | Date).getTime() : Number.NaN;
   if (expiresAt <= by.now) return { state: "expired", key };
   const session = sessionOf(data, by.options);
+  const nothing = session.subject === null && Object.keys(session.data).length === 0;
+  if (nothing) return { state: "empty", key };
   return { state: "live", key, session: { ...session, remember: Boolean(originalMaxAge) } };
 }
 
@@ -137,6 +141,7 @@ class Counts {
     again: 0,
     expired: 0,
     unknown: 0,
+    empty: 0,
     forged: 0,
     refused: 0,
     failed: 0,

@@ -54,7 +54,7 @@ function adopt(cookie: Cookie, options: CookieOptions): void {
 }
 
 /** Accessors are enumerable, so that a cookie can be the options of the next one. */
-const prototype: ThisType<Internals> = {
+const prototype: object & ThisType<Internals> = {
   set expires(expires: Date | null | undefined) {
     this._expires = expires;
     this.originalMaxAge = this.maxAge as number | null;

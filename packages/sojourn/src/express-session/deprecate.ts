@@ -14,7 +14,7 @@ const given: Set<string> = new Set();
  * error object in place of the line.
  */
 export function deprecate(message: string): void {
-  const heard = process.listenerCount("deprecation" as "warning") > 0;
+  const heard = process.listenerCount("deprecation") > 0;
   if (!heard && isSilenced()) return;
   const { stack, place } = caller(message);
   const key = `${message} ${place}`;

@@ -44,7 +44,8 @@ export class ForeignCalls {
   /** @returns `undefined` when there is nothing under the key. */
   async get(key: string): Promise<unknown> {
     const begin = (callback: Callback): unknown => this.#store.get(key, callback);
-    return (await this.#ask({ operation: "get", key, given: 1, begin })) ?? undefined;
+    const value = await this.#ask({ operation: "get", key, given: 1, begin });
+    return value ? value : undefined;
   }
 
   async set(key: string, value: object): Promise<void> {

@@ -21,8 +21,8 @@ import { placeOfCursor } from "../stores/memory-pages.ts";
 import { comparePlaces } from "../stores/memory-order.ts";
 import { KEEP_ENDED_MS } from "./foreign-rows.ts";
 import type { IndexEntry, SessionRow, SubjectRow } from "./foreign-rows.ts";
-import { ForeignSessions, isLiveRow, isSession } from "./foreign-sessions.ts";
-import type { ForeignParts } from "./foreign-sessions.ts";
+import { isLiveRow, isSession } from "./foreign-sessions.ts";
+import type { ForeignParts, ForeignSessions } from "./foreign-sessions.ts";
 
 const PAGE_DEFAULT = 50;
 const PAGE_MAX = 200;

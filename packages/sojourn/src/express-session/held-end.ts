@@ -45,8 +45,8 @@ export class HeldEnd {
   /** The store has been asked: send what need not wait. @returns what `end` returns. */
   begin(): unknown {
     if (!this.#whole) return this.#result;
-    const res = this.#res as ServerResponse & { _header: unknown; _implicitHeader(): void };
-    if (!res._header) res._implicitHeader();
+    const res = this.#res;
+    if (!res.headersSent) res.writeHead(res.statusCode);
     if (this.#chunk === null || this.#chunk === undefined) {
       this.#result = true;
     } else if (Number(res.getHeader("Content-Length")) > 0) {

@@ -1,22 +1,23 @@
 /** Drop-in for `require("express-session")`, and the way from its stores to ours and back. */
 import type { IncomingMessage } from "node:http";
+import { fromExpressSession } from "./conversion.ts";
 import { Cookie } from "./cookie.ts";
+import { fromExpressStore } from "./from-express-store.ts";
 import { MemoryStore } from "./memory-store.ts";
 import { session as middleware } from "./middleware.ts";
 import type { SessionMiddleware } from "./middleware.ts";
 import { Session } from "./session.ts";
+import { toExpressStore } from "./sojourn-store.ts";
 import { Store } from "./store.ts";
+import type * as names from "./type-names.ts";
 import type { SessionData, SessionOptions, SessionStore } from "./types.ts";
 
-export { fromExpressSession } from "./conversion.ts";
 export type { ConversionReport, ExpressSessionFormat } from "./conversion.ts";
 export type { FromExpressSessionOptions, OldData } from "./conversion-options.ts";
 export type { CookieData } from "./cookie.ts";
 export type { ForeignStore } from "./foreign-calls.ts";
-export { fromExpressStore } from "./from-express-store.ts";
 export type { FromExpressStoreOptions } from "./from-express-store.ts";
 export type { SessionMiddleware } from "./middleware.ts";
-export { toExpressStore } from "./sojourn-store.ts";
 export type { ToExpressStoreOptions } from "./sojourn-store.ts";
 export { signSid, unsignSid } from "./signature.ts";
 export type { SigningSecret } from "./signature.ts";
@@ -32,11 +33,35 @@ export interface SessionFactory {
   MemoryStore: typeof MemoryStore;
   Session: typeof Session;
   Store: typeof Store;
+  fromExpressSession: typeof fromExpressSession;
+  fromExpressStore: typeof fromExpressStore;
+  toExpressStore: typeof toExpressStore;
 }
 
-const session: SessionFactory = Object.assign(middleware, { Cookie, MemoryStore, Session, Store });
+const session: SessionFactory = Object.assign(middleware, {
+  Cookie,
+  MemoryStore,
+  Session,
+  Store,
+  fromExpressSession,
+  fromExpressStore,
+  toExpressStore,
+});
+
+/** Types under the names that programs written for express-session use. */
+// oxlint-disable-next-line typescript/no-namespace -- `session.Store` as a type has no other form
+declare namespace session {
+  type Cookie = names.Cookie;
+  type CookieOptions = names.CookieOptions;
+  type MemoryStore = names.MemoryStore;
+  type Session = names.Session;
+  type SessionData = names.SessionData;
+  type SessionOptions = names.SessionOptions;
+  type Store = names.Store;
+}
 
 export { Cookie, MemoryStore, Session, session, Store };
+export { fromExpressSession, fromExpressStore, toExpressStore };
 /** What `require` gives. */
 export { session as "module.exports" };
 // oxlint-disable-next-line import/no-default-export -- `import session from` of existing programs

@@ -8,6 +8,7 @@ import {
   baseOf,
   changesBetween,
   isDestroyed,
+  isObject,
   jsonOf,
   markRefused,
   partsOf,
@@ -102,7 +103,7 @@ MemoryStore.prototype.touch = function touch(this: Internals, sid, session, call
 
 /** Soon, and never before the caller returned; HTTP sees no more of it. */
 function answer(callback: ((...values: never[]) => void) | undefined, ...values: unknown[]): void {
-  if (callback) process.nextTick(callback as (...values: unknown[]) => void, ...values);
+  if (callback) process.nextTick(callback, ...values);
 }
 
 /** A fresh copy of what is stored; it remembers what it was, for the session made from it. */
@@ -119,6 +120,10 @@ function write(store: Internals, sid: string, session: SessionData): void {
   const base = baseOf(session);
   if (isDestroyed(session) || (base !== undefined && base.life !== row?.life)) {
     markRefused(session);
+    return;
+  }
+  if (!isObject(session) || "toJSON" in session) {
+    store.sessions[sid] = JSON.stringify(session);
     return;
   }
   const parts = partsOf(session);

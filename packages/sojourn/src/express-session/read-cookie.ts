@@ -19,7 +19,8 @@ export function sidOf(
   const { cookie } = req.headers;
   const raw = cookie ? readCookie(cookie, name) : undefined;
   const sid = raw ? unsignSid(raw, secrets) : undefined;
-  return sid || sidFromParsed(req, name, secrets);
+  if (sid || (!req.signedCookies && !req.cookies)) return sid;
+  return sidFromParsed(req, name, secrets);
 }
 
 function sidFromParsed(

@@ -10,6 +10,7 @@ import { Session, told } from "./session.ts";
 import { serializeCookie } from "./set-cookie.ts";
 import type { Settings } from "./settings.ts";
 import { signSid } from "./signature.ts";
+import type { Store } from "./store.ts";
 import type { Callback, Next, Secret, SessionData, SessionRequest } from "./types.ts";
 
 interface Parties {
@@ -54,7 +55,8 @@ export class RequestSession {
   intercept(): void {
     const res = this.#res;
     beforeHeaders(res, () => this.#addCookie());
-    const held = new HeldEnd(res, res.end as End, res.write as End);
+    const { end, write } = res as unknown as Record<"end" | "write", End>;
+    const held = new HeldEnd(res, end, write);
     let ended = false;
     (res as { end: End }).end = (chunk, encoding) => {
       if (ended) return false;
@@ -90,9 +92,10 @@ export class RequestSession {
 
   #inflate(data: SessionData): void {
     const req = this.#req;
-    const session = this.#settings.store.createSession(req, data);
+    const { json } = baseOf(data) ?? {};
+    this.#settings.store.createSession(req, data);
     this.#originalSid = req.sessionID;
-    this.#originalJson = baseOf(session)?.json ?? jsonWithoutCookie(data);
+    this.#originalJson = json ?? jsonWithoutCookie(data);
     if (!this.#settings.resave) this.#savedJson = this.#originalJson;
     this.#wrap(req.session as Session);
   }
@@ -100,15 +103,15 @@ export class RequestSession {
   /** Notice what the application saves and reloads itself, and answer with promises. */
   #wrap(session: Session): void {
     const { reload, save } = session as Methods;
-    const own = this;
-    define(session, "reload", function (this: Session, callback?: Callback) {
-      const run = (done: Callback): unknown => reload.call(this, own.#rewrapping(this, done));
+    define(session, "reload", (callback?: Callback) => {
+      const run = (done: Callback): unknown =>
+        reload.call(session, this.#rewrapping(session, done));
       return callback ? run(callback) : promised(run);
     });
-    define(session, "save", function (this: Session, callback?: Callback) {
-      own.#savedJson = (own.#ending && own.#endJson) || jsonWithoutCookie(this);
-      if (own.#ending) return save.call(this, callback);
-      const run = (done: Callback): unknown => save.call(this, told(this, done));
+    define(session, "save", (callback?: Callback) => {
+      this.#savedJson = (this.#ending && this.#endJson) || jsonWithoutCookie(session);
+      if (this.#ending) return save.call(session, callback);
+      const run = (done: Callback): unknown => save.call(session, told(session, done));
       return callback ? run(callback) : quiet(promised(run));
     });
     if (!(session instanceof Session)) wrapForeign(session);
@@ -156,7 +159,7 @@ export class RequestSession {
     if (typeof sessionID !== "string") return held.now();
     if (this.#isSaveDue(session)) this.#save(session, done);
     else if (touches && this.#sentSid === sessionID) {
-      store.touch?.(sessionID, session as Session & SessionData, done);
+      (store as Required<Store>).touch(sessionID, session, done);
     } else return held.now();
     return held.begin();
   }
@@ -203,12 +206,12 @@ export class RequestSession {
 /** A store built on another package makes sessions of that package's class. */
 function wrapForeign(session: Session): void {
   const { destroy, regenerate } = session as Methods;
-  define(session, "destroy", function (this: Session, callback?: Callback) {
-    const run = (done: Callback): unknown => destroy.call(this, done);
+  define(session, "destroy", (callback?: Callback) => {
+    const run = (done: Callback): unknown => destroy.call(session, done);
     return callback ? run(callback) : quiet(promised(run));
   });
-  define(session, "regenerate", function (this: Session, callback?: Callback) {
-    const run = (done: Callback): unknown => regenerate.call(this, done);
+  define(session, "regenerate", (callback?: Callback) => {
+    const run = (done: Callback): unknown => regenerate.call(session, done);
     return callback ? run(callback) : promised(run);
   });
 }

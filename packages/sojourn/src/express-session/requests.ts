@@ -1,15 +1,17 @@
 /** What a request says about itself, as express-session reads it. */
 import type { SessionRequest } from "./types.ts";
 
-const PLAIN_PATH = /^\/[^?#\s]*/;
+const PATH_END = /[?#\s]/;
 const AUTHORITY = /^[a-z][a-z\d+.-]*:\/\/[^/?#]*/i;
 
 /** The path that the client asked for, wherever the middleware is mounted; `/` when there is none. */
 export function pathOf(req: SessionRequest): string {
   const { originalUrl } = req;
   const url = typeof originalUrl === "string" ? originalUrl : (req.url ?? "");
-  const plain = PLAIN_PATH.exec(url);
-  if (plain !== null) return plain[0];
+  if (url.startsWith("/")) {
+    const end = url.search(PATH_END);
+    return end === -1 ? url : url.slice(0, end);
+  }
   // Absolute form, as clients send it to proxies, or no path at all (`OPTIONS *`).
   const [path = ""] = url.trim().replace(AUTHORITY, "").split(/[?#]/, 1);
   return path || "/";

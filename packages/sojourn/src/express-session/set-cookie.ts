@@ -4,9 +4,8 @@
  */
 import type { CookieData } from "./cookie.ts";
 
-/** RFC 9110 token; RFC 6265 cookie-octets, in quotes or not; a host with or without a leading dot. */
+/** RFC 9110 token; a host with or without a leading dot; RFC 6265 path-value. */
 const NAME = /^[\w!#$%&'*+\-.^`|~]+$/;
-const VALUE = /^("?)[!#-+\--:<-[\]-~]*\1$/;
 const LABEL = "[a-z\\d](?:[a-z\\d-]{0,61}[a-z\\d])?";
 const DOMAIN = new RegExp(`^\\.?${LABEL}(?:\\.${LABEL})*$`, "i");
 const PATH = /^[ -:=-~]*$/;
@@ -19,12 +18,19 @@ const SAME_SITES: Record<string, string> = {
   none: "None",
 };
 
-/** @throws {TypeError} naming the argument or option that cannot be written. */
-export function serializeCookie(name: string, value: string, data: CookieData): string {
+/**
+ * `data` is `undefined` when the application put an object of its own in place of the cookie.
+ *
+ * @throws {TypeError} naming the argument or option that cannot be written.
+ */
+export function serializeCookie(
+  name: string,
+  value: string,
+  data: CookieData | undefined,
+): string {
   if (!NAME.test(name)) throw new TypeError("argument name is invalid");
-  const encoded = encodeURIComponent(value);
-  if (!VALUE.test(encoded)) throw new TypeError("argument val is invalid");
-  let text = `${name}=${encoded}`;
+  let text = `${name}=${encodeURIComponent(value)}`;
+  if (!data) return text;
   if (data.domain) text += `; Domain=${matching(DOMAIN, data.domain, "domain")}`;
   if (data.path) text += `; Path=${matching(PATH, data.path, "path")}`;
   if (data.expires) text += `; Expires=${httpDate(data.expires)}`;

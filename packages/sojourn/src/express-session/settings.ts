@@ -34,8 +34,8 @@ export interface Settings {
 
 /** @throws {TypeError} for an option that cannot be meant. */
 export function settingsOf(options: SessionOptions<SessionRequest>): Settings {
-  const store = options.store || (new MemoryStore() as Store);
-  const genid = options.genid || randomSid;
+  const store = (options.store || new MemoryStore()) as Store;
+  const genid = (options as { genid?: Settings["genid"] }).genid || randomSid;
   if (typeof genid !== "function") throw new TypeError("genid option must be a function");
   const resave = orTrue(options.resave, "resave");
   const saveUninitialized = orTrue(options.saveUninitialized, "saveUninitialized");
@@ -46,7 +46,7 @@ export function settingsOf(options: SessionOptions<SessionRequest>): Settings {
   const secrets = secretsOf(options.secret);
   warnOfMemory(store);
   return {
-    name: options.name || options.key || "connect.sid",
+    name: String(options.name || options.key || "connect.sid"),
     store,
     secrets,
     cookie: options.cookie || {},

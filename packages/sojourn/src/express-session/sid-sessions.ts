@@ -17,19 +17,14 @@ import { patch } from "../sessions/data-writer.ts";
 import { announceEnds } from "../sessions/events.ts";
 import { TOUCH_LAG_MS } from "../sessions/touches.ts";
 import { outsideSessionId } from "../tokens/outside-key.ts";
-import {
-  baseOf,
-  changesBetween,
-  isDestroyed,
-  markRefused,
-  partsOf,
-  rememberBase,
-} from "./changes.ts";
+import { baseOf, changesBetween, markRefused, partsOf, rememberBase } from "./changes.ts";
 import type { Change, Parts } from "./changes.ts";
 import type { SessionData } from "./types.ts";
 
-/** Of records and of derived ids. */
-export const KIND = "express-session";
+/** Of records. */
+const KIND = "express-session";
+/** Of derived ids: others than those of converted sessions, which come from sids as well. */
+const PURPOSE = "express-session store";
 const COOKIE = "cookie";
 /** A request that still writes this long after its session was destroyed unseen is not expected. */
 const STRAGGLER_MS = 3_600_000;
@@ -105,7 +100,6 @@ export class SidSessions {
   async #save(sid: string, draft: Draft): Promise<void> {
     const { session, parts } = draft;
     try {
-      if (isDestroyed(session)) throw new SessionEndedError("logout");
       const ref = await this.#refOf(sid);
       const base = baseOf(session);
       const loading = loadingOf(session, ref);
@@ -189,7 +183,7 @@ export class SidSessions {
     const core = this.#core;
     const tenant = this.#tenant;
     const key = await core.bucketKey();
-    const outside = { purpose: KIND, tenant, key: sid };
+    const outside = { purpose: PURPOSE, tenant, key: sid };
     return { tenant, id: await outsideSessionId(core.digest, key, outside) };
   }
 

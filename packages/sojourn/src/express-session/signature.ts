@@ -31,7 +31,7 @@ const keyOfObject: WeakMap<object, Key> = new WeakMap();
  * @throws {TypeError} for a secret that is missing or of another type.
  */
 export function signSid(sid: string, secret: SigningSecret): string {
-  return `${MARK}${sid}.${macOf(sid, secret)}`;
+  return `${MARK}${sid}.${keyOf(secret)?.proved.get(sid) ?? macOf(sid, secret)}`;
 }
 
 /** @returns the sid when one of the secrets signed it; `undefined` for everything else. */

@@ -37,8 +37,8 @@ export interface SessionOptions<Req extends IncomingMessage = IncomingMessage> {
   name?: string | undefined;
   /** @deprecated Use `name`. */
   key?: string | undefined;
-  /** Default: a {@link MemoryStore} of its own. */
-  store?: Store | undefined;
+  /** Default: a `MemoryStore` of its own. */
+  store?: StoreLike | undefined;
   genid?(req: Req): string;
   cookie?: CookieOptions | ((req: Req) => CookieOptions) | undefined;
   /** Save even what was not changed. Default `true`, with a deprecation notice. */
@@ -67,6 +67,16 @@ export interface SessionRequest extends IncomingMessage {
   originalUrl?: string | undefined;
   cookies?: Record<string, string | undefined> | undefined;
   signedCookies?: Record<string, string | undefined> | undefined;
+}
+
+/** Any store made for express-session; those of other packages have that package's types. */
+export interface StoreLike {
+  // oxlint-disable-next-line typescript/no-explicit-any -- each package has a session of its own
+  get(sid: string, callback: (error: any, session?: any) => void): unknown;
+  // oxlint-disable-next-line typescript/no-explicit-any -- as above
+  set(sid: string, session: any, callback?: Callback): unknown;
+  destroy(sid: string, callback?: Callback): unknown;
+  on(event: string, listener: () => void): unknown;
 }
 
 /** A store that a middleware was made with. */

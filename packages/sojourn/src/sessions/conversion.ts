@@ -223,7 +223,7 @@ export class Conversions {
   /** The old session is gone: because it became one of ours? */
   async #convertedBefore(
     credential: OutsideKey,
-    otherwise: "expired" | "unknown",
+    otherwise: "expired" | "unknown" | "empty",
   ): Promise<Judged> {
     const { tenant } = credential;
     const id = await this.#claimed(await this.#claimRef(credential));

@@ -32,8 +32,8 @@ export interface ForeignSession extends CarriedFacts {
  */
 export type ForeignFinding =
   | { readonly state: "live"; readonly key: string; readonly session: ForeignSession }
-  /** Genuine, and there is no such session any more. */
-  | { readonly state: "expired" | "unknown"; readonly key: string }
+  /** Genuine, and there is no such session any more, or one of nobody with nothing in it. */
+  | { readonly state: "expired" | "unknown" | "empty"; readonly key: string }
   /** Not one that the other system made. Nothing was read. */
   | { readonly state: "forged" };
 
@@ -47,6 +47,7 @@ export type ForeignOutcome =
   | "again"
   | "expired"
   | "unknown"
+  | "empty"
   | "forged"
   | "refused"
   | "failed"

@@ -58,6 +58,7 @@ export function lookalike(
   if (header.length > COOKIE_HEADER_MAX_CHARS) return "header-too-long";
   const wanted = rules.name.toLowerCase();
   const base = wanted.replace(PREFIX, "");
+  if (!header.toLowerCase().includes(base)) return undefined;
   for (const pair of header.split(";")) {
     const equals = pair.indexOf("=");
     const name = pair.slice(0, Math.max(equals, 0)).trim();

@@ -33,10 +33,10 @@ async function whyNotSet(options: WorldOptions, how: Visit, own: string | readon
 }
 
 const PLAIN: Visit["view"] = { encrypted: false };
-const PROXIES: Partial<SessionsOptions> = { proxies: ["203.0.113.9"] };
+const PROXIES: WorldOptions = { proxies: ["203.0.113.9"] };
 
 describe("why a cookie is not set", () => {
-  it.each<[string, WorldOptions, Record<string, string>]>([
+  it.each<readonly [string, WorldOptions, Readonly<Record<string, string>>]>([
     ["plain-http", {}, {}],
     ["proxy-not-trusted", {}, { "x-forwarded-proto": "https" }],
     ["proxy-not-trusted", {}, { forwarded: 'for=192.0.2.1;proto="https"' }],
@@ -65,7 +65,8 @@ describe("why a cookie is not set", () => {
       const place = world({ production });
       const how = { headers: { "x-forwarded-proto": "https" }, view: PLAIN };
       const { headers } = await login(place, how);
-      expect(headers["sojourn-notice"]?.includes("(peer 203.0.113.9)") === true).toBe(!production);
+      const said = headers["sojourn-notice"] ?? "";
+      expect(said.includes("(peer 203.0.113.9)")).toBe(!production);
       const [event] = place.named("cookie-not-set");
       expect(event?.detail).toBe(production ? undefined : "peer 203.0.113.9");
     }

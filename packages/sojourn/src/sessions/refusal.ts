@@ -26,10 +26,14 @@ export function refusalOf<Data extends object>(
     return problemOf("session_locked", { required: { factors } });
   }
   const unmet = session.unmet(required);
-  return unmet && problemOf("step_up_required", { required: challengeOf(unmet) });
+  if (unmet === undefined) return undefined;
+  const { factors = 1 } = unmet;
+  // RFC 9470 has no word for a number of factors.
+  const detail = factors > 1 ? { detail: `${factors} kinds of factors are asked for.` } : {};
+  return problemOf("step_up_required", { required: challengeOf(unmet), ...detail });
 }
 
-/** Elevation is a factor given just now; a number of factors has no word in RFC 9470. */
+/** Elevation is a factor given just now. */
 function challengeOf({ acr, maxAgeMs, elevated }: Unmet): StepUpRequirement {
   const ageMs = elevated === true ? 0 : maxAgeMs;
   return {

@@ -32,17 +32,23 @@ type Call = (...args: unknown[]) => unknown;
  */
 export function withDeadline(store: SessionStore, deadline: StoreDeadline): SessionStore {
   const bounded = new Map<PropertyKey, Call>(
-    BOUNDED.map((name) => [name, boundedCall(name, (store[name] as Call).bind(store), deadline)]),
+    BOUNDED.map((name) => [name, boundedCall(store, name, deadline)]),
   );
   return new Proxy(store, {
     get(target, name) {
-      const value: unknown = bounded.get(name) ?? Reflect.get(target, name, target);
+      const call = bounded.get(name);
+      if (call !== undefined) return call;
+      const value: unknown = Reflect.get(target, name, target);
       return typeof value === "function" ? (value as Call).bind(target) : value;
     },
   });
 }
 
-function boundedCall(name: string, call: Call, { timers, timeoutMs, report }: StoreDeadline): Call {
+function boundedCall(
+  store: SessionStore,
+  name: (typeof BOUNDED)[number],
+  { timers, timeoutMs, report }: StoreDeadline,
+): Call {
   return async (...args) => {
     let cancel: (() => void) | undefined;
     const late = new Promise<never>((_resolve, reject) => {
@@ -52,7 +58,7 @@ function boundedCall(name: string, call: Call, { timers, timeoutMs, report }: St
       });
     });
     try {
-      return await Promise.race([call(...args), late]);
+      return await Promise.race([(store[name] as Call).apply(store, args), late]);
     } catch (error) {
       if (error instanceof SojournError) throw error;
       report(error);

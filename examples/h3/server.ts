@@ -1,0 +1,2 @@
+/** Nitro's server entry: the same application. */
+export { app as default } from "./app.ts";

@@ -1,0 +1,138 @@
+import { describe, expect, it } from "vitest";
+import type { SessionStore } from "../engine/ports.ts";
+import { MemoryStore } from "../stores/memory.ts";
+import { FaultyStore } from "../testing/faulty-store.ts";
+import { ManualClock } from "../testing/manual-clock.ts";
+import { createSessions } from "./create-sessions.ts";
+import { withDeadline } from "./store-deadline.ts";
+import { failure, secretOf, world } from "../../../../tests/support/world.ts";
+
+const REF = { tenant: "default", id: "A".repeat(24) };
+const UNAVAILABLE = { code: "ERR_STORE_UNAVAILABLE", retryable: true };
+
+/** A store whose `find` is this. */
+function bounded(find: () => unknown) {
+  const clock = new ManualClock();
+  const reported: unknown[] = [];
+  const store = Object.assign(new MemoryStore(), { find }) as unknown as SessionStore;
+  const report = (error: unknown): void => void reported.push(error);
+  return { clock, reported, store: withDeadline(store, { timers: clock, timeoutMs: 50, report }) };
+}
+
+describe("a store with a deadline", () => {
+  it("is given up at the deadline, not a millisecond before, and says so", async () => {
+    const { clock, store } = bounded(() => new Promise(() => undefined));
+    let settled = false;
+    const asked = failure(store.find(REF)).finally(() => void (settled = true));
+    await clock.advanceAsync(49);
+    expect(settled).toBe(false);
+    await clock.advanceAsync(1);
+    expect(await asked).toMatchObject(UNAVAILABLE);
+    expect(((await asked) as Error).cause).toMatchObject({
+      message: expect.stringContaining("50 ms (option storeTimeoutMs)"),
+    });
+  });
+
+  it("leaves no timer behind when it answers or fails", async () => {
+    const answers = [undefined, new TypeError("no")];
+    for (const answer of answers) {
+      const { clock, store } = bounded(async () => {
+        if (answer !== undefined) throw answer;
+        return answer;
+      });
+      await store.find(REF).catch(() => undefined);
+      expect(clock.pending).toBe(0);
+    }
+  });
+
+  it("that throws at once or later is unavailable, and what it threw is reported", async () => {
+    const error = new TypeError("a mistake of a driver");
+    const ways = [
+      () => {
+        throw error;
+      },
+      () => Promise.reject(error),
+    ];
+    for (const way of ways) {
+      const { store, reported } = bounded(way);
+      const thrown = await failure(store.find(REF));
+      expect(thrown).toMatchObject({ ...UNAVAILABLE, cause: error });
+      expect(reported).toEqual([error]);
+    }
+  });
+
+  it("that answers twice has given its first answer", async () => {
+    const twice = (first: () => void, second: () => void): void => {
+      first();
+      second();
+    };
+    const answers = [
+      () =>
+        new Promise((resolve, reject) =>
+          twice(
+            () => resolve(undefined),
+            () => reject(new Error()),
+          ),
+        ),
+      () =>
+        new Promise((resolve) =>
+          twice(
+            () => resolve(undefined),
+            () => resolve({ record: 1 }),
+          ),
+        ),
+    ];
+    for (const answer of answers) {
+      const { store, reported } = bounded(answer);
+      expect(await store.find(REF)).toBeUndefined();
+      expect(reported).toEqual([]);
+    }
+  });
+
+  it("passes on its own errors, and all that is no request's business, as they are", async () => {
+    const { store } = bounded(() => Promise.resolve(undefined));
+    const page = { now: 0, limit: 1_000_000 };
+    expect(store.capabilities.name).toBe("memory");
+    await expect(store.query({ tenant: "default" }, page)).resolves.toBeDefined();
+    const subscription = store.tail("now", { change: () => undefined });
+    subscription.close();
+    await store.close();
+    await expect(store.health()).rejects.toMatchObject({ code: expect.stringMatching(/^ERR_/) });
+  });
+});
+
+describe("storeTimeoutMs", () => {
+  it.each([0, -1, 1.5, 60_001, Number.NaN, "1"])("refuses %s", (storeTimeoutMs) => {
+    const options = { secrets: [secretOf(1)], storeTimeoutMs: storeTimeoutMs as number };
+    expect(() => createSessions(options)).toThrow(/storeTimeoutMs: whole milliseconds from 1 to/);
+  });
+
+  it("bounds a store in real time", async () => {
+    const place = world();
+    const { token } = await place.sessions.open({ subject: "alice" });
+    const real = createSessions({
+      secrets: [secretOf(1)],
+      store: place.store,
+      storeTimeoutMs: 20,
+      sweep: false,
+    });
+    place.store.fail("find", "hang");
+    expect(await failure(real.authenticate(token))).toMatchObject(UNAVAILABLE);
+  });
+
+  it("costs a store in memory no timer, and one that is elsewhere none that stays", async () => {
+    const elsewhere = new FaultyStore(new MemoryStore());
+    for (const store of [new MemoryStore(), elsewhere]) {
+      const clock = new ManualClock();
+      const sessions = createSessions({ secrets: [secretOf(1)], store, clock, sweep: false });
+      const { token } = await sessions.open({ subject: "alice" });
+      elsewhere.fail("find", "hang");
+      const asked = sessions.authenticate(token);
+      await new Promise((resolve) => void setImmediate(resolve));
+      expect(clock.pending).toBe(store === elsewhere ? 1 : 0);
+      elsewhere.release();
+      expect((await asked).state).toBe("active");
+      expect(clock.pending).toBe(0);
+    }
+  });
+});
