@@ -3,6 +3,7 @@ import { describe, it } from "vitest";
 import { cookieAttributes } from "./cases/cookie-attributes.ts";
 import { cookieInput } from "./cases/cookie-input.ts";
 import { faultCases } from "./cases/faults.ts";
+import { flowCases } from "./cases/flows.ts";
 import { optionCases } from "./cases/options.ts";
 import { placeCases } from "./cases/places.ts";
 import { protocolCases } from "./cases/protocols.ts";
@@ -19,6 +20,7 @@ describe.each([
   ["places of the middleware", placeCases],
   ["stores in trouble", faultCases],
   ["sessions in handlers", sessionCases],
+  ["methods in a row", flowCases],
   ["protocols", protocolCases],
   ["races", races.map((race) => ({ ...race, stores: ["neutral"] as const }))],
 ] as const)("%s are as upstream's", (_subject, all) => {

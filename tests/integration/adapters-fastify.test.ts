@@ -160,6 +160,16 @@ describe("the plugin", () => {
     expect(failed.statusCode).toBe(418);
   });
 
+  it("never lets a refused request through, though its answer takes a while to leave", async () => {
+    let called = 0;
+    const { app } = await appWith(() => (called += 1));
+    app.addHook("onSend", async () => {
+      await new Promise((resolve) => void setImmediate(resolve));
+    });
+    const answer = await app.inject({ ...POST, headers: { "sec-fetch-site": "cross-site" } });
+    expect([answer.statusCode, called]).toEqual([403, 0]);
+  });
+
   it("counts as activity what it is told", async () => {
     const activity: Options["activity"] = (request) => request.url !== "/poll";
     const place = world({ policy: "owasp-asvs-l2" });

@@ -212,6 +212,29 @@ describe("what is wrong in one way is found, and nothing else", () => {
     }
   });
 
+  it("names what was accepted, and only what the cookie would come along with", async () => {
+    const faults = { keep: true, early: true, cookie: { sameSite: false } };
+    const shop = await openShop(expressTill(faults), { guard: "none" });
+    const { findings } = await examined(shop);
+    const saysOf = (wanted: string) => findings.find(({ check }) => check === wanted)?.says;
+    expect(saysOf("csrf-cross-site")).toBe(
+      "Accepted from another site: a form, a form that is redirected.",
+    );
+    expect(saysOf("csrf-sibling")).toMatch(/^Accepted from a sibling host: a script, a beacon, /);
+  });
+
+  it("never moves the terminal by what the application wrote", async () => {
+    const { url } = await listen(
+      createServer((_req, res) => {
+        res.setHeader("set-cookie", "s\u009B31m=0123456789abcdef0123; Path=/; HttpOnly");
+        res.end("hello");
+      }),
+    );
+    const { out } = await doctor([url]);
+    expect(out).toContain("s·31m has no SameSite");
+    expect(out).not.toContain("\u009B");
+  });
+
   it("a session for every hit", async () => {
     const { url } = await listen(
       createServer((_req, res) => {

@@ -132,7 +132,7 @@ function parserCases(): Case[] {
 
 /** Sessions in the store before the first request. */
 function stored(sid: string, row: unknown): Step {
-  const does = ({ store }: World): void => void store?.set(sid, row, () => undefined);
+  const does = ({ store }: World): void => store?.set(sid, row, () => undefined);
   return { act: `a row of ${sid}`, does };
 }
 

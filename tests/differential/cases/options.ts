@@ -3,7 +3,14 @@ import { createSecretKey } from "node:crypto";
 import { signed } from "../support/text.ts";
 import type { Case, Incoming, Options, Step, World } from "../support/types.ts";
 
-const BASIC: Case["script"] = ["/read", "/modify", "/read", "/modify", "/regenerate-modify", "/read"];
+const BASIC: Case["script"] = [
+  "/read",
+  "/modify",
+  "/read",
+  "/modify",
+  "/regenerate-modify",
+  "/read",
+];
 
 /** What is refused when the middleware is built, or taken for something else. */
 const GIVEN: Readonly<Record<string, Options>> = {
@@ -85,7 +92,7 @@ const OLD = signed("id-7", "old");
 const KEPT: Step = {
   act: "a row of an existing user",
   does: ({ store }) =>
-    void store?.set("id-7", { cookie: { originalMaxAge: null, path: "/" }, n: 41 }, () => undefined),
+    store?.set("id-7", { cookie: { originalMaxAge: null, path: "/" }, n: 41 }, () => undefined),
 };
 
 function secretCases(): Case[] {
@@ -106,7 +113,12 @@ function secretCases(): Case[] {
   );
   const before = (req: Incoming): void => void (req.secret = "from the parser");
   const parser: Case[] = [
-    { name: "a secret from a cookie parser", options: { secret: undefined }, before, script: BASIC },
+    {
+      name: "a secret from a cookie parser",
+      options: { secret: undefined },
+      before,
+      script: BASIC,
+    },
     { name: "a secret beside a cookie parser's", before, script: BASIC },
     {
       name: "a secret list that changes later",

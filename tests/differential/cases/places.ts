@@ -12,7 +12,11 @@ interface App {
   use(...handlers: readonly unknown[]): unknown;
 }
 
-function application(make: unknown, parts: Parts, settings: Readonly<Record<string, unknown>>): App {
+function application(
+  make: unknown,
+  parts: Parts,
+  settings: Readonly<Record<string, unknown>>,
+): App {
   const app = (make as () => App)();
   for (const [name, value] of Object.entries(settings)) app.set(name, value);
   return app;
@@ -25,7 +29,7 @@ function onExpress(
   mount = "/",
 ): (parts: Parts) => Answer {
   return (parts) => {
-    const app = application(make, parts, settings);
+    const app = application(make, settings);
     app.use(mount, parts.middleware);
     app.use(parts.handler);
     app.use((error: unknown, req: Incoming, res: Outgoing, _next: Next) =>
@@ -41,7 +45,13 @@ const FRAMEWORKS = { "Express 5": express, "Express 4": express4 };
 function pathCases(): Case[] {
   const paths = ["/admin", "/admin/", "/", "", "/a%20b", "admin"];
   const asked = ["/admin/modify", "/adminx/modify", "/modify", "/Admin/modify", "/admin/../read"];
-  const more = ["/a%20b/modify", "/a%2520b/modify", "//admin/modify", "/?/admin/modify", "/admin#/read"];
+  const more = [
+    "/a%20b/modify",
+    "/a%2520b/modify",
+    "//admin/modify",
+    "/?/admin/modify",
+    "/admin#/read",
+  ];
   const odd = ["http://example.test/admin/modify", "/read?a=/admin", "/\tadmin/read"];
   const script = [...asked, ...more, ...odd].map((ask) => ({ ask, jar: "a" }));
   return paths.flatMap((path) => {

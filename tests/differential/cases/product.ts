@@ -3,11 +3,10 @@
 import { BEGAN_AT } from "../support/world.ts";
 import type { Case, Options, StoreKind } from "../support/types.ts";
 
-const KINDS = [
-  ...["none", "read", "modify", "same", "revert", "deep", "drop", "touch", "max-age", "no-age"],
-  ...["save", "modify-save", "save-modify", "reload", "modify-reload", "reload-modify"],
-  ...["destroy", "regenerate", "regenerate-modify", "null", "undefined", "delete"],
-] as const;
+const READS = ["none", "read", "touch", "max-age", "no-age", "save", "reload"];
+const WRITES = ["modify", "same", "revert", "deep", "drop", "modify-save", "save-modify"];
+const LOADS = ["modify-reload", "reload-modify"];
+const ENDS = ["destroy", "regenerate", "regenerate-modify", "null", "undefined", "delete"];
 
 const COOKIES: Readonly<Record<string, Options>> = {
   "session cookie": {},
@@ -39,30 +38,33 @@ export interface Group {
 }
 
 function groupOf(name: string, options: Options, stores: readonly StoreKind[]): Group {
-  const cases = KINDS.map((kind) => {
+  const cases = [...READS, ...WRITES, ...LOADS, ...ENDS].map((kind) => {
     return { name: `${name}: ${kind}`, options, stores, script: scriptOf(kind) };
   });
   return { name, cases };
 }
 
-export function product(): Group[] {
-  const groups: Group[] = [];
-  for (const resave of BOTH) {
-    for (const saveUninitialized of BOTH) {
-      for (const rolling of BOTH) {
-        for (const unset of ["keep", "destroy"]) {
-          for (const [label, cookie] of Object.entries(COOKIES)) {
-            const flags = Object.entries({ resave, saveUninitialized, rolling });
-            const on = flags.filter(([, value]) => value).map(([flag]) => flag);
-            const name = `${on.join(" + ") || "all off"}, unset ${unset}, ${label}`;
-            const options = { resave, saveUninitialized, rolling, unset, cookie };
-            // Stores that differ only in when they answer are asked in every second group.
-            const more = groups.length % 2 === 0 ? FEW_STORES : [];
-            groups.push(groupOf(name, options, [...STORES, ...more]));
-          }
-        }
-      }
-    }
+/** All values of all options with each other, as one list of options. */
+function combined(values: Readonly<Record<string, readonly unknown[]>>): Options[] {
+  let all: Options[] = [{}];
+  for (const [name, some] of Object.entries(values)) {
+    all = all.flatMap((options) => some.map((value) => ({ ...options, [name]: value })));
   }
-  return groups;
+  return all;
+}
+
+const UNSET = ["keep", "destroy"];
+
+export function product(): Group[] {
+  const flags = combined({ resave: BOTH, saveUninitialized: BOTH, rolling: BOTH, unset: UNSET });
+  return flags.flatMap((options) =>
+    Object.entries(COOKIES).map(([label, cookie], at) => {
+      const { unset, ...others } = options;
+      const on = Object.keys(others).filter((name) => others[name] === true);
+      const name = `${on.join(" + ") || "all off"}, unset ${String(unset)}, ${label}`;
+      // Stores that differ only in when they answer are asked in part of the groups.
+      const more = at === 1 ? FEW_STORES : [];
+      return groupOf(name, { ...options, cookie }, [...STORES, ...more]);
+    }),
+  );
 }

@@ -73,7 +73,10 @@ function http1Cases(): Case[] {
     },
     {
       name: "a body that nobody reads",
-      script: [{ ask: "/modify", method: "POST", body: "a=b" }, { ask: "/read", method: "PUT" }],
+      script: [
+        { ask: "/modify", method: "POST", body: "a=b" },
+        { ask: "/read", method: "PUT" },
+      ],
     },
     {
       name: "methods of HTTP",
@@ -179,7 +182,14 @@ function upgradeCases(): Case[] {
       });
     },
   };
-  const script = ["/modify", up("/read"), up("/saving"), up("/modify"), up("/destroy"), up("/read")];
+  const script = [
+    "/modify",
+    up("/read"),
+    up("/saving"),
+    up("/modify"),
+    up("/destroy"),
+    up("/read"),
+  ];
   return [
     { name: "upgrades", routes: saving, script: [up("/read", "fresh"), ...script, "/read"] },
     {

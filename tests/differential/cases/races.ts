@@ -1,6 +1,15 @@
 /** Two requests of one session at the same time: where ours is meant to differ. */
 import { count, tell } from "../support/acts.ts";
-import type { Case, Incoming, Options, Outgoing, Route, Routes, Step, World } from "../support/types.ts";
+import type {
+  Case,
+  Incoming,
+  Options,
+  Outgoing,
+  Route,
+  Routes,
+  Step,
+  World,
+} from "../support/types.ts";
 
 /** Wait with the session in hand, do it, answer. */
 function held(deed: (req: Incoming, world: World) => void): Route {
@@ -72,6 +81,30 @@ function named(options: Options): string {
   return names.length === 0 ? "all off" : names.join(" + ");
 }
 
+/** The session ends by the store's hand, or by its time, while a request has it in hand. */
+function outlived(): Race[] {
+  const clear: Step = {
+    act: "all sessions are cleared",
+    does: ({ store }: World) => new Promise((resolve) => store?.clear?.(() => resolve())),
+  };
+  const common = { routes, stores: ["memory"], ours: [] } as const;
+  return [
+    {
+      ...common,
+      name: "all sessions cleared while a request is in flight that does write",
+      script: ["/modify", start("write"), clear, { finish: "write" }, "/read"],
+      upstream: [{ n: 2 }],
+    },
+    {
+      ...common,
+      name: "a session whose maxAge ends while a request is in flight that does write",
+      options: { cookie: { maxAge: 5_000 } },
+      script: ["/modify", start("write"), { advance: 6_000 }, { finish: "write" }, "/read"],
+      upstream: [{ n: 2 }],
+    },
+  ];
+}
+
 export const races: readonly Race[] = [
   {
     name: "five requests that each set another key",
@@ -81,6 +114,7 @@ export const races: readonly Race[] = [
     upstream: [{ n: 1, key5: 5 }],
     ours: [{ n: 1, ...ALL_KEYS }],
   },
+  ...outlived(),
   ...undone("write", {}, [{ n: 2 }]),
   ...undone("save-late", {}, [{ n: 1, late: true }]),
   ...undone("look", { resave: true }, [{ n: 1 }]),

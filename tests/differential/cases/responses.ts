@@ -1,5 +1,15 @@
 /** How handlers answer: the middleware stands between them and the socket. */
-import type { Case, Fault, Incoming, Outgoing, Route, World } from "../support/types.ts";
+import { show } from "../support/text.ts";
+import type {
+  Ask,
+  Case,
+  Fault,
+  Incoming,
+  Outgoing,
+  Route,
+  Routes,
+  World,
+} from "../support/types.ts";
 
 const BODY = "abcdefghij";
 
@@ -9,9 +19,9 @@ function touchSession(req: Incoming): void {
 
 type Ending = (res: Outgoing, world: World, req: Incoming) => unknown;
 
-/** Shown as the handler's own log: what a call returned. */
+/** Write down what a call returned. */
 function returned(world: World, what: string, value: unknown): void {
-  world.log(`${what} returns ${typeof value === "object" ? "an object" : String(value)}`);
+  world.log(`${what} returns ${typeof value === "object" ? "an object" : show(value)}`);
 }
 
 const ENDINGS: Readonly<Record<string, Ending>> = {
@@ -168,7 +178,7 @@ const ENDINGS: Readonly<Record<string, Ending>> = {
     res.writeHead(404);
     res.end("not here");
   },
-  "trailers": (res) => {
+  trailers: (res) => {
     res.setHeader("Trailer", "X-Sum");
     res.write("abc");
     res.addTrailers({ "X-Sum": "1" });
@@ -178,7 +188,7 @@ const ENDINGS: Readonly<Record<string, Ending>> = {
     res.writeProcessing();
     res.end(BODY);
   },
-  "cork": (res) => {
+  cork: (res) => {
     res.cork();
     res.write("abc");
     res.end("def");
@@ -208,7 +218,7 @@ const ENDINGS: Readonly<Record<string, Ending>> = {
     res.end(BODY);
     throw new Error("thrown by the handler");
   },
-  "rejected": () => Promise.reject(new Error("rejected by the handler")),
+  rejected: () => Promise.reject(new Error("rejected by the handler")),
   "headersSent, told": (res, world) => {
     world.log(`headersSent ${res.headersSent} finished ${res.writableEnded}`);
     res.end(BODY);
@@ -221,26 +231,31 @@ const ENDINGS: Readonly<Record<string, Ending>> = {
 };
 
 function endingCases(): Case[] {
-  return Object.entries(ENDINGS).flatMap(([name, ending]) => {
+  return Object.entries(ENDINGS).flatMap(([name, ending]): Case[] => {
     const plain: Route = (req, res, world) => ending(res, world, req);
     const changed: Route = (req, res, world) => {
       touchSession(req);
       return ending(res, world, req);
     };
     const routes = { plain, changed };
-    const asks = (version: "1.0" | "1.1", method: string) =>
-      ["/changed", "/plain", "/changed"].map((ask) => ({ ask, version, method, jar: "a" }));
+    const asks = (version: "1.0" | "1.1", method: string): Ask[] =>
+      ["/changed", "/plain", "/changed"].map((ask) => ({ ask, version, method }));
     const script = [...asks("1.1", "GET"), ...asks("1.0", "GET"), ...asks("1.1", "HEAD")];
     return [
       { name, routes, script },
       { name: `${name}, all saved`, options: { resave: true, rolling: true }, routes, script },
-      { name: `${name}, unset`, options: { unset: "destroy" }, routes: unsetRoutes(ending), script },
+      {
+        name: `${name}, unset`,
+        options: { unset: "destroy" },
+        routes: unsetRoutes(ending),
+        script,
+      },
     ];
   });
 }
 
 /** The handler takes the session away and then answers. */
-function unsetRoutes(ending: Ending): Case["routes"] {
+function unsetRoutes(ending: Ending): Routes {
   const plain: Route = (req, res, world) => ending(res, world, req);
   const changed: Route = (req, res, world) => {
     const { session } = req;
@@ -255,16 +270,18 @@ function unsetRoutes(ending: Ending): Case["routes"] {
 function heldCases(): Case[] {
   const names = ["end with text", "end with nothing", "end with a buffer", "a content length"];
   const more = ["a content length of one", "write, then end", "no content", "writeHead, then end"];
-  const later: Fault = (_args, answer, pass) => {
-    pass();
-    waiting.push(answer);
+  const waiting: (() => void)[] = [];
+  const slow: Fault = (_args, answer) => void waiting.push(answer);
+  const release = {
+    act: "the store answers",
+    does: (): void => {
+      for (const answer of waiting.splice(0)) answer();
+    },
   };
-  const waiting: ((error?: unknown) => void)[] = [];
-  const release = { act: "the store answers", does: () => void waiting.shift()?.() };
   return [...names, ...more].map((name) => ({
     name: `${name}, while the store takes its time`,
     stores: ["neutral"],
-    faults: { set: withoutCallback(later) },
+    faults: { set: slow },
     routes: {
       changed: (req, res, world) => {
         touchSession(req);
@@ -279,10 +296,6 @@ function heldCases(): Case[] {
       { finish: "one" },
     ],
   }));
-}
-
-function withoutCallback(fault: Fault): Fault {
-  return (args, answer) => fault(args, answer, () => undefined);
 }
 
 export const responseCases: readonly Case[] = [...endingCases(), ...heldCases()];

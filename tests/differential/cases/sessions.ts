@@ -1,6 +1,6 @@
 /** What handlers do with the session's object: methods, contents, identity. */
 import { calling, count, doing, tell } from "../support/acts.ts";
-import { errorText, show } from "../support/text.ts";
+import { show } from "../support/text.ts";
 import type { Case, Done, Incoming, LooseSession, Outgoing, Route } from "../support/types.ts";
 import type { Routes, Step, World } from "../support/types.ts";
 
@@ -96,7 +96,7 @@ const CHANGES: Readonly<Record<string, Change>> = {
   "a symbol as the key": (session) => void Object.assign(session, { [Symbol("x")]: 1 }),
   "a date": (session) => void (session["at"] = new Date(0)),
   "a map": (session) => void (session["map"] = new Map([[1, 2]])),
-  "bytes": (session) => void (session["bytes"] = Buffer.from("abc")),
+  bytes: (session) => void (session["bytes"] = Buffer.from("abc")),
   "a number that is none": (session) => void (session["number"] = Number.NaN),
   "a big integer": (session) => void (session["big"] = 1n),
   "a circle": (session) => void (session["me"] = session),
@@ -171,7 +171,9 @@ function changeCases(): Case[] {
       { name: `changes ${name}, all saved`, options: { resave: true }, routes, script },
       {
         name: `changes ${name}, new session`,
-        routes: { change: (...all) => (first(req(all), silent(all), all[2]), routes["change"]?.(...all)) },
+        routes: {
+          change: (...all) => (first(req(all), silent(all), all[2]), routes["change"]?.(...all)),
+        },
         script: ["/change", ...again],
       },
     ];
@@ -204,7 +206,7 @@ function assignedCases(): Case[] {
         };
         const saved: Route = (req, res, world) => {
           Object.assign(req, { session: null });
-          world.log(String(req.session));
+          world.log(show(req.session));
           req.sessionStore.generate(req);
           req.session["n"] = 1;
           res.end("generated");
@@ -217,201 +219,6 @@ function assignedCases(): Case[] {
     ),
   );
 }
-
-type Flow = (req: Incoming, world: World, done: (what: string) => void) => void;
-
-const step = (world: World, name: string, next: () => void): Done => {
-  return (error) => {
-    const failed = error !== undefined && error !== null;
-    world.log(`${name} calls back${failed ? ` ${errorText(error)}` : ""}`);
-    next();
-  };
-};
-
-/** Methods one after the other. */
-const FLOWS: Readonly<Record<string, Flow>> = {
-  "destroy, then reload": ({ session }, world, done) => {
-    session.destroy(step(world, "destroy", () => session.reload(step(world, "reload", () => done("")))));
-  },
-  "destroy, then save": ({ session }, world, done) => {
-    session.destroy(step(world, "destroy", () => session.save(step(world, "save", () => done("")))));
-  },
-  "destroy, then regenerate": ({ session }, world, done) => {
-    session.destroy(
-      step(world, "destroy", () => session.regenerate(step(world, "regenerate", () => done("")))),
-    );
-  },
-  "destroy twice": ({ session }, world, done) => {
-    session.destroy(step(world, "one", () => session.destroy(step(world, "two", () => done("")))));
-  },
-  "destroy, then generate": (req, world, done) => {
-    req.session.destroy(
-      step(world, "destroy", () => {
-        req.sessionStore.generate(req);
-        req.session["n"] = 1;
-        done(typeof req.session);
-      }),
-    );
-  },
-  "regenerate twice": (req, world, done) => {
-    req.session.regenerate(
-      step(world, "one", () => req.session.regenerate(step(world, "two", () => done(req.sessionID)))),
-    );
-  },
-  "regenerate with the contents": (req, world, done) => {
-    const { cookie, ...contents } = req.session;
-    req.session.regenerate(
-      step(world, "regenerate", () => {
-        Object.assign(req.session, contents);
-        done(show(cookie.originalMaxAge));
-      }),
-    );
-  },
-  "regenerate, save, reload": (req, world, done) => {
-    req.session.regenerate(
-      step(world, "regenerate", () => {
-        req.session["n"] = 7;
-        req.session.save(
-          step(world, "save", () => req.session.reload(step(world, "reload", () => done("")))),
-        );
-      }),
-    );
-  },
-  "regenerate, then the old session's save": (req, world, done) => {
-    const old = req.session;
-    old.regenerate(step(world, "regenerate", () => old.save(step(world, "save", () => done(old.id)))));
-  },
-  "reload twice": (req, world, done) => {
-    const old = req.session;
-    old.reload(
-      step(world, "one", () =>
-        req.session.reload(step(world, "two", () => done(String(old === req.session)))),
-      ),
-    );
-  },
-  "reload, change the old object": (req, world, done) => {
-    const old = req.session;
-    old.reload(
-      step(world, "reload", () => {
-        old["lost"] = true;
-        done(Object.keys(req.session).join());
-      }),
-    );
-  },
-  "save twice": ({ session }, world, done) => {
-    session["n"] = 2;
-    session.save(
-      step(world, "one", () => {
-        session["n"] = 3;
-        session.save(step(world, "two", () => done("")));
-      }),
-    );
-  },
-  "save twice at once": ({ session }, world, done) => {
-    let left = 2;
-    const one = step(world, "save", () => void (--left === 0 && done("")));
-    session["n"] = 2;
-    session.save(one);
-    session["n"] = 3;
-    session.save(one);
-  },
-  "touch, then save": ({ session }, world, done) => {
-    session.touch().save(step(world, "save", () => done("")));
-  },
-  "what methods return": ({ session }, world, done) => {
-    const results = [
-      session.save(step(world, "save", () => undefined)) === session,
-      session.reload(step(world, "reload", () => undefined)) === session,
-      session.regenerate(
-        step(world, "regenerate", () => session.destroy(step(world, "destroy", () => done("")))),
-      ) === session,
-    ];
-    world.log(`${JSON.stringify(results)}`);
-  },
-  "the arguments of callbacks": ({ session }, world, done) => {
-    session.save((...one) => {
-      world.log(`save ${one.map(show).join()}`);
-      session.reload((...two) => {
-        world.log(`reload ${two.map(show).join()}`);
-        session.destroy((...three) => {
-          world.log(`destroy ${three.map(show).join()}`);
-          done("");
-        });
-      });
-    });
-  },
-  "the store's regenerate": (req, world, done) => {
-    req.sessionStore.regenerate(req, step(world, "regenerate", () => done(req.sessionID)));
-  },
-  "the store's load": (req, world, done) => {
-    req.sessionStore.load(req.sessionID, (error, session) => {
-      world.log(`loaded ${show(error)} ${show(session)} ${session instanceof world.impl.Session}`);
-      done(String((session as LooseSession | undefined)?.id));
-    });
-  },
-  "the store's load of nobody": (req, world, done) => {
-    req.sessionStore.load("nobody", (...given) => {
-      world.log(`loaded ${given.map(show).join()}`);
-      done("");
-    });
-  },
-  "a loaded session's methods": (req, world, done) => {
-    req.sessionStore.load(req.sessionID, (_error, loaded) => {
-      const session = loaded as LooseSession | undefined;
-      if (session === undefined) return done("none");
-      session["loaded"] = true;
-      session.touch().save(step(world, "save", () => done(session.id)));
-    });
-  },
-  "the store's createSession": (req, world, done) => {
-    const row = { cookie: { originalMaxAge: 5_000, expires: "2030-01-01T00:00:09.000Z" }, made: 1 };
-    const session = req.sessionStore.createSession(req, row);
-    done(`${session === req.session} ${show(session)} ${session instanceof world.impl.Session}`);
-  },
-  "the store's generate": (req, _world, done) => {
-    req.sessionStore.generate(req);
-    done(req.sessionID);
-  },
-  "the store's set under another id": (req, world, done) => {
-    const session = { cookie: { path: "/" }, direct: true };
-    req.sessionStore.set("direct", session, step(world, "set", () => done("")));
-  },
-  "the store's destroy behind the session's back": (req, world, done) => {
-    req.sessionStore.destroy(req.sessionID, step(world, "destroy", () => done("")));
-  },
-  "a change after the store's destroy": (req, world, done) => {
-    req.sessionStore.destroy(
-      req.sessionID,
-      step(world, "destroy", () => {
-        req.session["back"] = true;
-        done("");
-      }),
-    );
-  },
-};
-
-function flowCases(): Case[] {
-  return Object.entries(FLOWS).flatMap(([name, flow]) => {
-    const route: Route = (req, res, world) => {
-      flow(req, world, (what) => {
-        world.log(`done ${what}`);
-        tell(req, res, world);
-      });
-    };
-    const script: readonly Step[] = ["/modify", { advance: 1_000 }, "/flow", "/read", "/modify"];
-    const fresh: readonly Step[] = ["/flow", "/read", "/modify"];
-    const routes = { flow: route };
-    const timed = { cookie: { maxAge: 60_000 }, rolling: true };
-    return [
-      { name, routes, script },
-      { name: `${name}, maxAge and rolling`, options: timed, routes, script },
-      { name: `${name}, all saved`, options: ALL, routes, script },
-      { name: `${name}, on a new session`, routes, script: fresh },
-    ];
-  });
-}
-
-const ALL = { resave: true, saveUninitialized: true };
 
 /** Two requests of one session after the other, and expiry between. */
 function lifeCases(): Case[] {
@@ -442,6 +249,5 @@ export const sessionCases: readonly Case[] = [
   ...lookCases(),
   ...changeCases(),
   ...assignedCases(),
-  ...flowCases(),
   ...lifeCases(),
 ];

@@ -49,7 +49,7 @@ export const acts: Routes = {
   none: (_req, res) => void res.end("none"),
   read: tell,
   modify: doing(count),
-  same: doing((session) => void (session["n"] = session["n"])),
+  same: doing((session) => void Object.assign(session, { n: session["n"] })),
   revert: doing((session) => {
     count(session, {} as Incoming, {} as World);
     session["n"] = (session["n"] as number) - 1;

@@ -76,7 +76,8 @@ export class Jar {
 
   take(lines: readonly string[], now: number): void {
     for (const line of lines) {
-      const [, name = "", value = "", rest = ""] = /^set-cookie: ([^=]*)=([^;]*)(.*)$/i.exec(line) ?? [];
+      const [, name = "", value = "", rest = ""] =
+        /^set-cookie: ([^=]*)=([^;]*)(.*)$/i.exec(line) ?? [];
       if (name === "") continue;
       const [, expires] = /; Expires=([^;]+)/.exec(rest) ?? [];
       if (expires !== undefined && Date.parse(expires) <= now) this.#cookies.delete(name);

@@ -17,7 +17,10 @@ interface Sent {
 }
 
 /** One request over HTTP/2 in clear text, with Node's compatibility API on the other side. */
-export async function overHttp2(receiver: unknown, { ask, label, cookie }: Sent): Promise<string[]> {
+export async function overHttp2(
+  receiver: unknown,
+  { ask, label, cookie }: Sent,
+): Promise<string[]> {
   const server = createServer((req, res) => (receiver as Receiver).onRequest(req, res));
   await new Promise<void>((resolve) => void server.listen(0, "127.0.0.1", resolve));
   const client = connect(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);

@@ -2,14 +2,22 @@
 import { afterAll, beforeAll, expect, vi } from "vitest";
 import { judged } from "../intended.ts";
 import { both, differences } from "./compare.ts";
+import type { Pair } from "./compare.ts";
 import type { Case, StoreKind } from "./types.ts";
 import { openSite } from "./world.ts";
 import type { Site } from "./world.ts";
 
 const STORES: readonly StoreKind[] = ["spied", "neutral"];
 
+export interface Suite {
+  /** Runs the case with both; they have to be the same on every store of the case, or different
+   * as the table says. */
+  same(one: Case): Promise<void>;
+  run(one: Case, kind: StoreKind): Promise<Pair>;
+}
+
 /** A server for the cases of one test file, with the date in its hands; says at the end how many. */
-export function suite(what: string): { same(one: Case): Promise<void>; readonly site: Site } {
+export function suite(what: string): Suite {
   let cases = 0;
   let site: Site | undefined;
   const opened = (): Site => {
@@ -27,16 +35,16 @@ export function suite(what: string): { same(one: Case): Promise<void>; readonly 
     vi.useRealTimers();
     console.log(`note: differential: ${what}: ${cases} cases, ${opened().requests} requests`);
   });
+  const run = (one: Case, kind: StoreKind): Promise<Pair> => {
+    cases++;
+    return both(one, kind, opened());
+  };
   return {
-    get site() {
-      return opened();
-    },
-    /** The same on every store of the case, or different as the table says. */
+    run,
     async same(one) {
       const found: string[] = [];
       for (const kind of one.stores ?? STORES) {
-        cases++;
-        const here = judged(`${one.name} (${kind})`, differences(await both(one, kind, opened())));
+        const here = judged(`${one.name} (${kind})`, differences(await run(one, kind)));
         if (here !== "") found.push(`on a store that is ${kind}:`, here);
       }
       expect(found.join("\n"), one.name).toBe("");

@@ -54,7 +54,7 @@ export interface Incoming extends IncomingMessage {
   [key: string]: unknown;
 }
 
-export type Outgoing = ServerResponse<IncomingMessage>;
+export type Outgoing = ServerResponse;
 export type Next = (error?: unknown) => void;
 export type Middleware = (req: Incoming, res: Outgoing, next: Next) => unknown;
 export type Options = Readonly<Record<string, unknown>>;

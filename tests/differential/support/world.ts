@@ -188,7 +188,7 @@ export class Run implements World {
   }
 
   async #take(step: Step): Promise<void> {
-    if (typeof step === "string" || "as" in step === false) return this.#takeSimple(step);
+    if (typeof step === "string" || !("as" in step)) return this.#takeSimple(step);
     const { start, as, until, ask } = step;
     const full = { ...ask, ...asked(start) };
     const label = `${this.#next()} ${start} as ${as}`;
@@ -297,7 +297,12 @@ function asked(step: string): Ask {
 }
 
 /** The smallest application: the middleware, then the handler. */
-function plain({ world, middleware, handler, failed }: Parts): (req: Incoming, res: Outgoing) => void {
+function plain({
+  world,
+  middleware,
+  handler,
+  failed,
+}: Parts): (req: Incoming, res: Outgoing) => void {
   return (req, res) => {
     const guarded = (act: () => unknown): void => {
       try {

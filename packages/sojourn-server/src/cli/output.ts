@@ -76,7 +76,7 @@ export function facts(
 }
 
 /** Text of others without what would move the cursor of a terminal. */
-function printable(text: string | undefined): string {
+export function printable(text: string | undefined): string {
   return (text ?? "").replaceAll(/\p{Cc}/gu, "·");
 }
 

@@ -43,10 +43,15 @@ interface StoredCookie {
 
 /** What a session object was loaded from, as its base's `life`. */
 class Loading {
+  /** Whose, and under which sid: data copied to another sid or store is new there. */
+  readonly owner: SidSessions;
+  readonly sid: string;
   readonly stored: StoredSession;
   readonly cookie: StoredCookie;
 
-  constructor(stored: StoredSession, cookie: StoredCookie) {
+  constructor(owner: SidSessions, sid: string, stored: StoredSession, cookie: StoredCookie) {
+    this.owner = owner;
+    this.sid = sid;
     this.stored = stored;
     this.cookie = cookie;
   }
@@ -82,7 +87,7 @@ export class SidSessions {
       const expires = new Date(Date.now() + leftMs).toISOString();
       Object.assign(data.cookie, { expires });
     }
-    rememberBase(data, { life: new Loading(stored, cookie), parts: partsOf(data) });
+    rememberBase(data, { life: new Loading(this, sid, stored, cookie), parts: partsOf(data) });
     return data;
   }
 
@@ -100,17 +105,16 @@ export class SidSessions {
   async #save(sid: string, draft: Draft): Promise<void> {
     const { session, parts } = draft;
     try {
-      const ref = await this.#refOf(sid);
       const base = baseOf(session);
-      const loading = loadingOf(session, ref);
+      const loading = this.#loadingOf(session, sid);
       const stored =
         loading === undefined || base === undefined
-          ? await this.#create(ref, draft)
-          : await this.#change(ref, loading, {
+          ? await this.#create(sid, draft)
+          : await this.#change(loading, {
               changes: changesBetween(base.parts, parts),
               cookie: draft.cookie,
             });
-      rememberBase(session, { life: new Loading(stored, draft.cookie), parts });
+      rememberBase(session, { life: new Loading(this, sid, stored, draft.cookie), parts });
     } catch (error) {
       if (!(error instanceof SessionEndedError)) throw error;
       markRefused(session);
@@ -120,11 +124,10 @@ export class SidSessions {
   /** Record activity, and what changed in the cookie. An ended session is left alone. */
   async touch(sid: string, session: SessionData): Promise<void> {
     const cookie = storedCookie(session.cookie);
-    const ref = await this.#refOf(sid);
     try {
-      const loading = loadingOf(session, ref) ?? (await this.#loading(ref));
+      const loading = this.#loadingOf(session, sid) ?? (await this.#loading(sid));
       if (isSameCookie(cookie, loading.cookie)) await this.#active(loading.stored);
-      else await this.#change(ref, loading, { changes: [], cookie });
+      else await this.#change(loading, { changes: [], cookie });
     } catch (error) {
       if (!(error instanceof SessionEndedError)) throw error;
     }
@@ -188,14 +191,21 @@ export class SidSessions {
   }
 
   /** What is stored now. @throws {SessionEndedError} when it is not live. */
-  async #loading(ref: SessionRef): Promise<Loading> {
-    const { stored } = await this.#core.inspectLive(ref);
+  async #loading(sid: string): Promise<Loading> {
+    const { stored } = await this.#core.inspectLive(await this.#refOf(sid));
     const data = decodeData(await decodeStored(this.#core, stored));
-    return new Loading(stored, storedCookie(data[COOKIE]));
+    return new Loading(this, sid, stored, storedCookie(data[COOKIE]));
   }
 
-  async #create(ref: SessionRef, draft: Draft): Promise<StoredSession> {
+  #loadingOf(session: object, sid: string): Loading | undefined {
+    const life = baseOf(session)?.life;
+    if (!(life instanceof Loading) || life.owner !== this || life.sid !== sid) return undefined;
+    return life;
+  }
+
+  async #create(sid: string, draft: Draft): Promise<StoredSession> {
     const core = this.#core;
+    const ref = await this.#refOf(sid);
     const { tenant, id } = ref;
     const policy = core.policies.policyFor({ tenant });
     // Nobody is given this token: the record needs a verifier, and the cookie is express-session's.
@@ -207,7 +217,7 @@ export class SidSessions {
     const data = await toStored(core, ref, new Map([[COOKIE, draft.cookie.json], ...draft.parts]));
     const result = await core.attempt("create", () => core.store.create(record, { now, data }));
     // Seen before: saved by hand under this sid, or by another object of the same request.
-    if (result.outcome !== "created") return this.#overwrite(ref, draft);
+    if (result.outcome !== "created") return this.#overwrite(sid, draft);
     core.emit("session-established", {
       tenant,
       subject: undefined,
@@ -219,22 +229,21 @@ export class SidSessions {
   }
 
   /** The whole session object over what is stored, as a save without a load before it means. */
-  async #overwrite(ref: SessionRef, { parts, cookie }: Draft): Promise<StoredSession> {
-    const loading = await this.#loading(ref);
+  async #overwrite(sid: string, { parts, cookie }: Draft): Promise<StoredSession> {
+    const loading = await this.#loading(sid);
     const data = decodeData(await decodeStored(this.#core, loading.stored));
-    return this.#change(ref, loading, { changes: changesBetween(partsOf(data), parts), cookie });
+    return this.#change(loading, { changes: changesBetween(partsOf(data), parts), cookie });
   }
 
   /** @throws {SessionEndedError} */
   async #change(
-    ref: SessionRef,
     loading: Loading,
     { changes, cookie }: { readonly changes: readonly Change[]; readonly cookie: StoredCookie },
   ): Promise<StoredSession> {
-    let stored = await this.#live(ref, loading.stored, changes.length === 0);
+    let stored = await this.#live(loading.stored, changes.length === 0);
     const all = [...changes];
     if (!isSameCookie(cookie, loading.cookie)) {
-      stored = await this.#setIdle(ref, stored, cookie);
+      stored = await this.#setIdle(stored, cookie);
       all.push({ key: COOKIE, json: cookie.json });
     }
     if (all.length > 0) stored = (await patch(this.#core, stored, { changes: all })) ?? stored;
@@ -243,20 +252,16 @@ export class SidSessions {
   }
 
   /** Read again where the deadlines of the former read have passed, or when asked to. */
-  async #live(ref: SessionRef, stored: StoredSession, anew: boolean): Promise<StoredSession> {
+  async #live(stored: StoredSession, anew: boolean): Promise<StoredSession> {
     const read = this.#core.judge(stored);
     if (!anew && read.judgement.state !== "ended") return stored;
-    return (await this.#core.inspectLive(ref)).stored;
+    return (await this.#core.inspectLive(stored.record)).stored;
   }
 
-  async #setIdle(
-    ref: SessionRef,
-    stored: StoredSession,
-    cookie: StoredCookie,
-  ): Promise<StoredSession> {
+  async #setIdle(stored: StoredSession, cookie: StoredCookie): Promise<StoredSession> {
     const idleMs = idleMsOf(cookie, this.#core.policyOf(stored.record));
     if (idleMs === stored.record.idleMs) return stored;
-    return this.#core.decide(ref, "cookie", ({ stored: { record }, now }) => {
+    return this.#core.decide(stored.record, "cookie", ({ stored: { record }, now }) => {
       if (idleMs === record.idleMs) return undefined;
       return { ...record, idleMs, seenAt: Math.max(record.seenAt, now) };
     });
@@ -295,14 +300,6 @@ export class SidSessions {
       ({ cursor } = page);
     } while (cursor !== undefined);
   }
-}
-
-/** A base that this store made, of this very session; data copied to another sid is new there. */
-function loadingOf(session: object, ref: SessionRef): Loading | undefined {
-  const life = baseOf(session)?.life;
-  if (!(life instanceof Loading)) return undefined;
-  const { tenant, id } = life.stored.record;
-  return tenant === ref.tenant && id === ref.id ? life : undefined;
 }
 
 /** @param cookie A cookie of either package, or its form in JSON. */

@@ -150,7 +150,7 @@ export class Exchange<Data extends object = Record<string, unknown>>
     return this.#usable(cookie ?? bearer);
   }
 
-  /** None of ours: another system's, if there is one, is judged as a session cookie all the same. */
+  /** None of ours. Another system's, if there is one, is judged as a session cookie. */
   #without(header: string | undefined): undefined {
     const foreign = this.#house.conversions?.formatIn(this.#view);
     if (this.#judgeOrigin(foreign !== undefined, false)) return;

@@ -109,7 +109,7 @@ function sibling(accepted: readonly Vector[]): Finding {
 }
 
 function listed(found: readonly Vector[]): string {
-  return `Accepted: ${found.map(wordsOf).join("; ")}.`;
+  return `Accepted ${wordsOf(found)}.`;
 }
 
 /** May scripts of other pages send what they like, with the person's cookie? */
@@ -127,7 +127,7 @@ async function preflights(site: Site, write: WritePlan): Promise<Finding> {
   if (allowed.length === 0) return pass(check, "Scripts of other origins may not use the cookie.");
   return fail(
     check,
-    `${write.path} allows scripts with the person's cookie: ${allowed.map(wordsOf).join("; ")}.`,
+    `${write.path} allows scripts with the person's cookie: ${wordsOf(allowed)}.`,
     "Answer Access-Control-Allow-Origin with origins from a list, never with what was sent.",
   );
 }
@@ -138,7 +138,7 @@ function ownFinding(refused: readonly Vector[], { page }: WritePlan): Finding {
   if (found.length === 0) return pass(check, "Requests of the application's own pages pass.");
   return warn(
     check,
-    `Refused: ${found.map(wordsOf).join("; ")}.`,
+    `Refused ${wordsOf(found)}.`,
     'Let Sec-Fetch-Site decide before Origin: pages without a referrer send "Origin: null".',
   );
 }

@@ -110,26 +110,21 @@ async function signIn(site: Site): Promise<Entered> {
   const { login } = site.plan;
   if (login === undefined) return { ...NOBODY, said: [] };
   const jar = new Jar();
-  await site.as(jar, login.path);
-  const visitor = jar.copy();
+  const before = await site.as(jar, login.path);
   const answer = await site.login(login, jar);
-  const cookie = site.sessionCookieOf(answer, true);
-  const fields = login.fields.map(([name]) => name).join(", ");
   if (answer.status >= 400) {
+    const fields = login.fields.map(([name]) => name).join(", ");
     const says = `POST ${login.path} with ${fields} was answered ${answer.status}.`;
     const fix = "Check path, names and values; scripts that send JSON need --json-body.";
     return { ...NOBODY, said: [fail("login", says, fix)] };
   }
-  const name = site.plan.sessionCookie ?? cookie?.name ?? namesIn(visitor, site);
-  return recognize(site, { jar, cookie, cookieName: name, loginAnswer: answer, knows: undefined });
-}
-
-/** Where the login keeps a visitor's cookie it sets none. */
-function namesIn(visitor: Jar, site: Site): string | undefined {
-  const { cookie = "" } = visitor.headerFor(site.plan.login?.path ?? "/");
-  const lines = cookie.split("; ").filter((line) => line !== "");
-  const set = { status: 0, headers: {}, setCookies: lines, body: "", elapsedMs: 0 };
-  return site.sessionCookieOf(set, true)?.name;
+  // A login that keeps a visitor's session may set no cookie at all.
+  const cookie =
+    site.sessionCookieOf(answer) ??
+    site.sessionCookieOf(before) ??
+    site.sessionCookieOf(answer, true);
+  const cookieName = site.plan.sessionCookie ?? cookie?.name;
+  return recognize(site, { jar, cookie, cookieName, loginAnswer: answer, knows: undefined });
 }
 
 async function handOver(site: Site): Promise<Entered> {

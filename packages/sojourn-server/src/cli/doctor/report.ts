@@ -1,5 +1,5 @@
 /** What the doctor says before and after: never a value of a cookie, a field or a body. */
-import { facts } from "../output.ts";
+import { facts, printable } from "../output.ts";
 import type { Paint } from "../output.ts";
 import type { Report } from "./examine.ts";
 import { groupOf, GROUPS, linkOf } from "./findings.ts";
@@ -60,7 +60,7 @@ function groupText(group: string, findings: readonly Finding[], paint: Paint): s
     skipped.set(why, [...(skipped.get(why) ?? []), check]);
   }
   for (const [why, checks] of skipped) {
-    lines.push(paint.dim(`  skipped  ${checks.join(", ")}: ${why}`));
+    lines.push(paint.dim(`  skipped  ${checks.join(", ")}: ${printable(why)}`));
   }
   return lines.join("\n");
 }
@@ -68,7 +68,7 @@ function groupText(group: string, findings: readonly Finding[], paint: Paint): s
 function findingLines({ check, result, says, fix }: Finding, paint: Paint): string[] {
   const word = result.padEnd(7);
   const shown = result === "pass" ? paint.good(word) : paint.bad(word);
-  const first = `  ${shown}  ${check}: ${says}`;
+  const first = `  ${shown}  ${check}: ${printable(says)}`;
   if (fix === undefined) return [first];
   return [first, `           ${fix}`, paint.dim(`           ${linkOf(check)}`)];
 }

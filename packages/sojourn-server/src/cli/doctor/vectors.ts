@@ -118,8 +118,30 @@ export function cookieArrives(vector: Vector, sameSite: string): boolean {
   return sameSite === "none" ? vector.method !== "OPTIONS" : vector.arrives.includes(sameSite);
 }
 
-/** What sends the request, in words. */
-export function wordsOf({ from, action, method }: Vector): string {
-  const page = { own: "its own page", sibling: "a sibling host", other: "another site" }[from];
-  return `${method} by ${action.replace("+", " or ")} of ${page}`;
+const ACTIONS: Readonly<Record<string, string>> = {
+  "fetch-nocors": "a script",
+  "fetch-cors-json": "a script that asks first",
+  beacon: "a beacon",
+  "form-iframe": "a form in a frame",
+  "form-iframe-noref": "a form in a frame without a referrer",
+  "sandbox-form": "a form in a sandboxed frame",
+  "top-form": "a form",
+  "same-host-307": "a form that is redirected",
+};
+const PAGES: readonly (readonly [Initiator, string])[] = [
+  ["other", "another site"],
+  ["sibling", "a sibling host"],
+  ["own", "an own page"],
+];
+
+/** What sends these requests, in words: `from another site: a script, a form`. */
+export function wordsOf(vectors: readonly Vector[]): string {
+  const parts = PAGES.flatMap(([initiator, page]) => {
+    const actions = vectors
+      .filter(({ from }) => from === initiator)
+      .flatMap(({ action }) => action.split("+"))
+      .map((action) => ACTIONS[action] ?? action);
+    return actions.length === 0 ? [] : [`from ${page}: ${[...new Set(actions)].join(", ")}`];
+  });
+  return parts.join("; ");
 }
