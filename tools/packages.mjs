@@ -1,7 +1,7 @@
 /**
  * Check the packages as they would be published: publint reads the manifest, attw resolves every
  * subpath of the packed library, and a program outside the repository compiles against it and
- * imports it, with nothing else installed than types.
+ * imports it, with nothing else installed than types; what is for a framework, with the framework.
  */
 import { execFileSync } from "node:child_process";
 import {
@@ -14,7 +14,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { publint } from "publint";
 import { formatMessage } from "publint/utils";
 import { node, root, run } from "./setup.mjs";
@@ -24,6 +24,13 @@ const packages = [
   { folder: "packages/sojourn", library: true },
   { folder: "packages/sojourn-server", library: false },
 ];
+
+/** Subpaths whose types are their framework's, with the peers they need. */
+const FRAMEWORKS = {
+  "./fastify": ["fastify"],
+  "./hono": ["hono"],
+  "./nestjs": ["@nestjs/common", "reflect-metadata", "rxjs"],
+};
 
 const ATTW = "node_modules/@arethetypeswrong/cli/dist/index.js";
 
@@ -59,7 +66,7 @@ async function checkImports(folder) {
 }
 
 /**
- * Be an importer: a folder with the unpacked library, types, and one program.
+ * Be an importer: a folder with the unpacked library, types, and one program; then with frameworks.
  *
  * @param {string} folder An empty folder but for the tarball.
  * @param {string} tarball
@@ -69,10 +76,27 @@ async function importFrom(folder, tarball, manifest) {
   mkdirSync(join(folder, "node_modules"));
   execFileSync("tar", ["-xzf", tarball], { cwd: folder });
   renameSync(join(folder, "package"), join(folder, "node_modules", manifest.name));
-  symlinkSync(join(root, "node_modules", "@types"), join(folder, "node_modules", "@types"), "dir");
-  const names = Object.keys(manifest.exports)
-    .filter((subpath) => subpath !== "./package.json")
-    .map((subpath) => manifest.name + subpath.slice(1));
+  link(folder, "@types");
+  const subpaths = Object.keys(manifest.exports).filter((path) => path !== "./package.json");
+  const plain = subpaths.filter((path) => !Object.hasOwn(FRAMEWORKS, path));
+  const names = (paths) => paths.map((path) => manifest.name + path.slice(1));
+  if (!(await importAll(folder, names(plain)))) return false;
+  for (const peer of Object.values(FRAMEWORKS).flat()) link(folder, peer);
+  return importAll(folder, names(subpaths));
+}
+
+/** @param {string} folder @param {string} name A package that is installed here. */
+function link(folder, name) {
+  const target = join(folder, "node_modules", name);
+  mkdirSync(dirname(target), { recursive: true });
+  symlinkSync(join(root, "node_modules", name), target, "dir");
+}
+
+/**
+ * @param {string} folder
+ * @param {string[]} names Modules that one program takes everything from.
+ */
+async function importAll(folder, names) {
   const lines = names.map((name, index) => `export * as part${index} from "${name}";`);
   writeFileSync(join(folder, "program.mts"), `${lines.join("\n")}\n`);
   const strict = ["--strict", "--target", "ES2023", "--types", "node", "--skipLibCheck", "false"];

@@ -41,7 +41,7 @@ interface Engine {
   stop(): Promise<void>;
 }
 
-async function redisStore(Store: typeof RedisStore): Promise<Engine> {
+async function redisStore(Store: typeof RedisStore | typeof RedisStore9): Promise<Engine> {
   const redis = await startRedis();
   const client = createClient({ url: redis.url });
   client.on("error", () => undefined);
@@ -70,7 +70,7 @@ const ENGINES: Readonly<Record<string, () => Engine | Promise<Engine>>> = {
       stop: () => Promise.resolve(rmSync(path, { recursive: true, force: true })),
     };
   },
-  "connect-redis on Redis": () => redisStore(RedisStore),
+  "connect-redis 10 on Redis": () => redisStore(RedisStore),
   "connect-redis 9 on Redis": () => redisStore(RedisStore9),
   "connect-pg-simple on PostgreSQL": async () => {
     const postgres = await startPostgres();

@@ -19,16 +19,17 @@ function soon<Value>(read: () => Value | Promise<Value>) {
   return expect.poll(read, { timeout: 60_000 });
 }
 
-function rotationDue(): Promise<void> {
+export function rotationDue(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, POLICY.rotateEveryMs + 100));
 }
 
-/** @returns access to the running example, for tests of its own. */
+/** @param more Tests of this example alone. */
 export function showsSessions(
   title: string,
   example: Example,
   posting: Posting,
-): { readonly visitor: () => Visitor } {
+  more: (visitor: () => Visitor) => void = () => undefined,
+): void {
   let app: Started | undefined;
   const visitor = (): Visitor => new Visitor(app?.url ?? "", posting);
 
@@ -159,6 +160,7 @@ export function showsSessions(
         await proxy.close();
       }
     });
+
+    more(visitor);
   });
-  return { visitor };
 }

@@ -63,8 +63,13 @@ export class Visitor {
 
   async post(act: Act, fields: Fields = {}, headers: Asking["headers"] = {}): Promise<Answered> {
     const { path, ...how } = this.#posting(act, fields, this.#page);
-    const all = { cookie: this.cookie, origin: ORIGIN, ...SAME_ORIGIN, ...how.headers, ...headers };
-    return this.jar.take(await this.#ask(path, { method: "POST", ...how, headers: all }));
+    return this.send(path, { ...how, headers: { ...how.headers, ...headers } });
+  }
+
+  /** Post as a page of the application does. */
+  async send(path: string, how: Asking): Promise<Answered> {
+    const headers = { cookie: this.cookie, origin: ORIGIN, ...SAME_ORIGIN, ...how.headers };
+    return this.jar.take(await this.#ask(path, { method: "POST", ...how, headers }));
   }
 
   async login(name: string): Promise<Answered> {

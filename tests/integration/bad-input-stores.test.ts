@@ -1,4 +1,4 @@
-/** Stores as they should not be, behind every adapter: 503 in bounded time, and nobody signed out. */
+/** Stores as they should not be, behind every adapter: 503 in bounded time, nobody signed out. */
 import type { StoreOperation } from "sojourn/testing";
 import { afterEach, describe, expect, it } from "vitest";
 import { Jar, KINDS, notes, serve, stopServers } from "../support/servers.ts";

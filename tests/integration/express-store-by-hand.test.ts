@@ -167,6 +167,11 @@ describe("toExpressStore", () => {
     await set(left, "sid", fresh({ of: "left" }));
     expect(await get(right, "sid")).toBeUndefined();
     expect(await sessions.count({ tenant: "left" })).toEqual({ count: 1, exact: true });
+    const moved = (await get(left, "sid")) as Stored;
+    moved["of"] = "right";
+    await set(right, "sid", moved);
+    expect(await get(left, "sid")).toMatchObject({ of: "left" });
+    expect(await get(right, "sid")).toMatchObject({ of: "right" });
     expect(() => toExpressStore(sessions, { tenant: "no tenant" })).toThrow(/tenant/);
   });
 

@@ -99,7 +99,9 @@ describe("withSession", () => {
   });
 
   it("says how long a remembered cookie stays, and deletes it at logout", async () => {
-    const place = world({ policy: "consumer" });
+    const remember = { idleMs: 240 * HOUR, absoluteMs: 480 * HOUR };
+    const justification = "staff tablets stay at the counter";
+    const place = world({ policy: { extends: "saas", remember, justification } });
     const { set, cookies } = cookieJar();
     const { token } = await withSession(place.sessions, { ...given(), cookies }, (session) =>
       session.login("alice", { remember: true }),

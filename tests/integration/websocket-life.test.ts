@@ -13,7 +13,6 @@ import {
   dial,
   pass,
   say,
-  scene,
   serveSockets,
   settle,
   stopLive,

@@ -119,6 +119,19 @@ describe("a handshake", () => {
     expect((await dial(server, { token })).status).toBe(101);
   });
 
+  it("is one of no more than that, however many are made at the same moment", async () => {
+    const { place, server, token } = await scene({ maxPerSession: 3 });
+    const all = await Promise.all(Array.from({ length: 20 }, () => dial(server, { token })));
+    const open = all.filter(({ status }) => status === 101);
+    await expect.poll(() => server.wss.clients.size).toBe(3);
+    expect(place.sessions.live.size).toBe(3);
+    for (const { closed, socket } of open) {
+      if (socket.readyState === 1) continue;
+      expect(await closed).toMatchObject({ code: 4429, reason: "crowded" });
+    }
+    expect(all.every(({ status }) => status === 101 || status === 429)).toBe(true);
+  });
+
   it("refuses a token that was just replaced: the socket would rise with the session", async () => {
     const { server, session, token } = await scene({ require: { factors: 1 } });
     await session.stepUp({ amr: ["otp"] });
@@ -127,8 +140,11 @@ describe("a handshake", () => {
   });
 
   it("is no activity, and rotates nothing: no cookie goes with a 101", async () => {
-    const { place, session, client } = await connected();
+    const policy = { extends: "owasp-asvs-l2", rotateEveryMs: MINUTE } as const;
+    const { place, server, session, token } = await scene({}, { policy });
     const before = session.idleExpiresAt;
+    await pass(place, 10 * MINUTE, MINUTE);
+    const client = await dial(server, { token });
     await pass(place, 10 * MINUTE, MINUTE);
     expect((await place.sessions.find(idOf(session)))?.idleExpiresAt).toBe(before);
     expect(client.headers["set-cookie"]).toBeUndefined();

@@ -1,4 +1,4 @@
-/** The small application in NestJS, on Express and on Fastify. Decorators are called as functions. */
+/** The small application in NestJS, on Express and on Fastify; decorators called as functions. */
 import type { Server } from "node:http";
 import { All, Controller, Module, Req, Res } from "@nestjs/common";
 import type { DynamicModule, INestApplication } from "@nestjs/common";
@@ -30,7 +30,7 @@ export function decorate(
 }
 
 /** A module with these controllers and sessions. */
-export function moduleOf(part: Part, controllers: (new () => object)[]): DynamicModule {
+function moduleOf(part: Part, controllers: (new () => object)[]): DynamicModule {
   class Root {
     readonly name = "root";
   }

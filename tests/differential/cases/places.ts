@@ -12,11 +12,7 @@ interface App {
   use(...handlers: readonly unknown[]): unknown;
 }
 
-function application(
-  make: unknown,
-  parts: Parts,
-  settings: Readonly<Record<string, unknown>>,
-): App {
+function application(make: unknown, settings: Readonly<Record<string, unknown>>): App {
   const app = (make as () => App)();
   for (const [name, value] of Object.entries(settings)) app.set(name, value);
   return app;

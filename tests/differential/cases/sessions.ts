@@ -1,5 +1,5 @@
 /** What handlers do with the session's object: methods, contents, identity. */
-import { calling, count, doing, tell } from "../support/acts.ts";
+import { calling, count, doing } from "../support/acts.ts";
 import { show } from "../support/text.ts";
 import type { Case, Done, Incoming, LooseSession, Outgoing, Route } from "../support/types.ts";
 import type { Routes, Step, World } from "../support/types.ts";

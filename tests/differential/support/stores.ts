@@ -101,6 +101,10 @@ function neutral(kind: StoreKind, seat: Seat): LooseStore {
       }
       later(done, null);
     },
+    clear(done) {
+      rows.clear();
+      later(done, null);
+    },
     all(done) {
       later(done, null, Object.fromEntries([...rows].map(([sid, row]) => [sid, JSON.parse(row)])));
     },

@@ -1,7 +1,7 @@
 /** What sockets and streams share: who may open one, and with which code each is closed. */
 import type { IncomingMessage } from "node:http";
 import type { Requirement } from "../engine/assurance.ts";
-import { ConfigError } from "../engine/errors.ts";
+import { ConfigError, SojournError } from "../engine/errors.ts";
 import type { ConfigProblem } from "../engine/errors.ts";
 import { problemOf, problemOfError } from "../http/problem.ts";
 import type { ProblemAnswer } from "../http/problem.ts";
@@ -19,6 +19,7 @@ export const LIVE_CLOSE_CODES: Readonly<Record<LiveEnd["kind"], number>> = Objec
   ended: 4401,
   assurance: 4403,
   locked: 4423,
+  crowded: 4429,
   unavailable: 4503,
   closing: 1001,
 });
@@ -75,6 +76,7 @@ export class LiveGuard<Data extends object> {
       const session = await this.#of.tickets.redeem(ticket);
       return session === undefined ? { refusal: UNAUTHENTICATED } : this.admit(session);
     } catch (error) {
+      if (!(error instanceof SojournError)) this.#of.live.report(error);
       // Store trouble is 503. Invariant I7.
       return { refusal: problemOfError(error) };
     }
@@ -92,7 +94,7 @@ export class LiveGuard<Data extends object> {
     if (id !== undefined && live.sizeOf({ tenant: session.tenant, id }) >= maxPerSession) {
       return { refusal: problemOf("rate_limited", { detail: FULL, retryAfterSeconds: 5 }) };
     }
-    return { refusal: undefined, live: live.hold(session, { require }) };
+    return { refusal: undefined, live: live.hold(session, { require, maxPerSession }) };
   }
 }
 

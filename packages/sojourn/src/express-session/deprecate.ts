@@ -3,7 +3,10 @@ import { relative } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const NAMESPACE = "express-session";
-const OWN_FOLDER = new URL(".", import.meta.url).href;
+/** As it stands in stack traces: those of some loaders have paths in place of URLs. */
+const OWN_FOLDER = [import.meta.url, fileURLToPath(import.meta.url)].map((place) =>
+  place.slice(0, place.lastIndexOf("express-session") + "express-session".length),
+);
 const LOCATION = /\(?((?:file:|\/|[A-Za-z]:\\|node:)[^()]*?):(\d+):(\d+)\)?$/;
 
 const given: Set<string> = new Set();
@@ -38,7 +41,7 @@ function isSilenced(): boolean {
 /** The first place outside of this folder, relative to where the process was started. */
 function caller(message: string): { stack: string; place: string } {
   const lines = (new Error(message).stack ?? "").split("\n").slice(1);
-  const frames = lines.filter((line) => !line.includes(OWN_FOLDER));
+  const frames = lines.filter((line) => !OWN_FOLDER.some((folder) => line.includes(folder)));
   const [, file = "", line, column] = LOCATION.exec(frames[0]?.trim() ?? "") ?? [];
   const stack = [`DeprecationError: ${NAMESPACE} deprecated ${message}`, ...frames].join("\n");
   if (file === "") return { stack, place: "" };

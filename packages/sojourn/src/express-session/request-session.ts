@@ -1,6 +1,5 @@
 /** The session's way through one request: loaded or new, then saved, touched or left alone. */
 import type { ServerResponse } from "node:http";
-import { SessionEndedError } from "../engine/errors.ts";
 import { beforeHeaders } from "./before-headers.ts";
 import { baseOf } from "./changes.ts";
 import { HeldEnd } from "./held-end.ts";
@@ -146,7 +145,7 @@ export class RequestSession {
     const { sessionID, session } = this.#req;
     const { store, unsetDestroys, touches } = this.#settings;
     const done: Callback = (error) => {
-      if (error && !(error instanceof SessionEndedError)) setImmediate(this.#next, error);
+      if (error) setImmediate(this.#next, error);
       held.finish();
     };
     if (!session) {

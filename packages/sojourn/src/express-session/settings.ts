@@ -44,9 +44,10 @@ export function settingsOf(options: SessionOptions<SessionRequest>): Settings {
     throw new TypeError('unset option must be "destroy" or "keep"');
   }
   const secrets = secretsOf(options.secret);
+  const name: unknown = options.name || options.key || "connect.sid";
   warnOfMemory(store);
   return {
-    name: String(options.name || options.key || "connect.sid"),
+    name: String(name),
     store,
     secrets,
     cookie: options.cookie || {},

@@ -38,7 +38,7 @@ export function signSid(sid: string, secret: SigningSecret): string {
 export function unsignSid(value: string, secrets: readonly SigningSecret[]): string | undefined {
   if (!value.startsWith(MARK)) return undefined;
   const dot = value.lastIndexOf(".");
-  if (dot < MARK.length) return undefined;
+  if (dot === -1) return undefined;
   const sid = value.slice(MARK.length, dot);
   for (const secret of secrets) {
     if (isSignedBy(secret, sid, value, dot + 1)) return sid;

@@ -1,4 +1,4 @@
-/** Answers "why am I signed out?": what the session of a request is worth, and why, as plain data. */
+/** Answers "why am I signed out?": what the session of a request is worth, and why, as data. */
 import { handleOf } from "../protocol/words.ts";
 import type { EndReason } from "../protocol/words.ts";
 import { endsAt, idleExpiresAt } from "../engine/record.ts";

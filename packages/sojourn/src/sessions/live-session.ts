@@ -23,12 +23,16 @@ export type LiveEnd =
   | { readonly kind: "assurance" }
   /** The store could not be asked for too long. Nobody was signed out. */
   | { readonly kind: "unavailable" }
+  /** The session has as many connections as it may have: others were opened at the same time. */
+  | { readonly kind: "crowded" }
   /** This process closes its sessions. */
   | { readonly kind: "closing" };
 
 export interface LiveRules {
   /** What the session must meet for as long as the connection lives. */
   readonly require?: Requirement | undefined;
+  /** Connections of the session, this one included. */
+  readonly maxPerSession: number;
 }
 
 export interface LiveParts<Data extends object> {
@@ -48,6 +52,7 @@ export class LiveSession<Data extends object = Record<string, unknown>> {
   readonly #room: LiveRoom;
   readonly #ref: SessionRef | undefined;
   readonly #require: Requirement | undefined;
+  readonly #max: number;
   #warden: Warden | undefined;
   #tell: ((end: LiveEnd) => void) | undefined;
   #end: LiveEnd | undefined;
@@ -63,6 +68,7 @@ export class LiveSession<Data extends object = Record<string, unknown>> {
     this.#room = room;
     this.#ref = id === undefined ? undefined : { tenant: session.tenant, id };
     this.#require = rules.require;
+    this.#max = rules.maxPerSession;
   }
 
   /** Why the connection was closed by us; `undefined` while it was not. */
@@ -99,7 +105,7 @@ export class LiveSession<Data extends object = Record<string, unknown>> {
   /** The connection is open: watch over it. @param tell Called at most once. */
   begin(tell: (end: LiveEnd) => void): void {
     this.#tell = tell;
-    this.#warden = this.#room.enter(this.#ref, this);
+    this.#warden = this.#room.enter(this.#ref, this, this.#max);
   }
 
   /** The connection is gone, whoever closed it. Idempotent. */
@@ -180,6 +186,7 @@ function errorOf(end: LiveEnd | undefined): SojournError {
     case "assurance":
       return new SojournError("ERR_ASSURANCE", "the session no longer meets what is asked here");
     case "unavailable":
+    case "crowded":
     case "closing":
       return new StoreUnavailableError("live");
     case "ended":

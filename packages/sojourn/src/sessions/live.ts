@@ -129,9 +129,10 @@ export class LiveRoom {
   }
 
   /** @returns `undefined` where there is nothing to watch, or nobody who would. */
-  enter(ref: SessionRef | undefined, guarded: Guarded): Warden | undefined {
-    if (this.#closed) {
-      guarded.finish({ kind: "closing" });
+  enter(ref: SessionRef | undefined, guarded: Guarded, max: number): Warden | undefined {
+    const full = ref !== undefined && this.sizeOf(ref) >= max;
+    if (this.#closed || full) {
+      guarded.finish({ kind: this.#closed ? "closing" : "crowded" });
       return undefined;
     }
     this.#all.add(guarded);
@@ -148,6 +149,11 @@ export class LiveRoom {
     if (ref === undefined) return;
     const key = keyOf(ref);
     if (this.#wardens.get(key)?.leave(guarded) === true) this.#wardens.delete(key);
+  }
+
+  /** Tell of what went wrong where nobody waits for it. */
+  report(error: unknown): void {
+    this.#core.reportError(error);
   }
 
   close(): void {
