@@ -9,11 +9,14 @@ import { sessionOf, sessions } from "./sessions.ts";
 
 export const app = new H3();
 
+/** `nitro dev` does not tell the peer; its server is for this machine alone. */
+const peerInDevelopment = process.env.NODE_ENV === "development" ? "127.0.0.1" : undefined;
+
 app.use((event, next) =>
   withSessions(sessions, async (_request, { session }) => {
-    event.context["session"] = session;
+    event.context.session = session;
     return toResponse(await next(), event);
-  })(event.req, { remoteAddress: event.req.ip }),
+  })(event.req, { remoteAddress: event.req.ip ?? peerInDevelopment }),
 );
 
 app.get(

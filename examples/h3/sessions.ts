@@ -28,5 +28,5 @@ export const sessions: Sessions<Notebook> = (kept.notebookSessions ??= create())
 
 /** The session that the middleware in `app.ts` has put on the event. */
 export function sessionOf(event: H3Event): Session<Notebook> {
-  return event.context["session"] as Session<Notebook>;
+  return event.context.session as Session<Notebook>;
 }

@@ -4,7 +4,7 @@ import express from "express";
 import { RouterContextProvider } from "react-router";
 import { connectionContext } from "./contexts.ts";
 
-const port = Number(process.env["PORT"] ?? 3000);
+const port = Number(process.env.PORT ?? 3000);
 
 const app = express();
 app.disable("x-powered-by");
@@ -19,4 +19,4 @@ app.use(
     },
   }),
 );
-app.listen(port, process.env["HOST"] ?? "localhost", () => console.log(`Listening on ${port}`));
+app.listen(port, process.env.HOST ?? "localhost", () => console.log(`Listening on ${port}`));

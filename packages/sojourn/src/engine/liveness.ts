@@ -27,8 +27,9 @@ export function acceptsActivity(session: SessionSummary, seenAt: number): boolea
   return session.state !== "ended" && seenAt < idleExpiresAt(session);
 }
 
-/** The record once `end` has happened. A lock ends with the session. */
+/** The record once `end` has happened. A lock ends with the session; nothing leaves `ended`. I2. */
 export function endedRecord(record: SessionRecord, end: SessionEnd): SessionRecord {
+  invariant(record.state !== "ended", "ending an ended session");
   const { lockFactors: _lockFactors, ...rest } = record;
   return { ...rest, state: "ended", end };
 }

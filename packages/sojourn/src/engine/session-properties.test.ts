@@ -14,10 +14,10 @@ import {
   rollForward,
   rotateHard,
 } from "./rotation.ts";
+import { endedRecord } from "./liveness.ts";
 import {
   assess,
   changeRoles,
-  endSession,
   lockSession,
   openSession,
   stepUpSession,
@@ -95,7 +95,7 @@ describe("whatever happens to a session", () => {
   it("nothing leaves ended: the first end is the answer for ever (I2)", () => {
     fc.assert(
       fc.property(history, (steps) => {
-        let record: SessionRecord = { ...opened, ...endSession(opened, END) };
+        let record: SessionRecord = endedRecord(opened, END);
         let now = T0;
         for (const [name, wait] of steps) {
           now += wait;

@@ -15,11 +15,11 @@ import {
   rollForward,
   rotateHard,
 } from "./rotation.ts";
+import { endedRecord } from "./liveness.ts";
 import {
   assess,
   changeRoles,
   deadlineEnd,
-  endSession,
   lockSession,
   openSession,
   stepUpSession,
@@ -183,7 +183,7 @@ describe("deadlines", () => {
 
 describe("an end", () => {
   it("outranks every deadline, and the epoch outranks them too", () => {
-    const ended = endSession(opened, END);
+    const ended = endedRecord(opened, END);
     for (const age of [0, IDLE, 10 * ABSOLUTE]) {
       expect(assess(ended, 0, T0 + age)).toEqual({ state: "ended", end: END });
       expect(assess(ended, 9, T0 + age)).toEqual({ state: "ended", end: END });
@@ -200,9 +200,9 @@ describe("an end", () => {
   });
 
   it("happens once (I2)", () => {
-    const ended = endSession(lockSession(opened, 2), END);
+    const ended = endedRecord(lockSession(opened, 2), END);
     expect(ended.lockFactors).toBeUndefined();
-    expect(codeOf(() => endSession(ended, END))).toBe("ERR_INVARIANT");
+    expect(codeOf(() => endedRecord(ended, END))).toBe("ERR_INVARIANT");
   });
 
   it("is never without its reason", () => {

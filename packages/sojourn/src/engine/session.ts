@@ -217,10 +217,3 @@ export function changeRoles(
     ),
   };
 }
-
-/** Put the end into the record. Nothing leaves `ended`. Invariant I2. */
-export function endSession(record: SessionSummary, end: SessionEnd): SessionSummary {
-  invariant(record.state !== "ended", "ending an ended session");
-  const { lockFactors: _lock, ...rest } = record;
-  return { ...rest, state: "ended", end };
-}
