@@ -23,11 +23,9 @@ import { cleanEnvironment, node, oldestNode, root } from "./setup.mjs";
 /** Where vitest's JSON reports lie; `coverage-requirements` reads them. Ignored by git. */
 export const reports = join(root, ".reports");
 
+const names = "unit contract simulation abuse differential integration browser examples";
 /** The vitest projects whose tests cite requirements, in the order they run. */
-export const projects = [
-  ...["unit", "contract", "simulation", "abuse", "differential", "integration", "browser"],
-  "examples",
-];
+export const projects = names.split(" ");
 
 const TRANSCRIPT_CHARS = 4_000_000;
 

@@ -1,4 +1,4 @@
-/** A page of another site opens a socket: the browser adds the victim's cookie, CORS asks nobody. */
+/** A page of another site opens a socket: the browser adds the cookie, and CORS asks nobody. */
 import { afterEach, describe, expect, it } from "vitest";
 import { dial, serveSockets, settle, stopLive } from "../integration/live-harness.ts";
 import type { Dialling, LiveServer } from "../integration/live-harness.ts";

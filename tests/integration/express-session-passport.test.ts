@@ -1,4 +1,4 @@
-/** passport 0.7 on the drop-in for express-session: programs of today, with one `require` changed. */
+/** passport 0.7 on the drop-in: programs for express-session with one `require` changed. */
 import { createServer } from "node:http";
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
 import { createRequire } from "node:module";

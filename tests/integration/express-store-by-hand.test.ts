@@ -15,7 +15,7 @@ interface Stored {
 function get(store: Store, sid: string): Promise<Stored | undefined> {
   return new Promise((resolve, reject) => {
     store.get(sid, (error, data) =>
-      error ? reject(error as Error) : resolve(data as unknown as Stored | undefined),
+      error ? reject(error as Error) : resolve(data as Stored | undefined),
     );
   });
 }

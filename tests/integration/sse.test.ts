@@ -74,7 +74,7 @@ function serve(
   });
 }
 
-/** What a runtime with the Fetch API does around a handler: it stops reading when nobody listens. */
+/** What a runtime with the Fetch API does: it stops reading when nobody listens. */
 async function bridge(
   req: IncomingMessage,
   res: ServerResponse,

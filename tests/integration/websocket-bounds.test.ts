@@ -104,6 +104,22 @@ describe("many sockets", () => {
     expect(place.store.calls()).toBe(0);
   });
 
+  it("that come later are judged by a read of their own, not by what others had", async () => {
+    const { place, server, token } = await connected();
+    const find = place.store.find.bind(place.store);
+    const end = { reason: "revoked", at: place.clock.now() } as const;
+    let reads = 0;
+    // The session ends right after the handshake has seen it, and the tail does not say so.
+    place.store.find = async (ref) => {
+      const stored = await find(ref);
+      reads += 1;
+      if (reads === 1 || stored === undefined) return stored;
+      return { ...stored, record: { ...stored.record, state: "ended", end } };
+    };
+    const late = await dial(server, { token });
+    expect([late.status, await late.closed]).toMatchObject([101, { code: 4401 }]);
+  });
+
   it("all hear the end, each once", async () => {
     const { place, server, token, session } = await scene();
     const clients = await Promise.all(Array.from({ length: 20 }, () => dial(server, { token })));

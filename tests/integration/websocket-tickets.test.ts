@@ -18,7 +18,7 @@ describe("a ticket as a protocol", () => {
   it("[TR-10] opens one socket from wherever it is brought, and the answer names the other", async () => {
     const { place, server, session } = await scene();
     const { ticket } = await place.sessions.tickets.issue(session);
-    const protocols = offer(ticket, "app.v1", "app.v2");
+    const protocols = [...offer(ticket), "app.v1", "app.v2"];
     const client = await dial(server, { protocols, origin: OTHER });
     expect([client.status, client.socket.protocol]).toEqual([101, "app.v1"]);
     expect(JSON.stringify(client.headers)).not.toContain("sojourn");

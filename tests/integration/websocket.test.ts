@@ -121,7 +121,12 @@ describe("a handshake", () => {
 
   it("is one of no more than that, however many are made at the same moment", async () => {
     const { place, server, token } = await scene({ maxPerSession: 3 });
-    const all = await Promise.all(Array.from({ length: 20 }, () => dial(server, { token })));
+    // All are judged on one and the same instant: none sees the others.
+    place.store.fail("find", "hang", 20);
+    const dialled = Array.from({ length: 20 }, () => dial(server, { token }));
+    await expect.poll(() => place.store.hanging).toBe(20);
+    place.store.release();
+    const all = await Promise.all(dialled);
     const open = all.filter(({ status }) => status === 101);
     await expect.poll(() => server.wss.clients.size).toBe(3);
     expect(place.sessions.live.size).toBe(3);

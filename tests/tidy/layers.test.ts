@@ -11,6 +11,8 @@ import { files, read, readJson, root } from "./repository.ts";
 
 const LAYERS = "packages/sojourn/src";
 
+const BELOW_SESSIONS = ["protocol", "engine", "tokens", "stores", "http", "platform", "testing"];
+
 /** A layer may import the layers on its right. */
 const DIRECTION: Readonly<Record<string, readonly string[]>> = {
   protocol: [],
@@ -20,11 +22,9 @@ const DIRECTION: Readonly<Record<string, readonly string[]>> = {
   http: ["protocol", "engine"],
   platform: ["protocol", "engine"],
   testing: ["protocol", "engine"],
-  sessions: ["protocol", "engine", "tokens", "stores", "http", "platform", "testing"],
-  adapters: ["protocol", "engine", "tokens", "stores", "http", "platform", "testing", "sessions"],
-  "express-session": [
-    ...["protocol", "engine", "tokens", "stores", "http", "platform", "testing", "sessions"],
-  ],
+  sessions: BELOW_SESSIONS,
+  adapters: [...BELOW_SESSIONS, "sessions"],
+  "express-session": [...BELOW_SESSIONS, "sessions"],
 };
 
 /** One module per layer and one legal import along every edge of the direction. */

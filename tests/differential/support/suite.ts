@@ -16,7 +16,7 @@ export interface Suite {
   run(one: Case, kind: StoreKind): Promise<Pair>;
 }
 
-/** A server for the cases of one test file, with the date in its hands; says at the end how many. */
+/** A server for the cases of one test file, with the date in its hands; counts them at the end. */
 export function suite(what: string): Suite {
   let cases = 0;
   let site: Site | undefined;

@@ -43,7 +43,7 @@ describe("changes", () => {
 });
 
 describe("the memory of a base", () => {
-  it("leaves no trace on the object, and works on a frozen one", () => {
+  it("leaves no trace on the object, be it frozen", () => {
     const session = Object.freeze({ a: 1 });
     rememberBase(session, base(session));
     expect(Reflect.ownKeys(session)).toEqual(["a"]);

@@ -34,7 +34,7 @@ interface Internals extends Cookie {
   _expires: Date | null | undefined;
 }
 
-/** Attributes from options; whatever else the options hold is kept on the object, but not stored. */
+/** Attributes from options. What else the options hold is kept on the object, but not stored. */
 export const Cookie: CookieConstructor = function Cookie(this: Cookie, options?: CookieOptions) {
   this.path = "/";
   this.maxAge = null as unknown as number;

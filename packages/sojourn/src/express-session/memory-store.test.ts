@@ -207,7 +207,7 @@ describe("the store as express-session's", () => {
     expect(await of.ask("length")).toBe(0);
   });
 
-  it("never answers before the call has returned, and works without callbacks", async () => {
+  it("never answers before the call has returned, and needs no callback", async () => {
     const of = storeOf();
     let answered = false;
     of.store.get("one", () => (answered = true));

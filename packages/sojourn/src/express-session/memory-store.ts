@@ -15,9 +15,8 @@ import {
   rememberBase,
 } from "./changes.ts";
 import { Store } from "./store.ts";
+import type { Answer } from "./store.ts";
 import type { Callback, SessionData } from "./types.ts";
-
-type Answer<Value> = (error: unknown, value?: Value) => void;
 
 declare class MemoryStoreClass extends Store {
   constructor();

@@ -6,7 +6,7 @@ export function promised(start: (callback: Callback) => void): Promise<void> {
   let settle: Callback = () => undefined;
   const promise = new Promise<void>((resolve, reject) => {
     settle = (error) => {
-      if (error) reject(error as Error);
+      if (error) reject(error);
       else resolve();
     };
   });

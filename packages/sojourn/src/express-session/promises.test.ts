@@ -63,7 +63,7 @@ describe.each(stores)("methods without a callback, on %s", (_, create) => {
   it("reject with the store's error; only reload and regenerate do so when nobody awaits", async () => {
     const boom = new Error("boom");
     const fail = (...values: unknown[]): void => (values.at(-1) as Callback)(boom);
-    const store = create() as MemoryStore;
+    const store = create();
     const { session, sessionID } = await request(store);
     session["n"] = 1;
     await session.save();

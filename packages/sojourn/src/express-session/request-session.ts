@@ -35,7 +35,7 @@ export class RequestSession {
   #originalJson: string | undefined;
   /** As it was saved last. */
   #savedJson: string | undefined;
-  /** As it was judged at the end of the request. */
+  /** As it was judged at the end of the request, until all that ends it has been begun. */
   #endJson: string | undefined;
   #touched = false;
   /** The save at the end of the request is under way. */
@@ -61,7 +61,9 @@ export class RequestSession {
       if (ended) return false;
       ended = true;
       held.give(chunk, encoding);
-      return this.#finish(held);
+      const result = this.#finish(held);
+      this.#endJson = undefined;
+      return result;
     };
   }
 
@@ -198,7 +200,8 @@ export class RequestSession {
   }
 
   #isModified(session: Session): boolean {
-    return this.#originalSid !== session.id || this.#originalJson !== jsonWithoutCookie(session);
+    if (this.#originalSid !== session.id) return true;
+    return this.#originalJson !== (this.#endJson ?? jsonWithoutCookie(session));
   }
 }
 

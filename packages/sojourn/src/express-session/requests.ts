@@ -4,7 +4,7 @@ import type { SessionRequest } from "./types.ts";
 const PATH_END = /[?#\s]/;
 const AUTHORITY = /^[a-z][a-z\d+.-]*:\/\/[^/?#]*/i;
 
-/** The path that the client asked for, wherever the middleware is mounted; `/` when there is none. */
+/** The path that the client asked for, wherever the middleware is mounted. Default `/`. */
 export function pathOf(req: SessionRequest): string {
   const { originalUrl } = req;
   const url = typeof originalUrl === "string" ? originalUrl : (req.url ?? "");

@@ -28,8 +28,8 @@ declare class SessionClass {
 
 /**
  * Each method takes a callback, as express-session's do, and then returns the session; without a
- * callback it returns a promise. A rejection of `save` and `destroy` that nobody awaits stays
- * silent, as express-session is there; of `reload` and `regenerate`, which throw there, it does not.
+ * callback it returns a promise. A rejection of `save` and `destroy` that nobody awaits is silent,
+ * as express-session is there. One of `reload` and `regenerate`, which throw there, is not.
  */
 export type Session = SessionClass;
 export type SessionConstructor = typeof SessionClass & ((this: object, req: object) => void);

@@ -23,11 +23,7 @@ const SAME_SITES: Record<string, string> = {
  *
  * @throws {TypeError} naming the argument or option that cannot be written.
  */
-export function serializeCookie(
-  name: string,
-  value: string,
-  data: CookieData | undefined,
-): string {
+export function serializeCookie(name: string, value: string, data: CookieData | undefined): string {
   if (!NAME.test(name)) throw new TypeError("argument name is invalid");
   let text = `${name}=${encodeURIComponent(value)}`;
   if (!data) return text;

@@ -3,14 +3,13 @@ import { nextTick } from "node:process";
 import type { Sessions } from "../sessions/sessions.ts";
 import { SidSessions } from "./sid-sessions.ts";
 import { Store } from "./store.ts";
+import type { Answer } from "./store.ts";
 import type { Callback, SessionData } from "./types.ts";
 
 export interface ToExpressStoreOptions {
   /** Default: the tenant of `sessions`. */
   readonly tenant?: string;
 }
-
-type Answer<Value> = (error: unknown, value?: Value) => void;
 
 /**
  * Serve Sojourn sessions to express-session. `all` is left out: it would have to name sids, which
@@ -34,7 +33,7 @@ class SojournStore extends Store {
     this.#sessions = sessions;
   }
 
-  get(sid: string, callback: Answer<SessionData | undefined>): void {
+  get(sid: string, callback: Answer<SessionData>): void {
     this.#answer(this.#sessions.load(sid), callback);
   }
 
@@ -60,7 +59,7 @@ class SojournStore extends Store {
   }
 
   /** In a turn of its own: what a callback throws is not ours to answer for, nor to repeat. */
-  #answer<Value>(work: Promise<Value>, callback: Answer<Value> | undefined): void {
+  #answer(work: Promise<unknown>, callback: Answer<never> | Callback | undefined): void {
     if (callback === undefined) {
       work.catch((error: unknown) => this.#sessions.report(error));
       return;

@@ -3,11 +3,10 @@ import { EventEmitter } from "node:events";
 import { baseOf, rememberBase } from "./changes.ts";
 import { Cookie } from "./cookie.ts";
 import { Session } from "./session.ts";
-import type { Callback, SessionData } from "./types.ts";
+import type { Callback, SessionData, StoreError } from "./types.ts";
 
-/** What a store answers; express-session hands errors of stores on as they are. */
-// oxlint-disable-next-line typescript/no-explicit-any -- as in the types this replaces: `err.code`
-type Answer<Value> = (error: any, value?: Value | null) => void;
+/** What a store's reading methods call back. */
+export type Answer<Value> = (error: StoreError | null | undefined, value?: Value | null) => void;
 
 declare abstract class StoreClass extends EventEmitter {
   constructor();

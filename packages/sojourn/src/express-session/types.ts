@@ -5,7 +5,7 @@ import type { Cookie } from "./cookie.ts";
 import type { Session } from "./session.ts";
 import type { Store } from "./store.ts";
 
-/** Declare your own keys: `declare module "sojourn/express-session" { interface SessionData {…} }`. */
+/** Add keys by `declare module "sojourn/express-session" { interface SessionData { … } }`. */
 export interface SessionData {
   cookie: Cookie;
 }
@@ -53,9 +53,10 @@ export interface SessionOptions<Req extends IncomingMessage = IncomingMessage> {
   proxy?: boolean | undefined;
 }
 
-/** What callbacks get; express-session hands errors of stores on as they are. */
-// oxlint-disable-next-line typescript/no-explicit-any -- as in the types this replaces: `err.code`
-export type Callback = (error?: any) => void;
+/** Errors of stores come as they are; `ENOENT` says "not found". */
+export type StoreError = Error & { readonly code?: string };
+
+export type Callback = (error?: StoreError) => void;
 
 /** The part of a request that sessions read and write. */
 export interface SessionRequest extends IncomingMessage {
@@ -71,11 +72,9 @@ export interface SessionRequest extends IncomingMessage {
 
 /** Any store made for express-session; those of other packages have that package's types. */
 export interface StoreLike {
-  // oxlint-disable-next-line typescript/no-explicit-any -- each package has a session of its own
-  get(sid: string, callback: (error: any, session?: any) => void): unknown;
-  // oxlint-disable-next-line typescript/no-explicit-any -- as above
-  set(sid: string, session: any, callback?: Callback): unknown;
-  destroy(sid: string, callback?: Callback): unknown;
+  get(sid: string, callback: never): unknown;
+  set(sid: string, session: never, callback?: never): unknown;
+  destroy(sid: string, callback?: never): unknown;
   on(event: string, listener: () => void): unknown;
 }
 
