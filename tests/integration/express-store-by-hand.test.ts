@@ -15,7 +15,7 @@ interface Stored {
 function get(store: Store, sid: string): Promise<Stored | undefined> {
   return new Promise((resolve, reject) => {
     store.get(sid, (error, data) =>
-      error ? reject(error as Error) : resolve(data as Stored | undefined),
+      error ? reject(error) : resolve(data as Stored | undefined),
     );
   });
 }
@@ -150,7 +150,7 @@ describe("toExpressStore", () => {
     const { session } = await place.sessions.open({ subject: "alice" });
     const length = (): Promise<number | null | undefined> =>
       new Promise((resolve, reject) => {
-        store.length?.((error, count) => (error ? reject(error as Error) : resolve(count)));
+        store.length?.((error, count) => (error ? reject(error) : resolve(count)));
       });
     expect(await length()).toBe(2);
     await promised((done) => store.clear?.(done));

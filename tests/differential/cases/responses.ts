@@ -1,4 +1,5 @@
 /** How handlers answer: the middleware stands between them and the socket. */
+import { vi } from "vitest";
 import { show } from "../support/text.ts";
 import type {
   Ask,
@@ -52,6 +53,16 @@ const ENDINGS: Readonly<Record<string, Ending>> = {
     res.write("two");
     await new Promise((resolve) => void setImmediate(resolve));
     res.end("three");
+  },
+  "write, and time passes before the end": (res) => {
+    res.write("abc");
+    vi.setSystemTime(Date.now() + 2_000);
+    res.end("def");
+  },
+  "writeHead, and time passes before the end": (res) => {
+    res.writeHead(200);
+    vi.setSystemTime(Date.now() + 2_000);
+    res.end(BODY);
   },
   "write a buffer, then end with one": (res) => {
     res.write(Buffer.from("abc"));
@@ -240,10 +251,14 @@ function endingCases(): Case[] {
     const routes = { plain, changed };
     const asks = (version: "1.0" | "1.1", method: string): Ask[] =>
       ["/changed", "/plain", "/changed"].map((ask) => ({ ask, version, method }));
+    const timed = { resave: true, rolling: true, cookie: { maxAge: 60_000 } };
+    const pause = { advance: 5_000 };
+    const later = asks("1.1", "GET").flatMap((ask) => [ask, pause]);
     const script = [...asks("1.1", "GET"), ...asks("1.0", "GET"), ...asks("1.1", "HEAD")];
     return [
       { name, routes, script },
-      { name: `${name}, all saved`, options: { resave: true, rolling: true }, routes, script },
+      { name: `${name}, all saved, maxAge`, options: timed, routes, script: later },
+      { name: `${name}, maxAge`, options: { cookie: timed.cookie }, routes, script: later },
       {
         name: `${name}, unset`,
         options: { unset: "destroy" },

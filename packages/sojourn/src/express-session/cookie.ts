@@ -35,9 +35,10 @@ interface Internals extends Cookie {
 }
 
 /** Attributes from options. What else the options hold is kept on the object, but not stored. */
-export const Cookie: CookieConstructor = function Cookie(this: Cookie, options?: CookieOptions) {
+export const Cookie: CookieConstructor = function Cookie(this: Internals, options?: CookieOptions) {
   this.path = "/";
-  this.maxAge = null as unknown as number;
+  this._expires = null;
+  this.originalMaxAge = null;
   this.httpOnly = true;
   if (options) adopt(this, options);
   this.originalMaxAge ??= this.maxAge as unknown as number | null;
