@@ -218,8 +218,8 @@ it("disconnects a socket that connection state recovery let past the guard", asy
   // The transport breaks, as on a train; the session ends meanwhile.
   socket.io.engine.close();
   await gone;
-  await on.session.logout();
   await expect.poll(() => on.place.sessions.live.size).toBe(0);
+  await on.session.logout();
   const back = new Promise(
     (resolve) => void socket.once("connect", () => resolve(socket.recovered)),
   );

@@ -56,9 +56,11 @@ describe("a socket", () => {
   });
 
   it("is closed with 4423 when its session is locked", async () => {
-    const { client, session } = await connected();
+    const { place, client, session } = await connected();
     await session.lock();
     expect(await client.closed).toMatchObject({ code: 4423, reason: "locked" });
+    await pass(place, 2 * SECOND);
+    expect(place.clock.pending).toBe(0);
   });
 
   it("is closed at the idle deadline, not one millisecond before: sending is no activity", async () => {

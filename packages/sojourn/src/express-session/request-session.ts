@@ -3,6 +3,7 @@ import type { ServerResponse } from "node:http";
 import { beforeHeaders } from "./before-headers.ts";
 import { baseOf } from "./changes.ts";
 import { HeldEnd } from "./held-end.ts";
+import { tellOfPlainHttp } from "./plain-http.ts";
 import { promised, quiet } from "./promised.ts";
 import { isSecure } from "./requests.ts";
 import { Session, told } from "./session.ts";
@@ -129,7 +130,10 @@ export class RequestSession {
   #addCookie(): void {
     const { session, sessionID } = this.#req;
     if (!session || !this.#isCookieDue(session)) return;
-    if (session.cookie.secure && !isSecure(this.#req, this.#settings.proxy)) return;
+    if (session.cookie.secure && !isSecure(this.#req, this.#settings.proxy)) {
+      tellOfPlainHttp(this.#settings);
+      return;
+    }
     this.#touch(session);
     try {
       const [secret] = this.#secrets as [Secret];
