@@ -23,8 +23,11 @@ const MADE =
 const TRANSCRIPT_CHARS = 100_000;
 const QUIET = { NEXT_TELEMETRY_DISABLED: "1" };
 
-/** What npm tells the scripts it runs about the package they belong to; its settings may stay. */
-const OF_THE_CALLER = /^npm_(?!config_)|^npm_config_(?:local_prefix|prefix|workspace)/;
+/**
+ * What npm tells the scripts it runs about the package they belong to, and what would leave out
+ * development dependencies. Settings of npm, proxies and certificates may stay.
+ */
+const OF_THE_CALLER = /^(?:npm_(?!config_)|npm_config_(?:local_prefix|prefix|workspace)|NODE_ENV$)/;
 
 /** @param {string} name */
 export function folderOf(name) {
@@ -117,6 +120,11 @@ export async function installExample(name) {
       }),
   );
   return folder;
+}
+
+/** For `npm test`, whose tests do not see what the machine's npm needs to reach its registry. */
+export async function installExamples() {
+  for (const name of EXAMPLES) await installExample(name);
 }
 
 /**

@@ -5,6 +5,7 @@
 import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { installExamples } from "./examples.mjs";
 import { cleanEnvironment, node, oldestNode, root } from "./setup.mjs";
 
 /**
@@ -135,11 +136,15 @@ function hasFailure(suite) {
 
 /**
  * @param {string} name
- * @param {{ selected?: readonly string[], program?: string, folders?: readonly string[] }} [lane]
- *   Several projects under one name, another Node to run them on, or only the tests below folders.
+ * @param {object} [lane] Several projects under one name, another Node to run them on, only the
+ *   tests below folders, or something to be done first, in the environment of this process.
+ * @param {readonly string[]} [lane.selected]
+ * @param {string} [lane.program]
+ * @param {readonly string[]} [lane.folders]
+ * @param {() => Promise<void>} [lane.first]
  * @returns {Runner}
  */
-function vitest(name, { selected = [name], program = node, folders = [] } = {}) {
+function vitest(name, { selected = [name], program = node, folders = [], first } = {}) {
   return {
     name,
     needsBuild: ["integration", "differential", "browser", "examples", "tidy"].includes(name),
@@ -147,6 +152,11 @@ function vitest(name, { selected = [name], program = node, folders = [] } = {}) 
       const file = join(reports, `${name}.json`);
       mkdirSync(reports, { recursive: true });
       rmSync(file, { force: true });
+      try {
+        await first?.();
+      } catch (error) {
+        return { passed: 0, failed: 1, notes: [], output: String(error) };
+      }
       const args = ["node_modules/vitest/vitest.mjs", "run", "--reporter=default"];
       args.push("--reporter=json", `--outputFile.json=${file}`, "--passWithNoTests");
       args.push(...selected.flatMap((project) => ["--project", project]), ...folders);
@@ -180,7 +190,7 @@ export const runners = [
   check("packages", ["tools/packages.mjs"]),
   check("api", ["tools/api-snapshot.mjs", "--check"]),
   vitest("tidy"),
-  ...projects.map((name) => vitest(name)),
+  ...projects.map((name) => vitest(name, name === "examples" ? { first: installExamples } : {})),
   vitest("oldest-node", {
     selected: ["unit", "contract"],
     program: oldestNode,

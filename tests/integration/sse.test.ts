@@ -1,13 +1,22 @@
 /** `sojourn/sse` on real responses: Node, Express and Fetch. */
 import { createServer, get } from "node:http";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import { getRequestListener } from "@hono/node-server";
 import express from "express";
+import Fastify from "fastify";
+import { Hono } from "hono";
+import Koa from "koa";
 import type { Session } from "sojourn";
 import { sessions as expressSessions } from "sojourn/express";
+import * as fastifyAdapter from "sojourn/fastify";
 import { sessions as fetchSessions } from "sojourn/fetch";
+import { sessions as honoSessions } from "sojourn/hono";
+import type { SessionEnv } from "sojourn/hono";
+import { sessions as koaSessions } from "sojourn/koa";
+import type { SessionContext } from "sojourn/koa";
 import { sessions as nodeSessions } from "sojourn/node";
 import { sessionEvents } from "sojourn/sse";
-import type { EventStream, SseOptions } from "sojourn/sse";
+import type { EventStream, SessionEvents, SseOptions } from "sojourn/sse";
 import { afterEach, describe, expect, it } from "vitest";
 import { listen } from "../support/servers.ts";
 import { failure, HOUR, idOf, MINUTE, SECOND, world } from "../support/world.ts";
@@ -16,7 +25,7 @@ import { cutOff, pass, settle, stopLive } from "./live-harness.ts";
 
 afterEach(stopLive);
 
-type Kind = "node" | "express" | "fetch";
+type Kind = "node" | "express" | "koa" | "fastify" | "fetch" | "hono";
 
 interface Stage {
   readonly place: World;
@@ -34,45 +43,72 @@ async function stage(kind: Kind, { live, ...options }: Staging = {}): Promise<St
   const place = world({ policy: "owasp-asvs-l2", ...options });
   const { session, token } = await place.sessions.open({ subject: "alice", amr: ["pwd"] });
   const streams: EventStream<Data>[] = [];
-  const server = serve(kind, place, live, streams);
+  const events = sessionEvents(place.sessions, live);
+  const keep: Keep = (stream) => void (stream && streams.push(stream));
+  const server = await SERVE[kind](place, events, keep);
   cutOff(server);
   const { url } = await listen(server);
   return { place, url, session, token, streams };
 }
 
-function serve(
-  kind: Kind,
-  place: World,
-  live: SseOptions | undefined,
-  all: EventStream<Data>[],
-): Server {
-  const events = sessionEvents(place.sessions, live);
-  const keep = (stream: EventStream<Data> | undefined): void => {
-    if (stream !== undefined) all.push(stream);
-  };
-  if (kind === "fetch") {
-    const answer = fetchSessions(place.sessions, (request, { session }) => {
-      const { response, stream } = events.respond(request, session);
-      keep(stream);
-      return response;
+type Keep = (stream: EventStream<Data> | undefined) => void;
+type Serve = (place: World, events: SessionEvents<Data>, keep: Keep) => Server | Promise<Server>;
+
+const SERVE: Readonly<Record<Kind, Serve>> = {
+  node(place, events, keep) {
+    const withSession = nodeSessions(place.sessions);
+    return createServer((req, res) => {
+      void withSession(req, res).then((session) => {
+        if (session !== undefined) keep(events.open(req, res, session));
+      });
     });
-    return createServer((req, res) => void bridge(req, res, answer));
-  }
-  if (kind === "express") {
+  },
+  express(place, events, keep) {
     const app = express();
     app.use(expressSessions(place.sessions));
     app.get("/events", (req, res) => {
       keep(events.open(req, res, (req as unknown as { session: Session<Data> }).session));
     });
     return createServer(app);
-  }
-  const withSession = nodeSessions(place.sessions);
-  return createServer((req, res) => {
-    void withSession(req, res).then((session) => {
-      if (session !== undefined) keep(events.open(req, res, session));
+  },
+  koa(place, events, keep) {
+    const app = new Koa<Koa.DefaultState, SessionContext<Data>>();
+    app.use(koaSessions(place.sessions)).use((ctx) => {
+      ctx.respond = false;
+      keep(events.open(ctx.req, ctx.res, ctx.session));
     });
-  });
-}
+    const listener = app.callback();
+    return createServer((req, res) => void listener(req, res));
+  },
+  async fastify(place, events, keep) {
+    const app = Fastify();
+    await app.register(fastifyAdapter.sessions, { sessions: place.sessions });
+    app.get("/events", (request, reply) => {
+      void reply.hijack();
+      keep(events.open(request.raw, reply.raw, fastifyAdapter.sessionOf<Data>(request)));
+    });
+    await app.ready();
+    return app.server;
+  },
+  fetch(place, events, keep) {
+    const answer = fetchSessions(place.sessions, (request, { session }) => {
+      const { response, stream } = events.respond(request, session);
+      keep(stream);
+      return response;
+    });
+    return createServer((req, res) => void bridge(req, res, answer));
+  },
+  hono(place, events, keep) {
+    const app = new Hono<SessionEnv<Data>>();
+    app.use(honoSessions(place.sessions)).get("/events", (c) => {
+      const { response, stream } = events.respond(c.req.raw, c.get("session"));
+      keep(stream);
+      return response;
+    });
+    const listener = getRequestListener(app.fetch);
+    return createServer((req, res) => void listener(req, res));
+  },
+};
 
 /** What a runtime with the Fetch API does: it stops reading when nobody listens. */
 async function bridge(
@@ -139,7 +175,9 @@ function streamOf(on: Stage, at = 0): EventStream<Data> {
   return stream;
 }
 
-describe.each([["node"], ["express"], ["fetch"]] as const)("a stream on %s", (kind) => {
+const KINDS: readonly Kind[] = ["node", "express", "koa", "fastify", "fetch", "hono"];
+
+describe.each(KINDS)("a stream on %s", (kind) => {
   it("sends events, uncached and unbuffered, to the session's own client", async () => {
     const on = await stage(kind);
     const heard = await hear(on, { "last-event-id": "41" });

@@ -1,5 +1,7 @@
-/** A case is data: options, an application, a script of HTTP steps. Values are loosely typed, */
-/** since many cases do what the types forbid. */
+/**
+ * A case is data: options, an application and a script of HTTP steps. Values are loosely typed,
+ * since many cases do what the types forbid.
+ */
 import type { EventEmitter } from "node:events";
 import type { IncomingMessage, ServerResponse } from "node:http";
 

@@ -69,6 +69,9 @@ export class Run implements World {
   readonly #held: Map<string, Held> = new Map<string, Held>();
   readonly #doors: Map<string, () => void> = new Map<string, () => void>();
   readonly #open: Map<string, Promise<unknown>> = new Map<string, Promise<unknown>>();
+  /** Requests by the name that the script gives them. */
+  readonly #labels: Map<string, string> = new Map<string, string>();
+  #count = 0;
   #ids = 0;
   faults: Faults;
 
@@ -199,8 +202,7 @@ export class Run implements World {
     await this.#reached(label, until);
   }
 
-  readonly #labels: Map<string, string> = new Map<string, string>();
-  #count = 0;
+  /** Number of a request in the script, so that every label is another. */
   #next(): number {
     return ++this.#count;
   }
@@ -208,7 +210,7 @@ export class Run implements World {
   async #reached(label: string, until: string): Promise<void> {
     const began = performance.now();
     while (!this.#eventsOf(label).some((line) => line.startsWith(until))) {
-      if (performance.now() - began > 2_000) throw new Error(`${label}: never came to ${until}`);
+      if (performance.now() - began > HELD_MS) throw new Error(`${label}: never came to ${until}`);
       await turns(1);
     }
     await turns();

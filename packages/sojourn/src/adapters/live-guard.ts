@@ -12,7 +12,7 @@ import { refusalOf } from "../sessions/refusal.ts";
 import type { Session } from "../sessions/session.ts";
 import type { Sessions } from "../sessions/sessions.ts";
 import { hasReplacedToken } from "../sessions/tickets.ts";
-import { viewOf } from "./node.ts";
+import { checkSessions, viewOf } from "./node.ts";
 
 /** The code that a socket is closed with, by why. Wire format: add, never change. */
 export const LIVE_CLOSE_CODES: Readonly<Record<LiveEnd["kind"], number>> = Object.freeze({
@@ -54,6 +54,7 @@ export class LiveGuard<Data extends object> {
 
   /** @throws {ConfigError} listing every problem; `more` are those of the adapter's own options. */
   constructor(of: Sessions<Data>, options: LiveOptions, more: readonly ConfigProblem[] = []) {
+    checkSessions(of);
     const problems = [...problemsOf(options), ...more];
     if (problems.length > 0) throw new ConfigError(problems);
     this.#of = of;
