@@ -34,9 +34,9 @@ function pageOf({ acts, rows, rounds, date, versions }: Comparison): string {
   return `# Comparison
 
 \`npm run compare\` plays the same acts against each library: one small application, real HTTP on
-loopback, a real Redis. Each is set up as its documentation shows. ${rounds} rounds where an act
-says rounds; ${date}; ${MACHINE}. **Bold** is what a user would want; plain text is not, or the
-question does not arise.
+loopback, a real Redis, each set up as its documentation shows; ${rounds} rounds; ${date};
+${MACHINE}. The columns are the acts below. **Bold** is what a user would want; plain text is not,
+or the question does not arise.
 
 ${table(
   ["", ...numbers],
