@@ -14,9 +14,7 @@ interface Stored {
 
 function get(store: Store, sid: string): Promise<Stored | undefined> {
   return new Promise((resolve, reject) => {
-    store.get(sid, (error, data) =>
-      error ? reject(error) : resolve(data as Stored | undefined),
-    );
+    store.get(sid, (error, data) => (error ? reject(error) : resolve(data as Stored | undefined)));
   });
 }
 
