@@ -211,6 +211,12 @@ describe.each(Object.keys(PLATFORMS) as (keyof typeof PLATFORMS)[])("Nest on %s"
     expect([answer.status, answer.body]).toEqual([401, "mine: unauthenticated"]);
   });
 
+  it("refuses a requirement that everybody would meet, when it is written", () => {
+    const misspelt = { maxAge: 300 } as object;
+    expect(() => new SessionGuard(misspelt)).toThrow(/required\.maxAge: unknown requirement/);
+    expect(() => RequireSession({ factors: Number.NaN })).toThrow(/required\.factors/);
+  });
+
   it("fails closed and says why where the module is missing", async () => {
     const root = { module: Root, controllers: [Private] };
     const said: string[] = [];

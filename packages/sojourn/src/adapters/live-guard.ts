@@ -1,5 +1,6 @@
 /** What sockets and streams share: who may open one, and with which code each is closed. */
 import type { IncomingMessage } from "node:http";
+import { requirementProblems } from "../engine/assurance.ts";
 import type { Requirement } from "../engine/assurance.ts";
 import { ConfigError, SojournError } from "../engine/errors.ts";
 import type { ConfigProblem } from "../engine/errors.ts";
@@ -44,7 +45,6 @@ export type Admission<Data extends object> =
 
 const MAX_PER_SESSION = 64;
 const MAX_PER_SESSION_MOST = 10_000;
-const REQUIREMENTS: ReadonlySet<string> = new Set(["acr", "maxAgeMs", "factors", "elevated"]);
 /** What browsers add by themselves: a ticket speaks for itself, and nothing else is asked. */
 const AMBIENT: ReadonlySet<string> = new Set(["cookie", "authorization", "origin"]);
 
@@ -129,10 +129,6 @@ function problemsOf(options: LiveOptions): ConfigProblem[] {
   if (!Number.isSafeInteger(maxPerSession) || maxPerSession < 1 || maxPerSession > most) {
     problems.push({ path: "maxPerSession", message: `a whole number from 1 to ${most}` });
   }
-  for (const field of Object.keys(require)) {
-    if (REQUIREMENTS.has(field)) continue;
-    const message = `unknown requirement; known are ${[...REQUIREMENTS].join(", ")}`;
-    problems.push({ path: `require.${field}`, message });
-  }
+  problems.push(...requirementProblems(require, "require"));
   return problems;
 }

@@ -21,8 +21,9 @@ import type {
   NestModule,
 } from "@nestjs/common";
 import type { ServerResponse } from "node:http";
+import { requirementProblems } from "../engine/assurance.ts";
 import type { Requirement } from "../engine/assurance.ts";
-import { SojournError } from "../engine/errors.ts";
+import { ConfigError, SojournError } from "../engine/errors.ts";
 import { problemOfError } from "../http/problem.ts";
 import type { ProblemAnswer } from "../http/problem.ts";
 import { refusalOf } from "../sessions/refusal.ts";
@@ -90,7 +91,10 @@ export class SessionRefusal extends HttpException {
 export class SessionGuard implements CanActivate {
   readonly #required: Requirement | undefined;
 
+  /** @throws {ConfigError} for a requirement that everybody would meet. */
   constructor(required?: Requirement) {
+    const problems = requirementProblems(required ?? {}, "required");
+    if (problems.length > 0) throw new ConfigError(problems);
     this.#required = required;
   }
 

@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { addAuthentication, factorCount, unmetBy } from "./assurance.ts";
+import { addAuthentication, factorCount, requirementProblems, unmetBy } from "./assurance.ts";
 import type { Authentication, Requirement } from "./assurance.ts";
 import { SojournError } from "./errors.ts";
 import type { Assurance } from "./record.ts";
@@ -222,5 +222,29 @@ describe("a requirement", () => {
         if (unmet !== undefined) expect(unmetBy(aal2, asked, T0 + age + 1)).toMatchObject(unmet);
       }),
     );
+  });
+});
+
+describe("requirementProblems", () => {
+  it("accepts every requirement that can be met and missed", () => {
+    expect(requirementProblems({}, "at")).toEqual([]);
+    const all = { acr: "aal2", maxAgeMs: 0, factors: 1, elevated: true };
+    expect(requirementProblems(all, "at")).toEqual([]);
+    expect(requirementProblems({ acr: undefined, maxAgeMs: undefined }, "at")).toEqual([]);
+  });
+
+  it.each([
+    ["a misspelt field", { maxAge: 300 }, "at.maxAge"],
+    ["an inherited name", { toString: 1 }, "at.toString"],
+    ["a span that is no number", { maxAgeMs: Number.NaN }, "at.maxAgeMs"],
+    ["a span as text", { maxAgeMs: "5" }, "at.maxAgeMs"],
+    ["a negative span", { maxAgeMs: -1 }, "at.maxAgeMs"],
+    ["no factor at all", { factors: 0 }, "at.factors"],
+    ["a count that is no number", { factors: Number.NaN }, "at.factors"],
+    ["an empty level", { acr: "" }, "at.acr"],
+    ["a word for yes", { elevated: "yes" }, "at.elevated"],
+  ])("names %s, which everybody would meet", (_name, required, path) => {
+    const problems = requirementProblems(required as Requirement, "at");
+    expect(problems.map((problem) => problem.path)).toEqual([path]);
   });
 });

@@ -3,6 +3,7 @@
  * that was given raises it. NIST 63B-4 5.1; RFC 8176 (amr); RFC 9470 (step-up).
  */
 import { ArgumentError } from "./errors.ts";
+import type { ConfigProblem } from "./errors.ts";
 import type { Assurance, Factor } from "./record.ts";
 
 /** Factor kinds by RFC 8176 value. Methods we do not know count as one kind, all together. */
@@ -144,6 +145,36 @@ export interface Requirement {
   readonly factors?: number | undefined;
   /** Must be elevated now. */
   readonly elevated?: boolean | undefined;
+}
+
+const REQUIREMENTS: Readonly<
+  Record<keyof Requirement, { readonly takes: string; readonly fits: (value: unknown) => boolean }>
+> = {
+  acr: { takes: "takes a text", fits: (value) => typeof value === "string" && value !== "" },
+  maxAgeMs: {
+    takes: "takes milliseconds, 0 or more",
+    fits: (value) => typeof value === "number" && value >= 0,
+  },
+  factors: {
+    takes: "takes a whole number from 1 on",
+    fits: (value) => Number.isSafeInteger(value) && (value as number) >= 1,
+  },
+  elevated: { takes: "takes true or false", fits: (value) => typeof value === "boolean" },
+};
+
+/**
+ * What a requirement says wrong. One with a misspelt field or a limit that is no number would be
+ * met by everybody, and nobody would notice.
+ */
+export function requirementProblems(required: Requirement, path: string): ConfigProblem[] {
+  return Object.entries(required).flatMap(([field, value]) => {
+    const rule = Object.hasOwn(REQUIREMENTS, field)
+      ? REQUIREMENTS[field as keyof Requirement]
+      : undefined;
+    if (rule !== undefined && (value === undefined || rule.fits(value))) return [];
+    const known = `unknown requirement; known are ${Object.keys(REQUIREMENTS).join(", ")}`;
+    return [{ path: `${path}.${field}`, message: rule?.takes ?? known }];
+  });
 }
 
 /** What is missing, in the words of the requirement; `undefined` when nothing is. */

@@ -26,8 +26,6 @@ const KIND = "express-session";
 /** Of derived ids: others than those of converted sessions, which come from sids as well. */
 const PURPOSE = "express-session store";
 const COOKIE = "cookie";
-/** A request that still writes this long after its session was destroyed unseen is not expected. */
-const STRAGGLER_MS = 3_600_000;
 /** A touch may lag by this part of the idle span at most, however long the policy lets it wait. */
 const TOUCHES_PER_IDLE = 10;
 const MAX_AGE_DRIFT_MS = 100;
@@ -133,25 +131,15 @@ export class SidSessions {
     }
   }
 
-  /** End the session: durable when it returns. A sid that was never stored is used up by it. */
+  /** End the session: durable when it returns. A sid that was never stored leaves nothing. */
   async end(sid: string): Promise<void> {
     const core = this.#core;
     const ref = await this.#refOf(sid);
     const now = core.now();
-    const result = await core.attempt("revoke", () =>
-      core.store.revoke(
-        ref,
-        { reason: "logout", at: now },
-        {
-          now,
-          tombstoneUntil: now + STRAGGLER_MS,
-        },
-      ),
-    );
-    const { outcome, record, end } = result;
-    if (outcome === "ended" && record !== undefined && end !== undefined) {
-      announceEnds(core, [{ record, end }]);
-    }
+    const end = { reason: "logout", at: now } as const;
+    const result = await core.attempt("revoke", () => core.store.revoke(ref, end, { now }));
+    const { outcome, record } = result;
+    if (outcome === "ended" && record !== undefined) announceEnds(core, [{ record, end }]);
   }
 
   /** Live sessions of this kind. Reads through all of the tenant. */

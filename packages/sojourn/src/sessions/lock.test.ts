@@ -229,6 +229,13 @@ describe("assurance", () => {
     expect(session.assurance?.acr).toBeUndefined();
   });
 
+  it("does not take a misspelt requirement for one that is met", async () => {
+    const { sessions } = world();
+    const { session } = await sessions.open({ subject: "alice", amr: ["pwd"] });
+    const misspelt = { maxAge: 300 } as object;
+    expect(() => session.unmet(misspelt)).toThrow(/unmet\.maxAge: unknown requirement/);
+  });
+
   it("[RA-08] elevates for the time the policy gives, and decays by itself", async () => {
     const place = world();
     const { session, token } = await place.sessions.open({ subject: "alice", amr: ["pwd"] });

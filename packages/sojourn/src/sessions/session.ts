@@ -4,7 +4,8 @@
  */
 import { handleOf } from "../protocol/words.ts";
 import type { EndReason } from "../protocol/words.ts";
-import { unmetBy } from "../engine/assurance.ts";
+import { requirementProblems, unmetBy } from "../engine/assurance.ts";
+import { ArgumentError } from "../engine/errors.ts";
 import type { Authentication, Requirement, Unmet } from "../engine/assurance.ts";
 import { summaryOf } from "../engine/liveness.ts";
 import type { StoredSession } from "../engine/ports.ts";
@@ -161,8 +162,14 @@ export class Session<Data extends object = Record<string, unknown>> {
     return explainSession(this.#body);
   }
 
-  /** What is missing for `required`, or `undefined`. A pending or locked session lacks it all. */
+  /**
+   * What is missing for `required`, or `undefined`. A pending or locked session lacks it all.
+   *
+   * @throws {ArgumentError} for a requirement that is misspelt or no number: all would meet it.
+   */
   unmet(required: Requirement): Unmet | undefined {
+    const [problem] = requirementProblems(required, "unmet");
+    if (problem !== undefined) throw new ArgumentError(problem.path, problem.message);
     const assurance = this.assurance;
     if (this.subject === null || assurance === undefined) return { factors: 1, ...required };
     return unmetBy(assurance, required, this.#body.core.now());
