@@ -269,3 +269,17 @@ describe("stores made of ours", () => {
     expect(session.cookie.maxAge).toBe(1_000_000);
   });
 });
+
+describe("data that another sid or store handed out", () => {
+  it("is a new session here: applications copy sessions and move them", async () => {
+    const { fresh, set, ask, destroy } = storeOf();
+    await set(fresh({ a: 1 }));
+    await ask("set", "two", await ask<SessionData>("get", "one"));
+    expect(await ask("get", "two")).toMatchObject({ a: 1 });
+    const other = storeOf();
+    await other.set((await ask<SessionData>("get", "one")) ?? {});
+    expect(await other.data()).toEqual({ a: 1 });
+    await destroy();
+    expect(await ask("get", "two")).toMatchObject({ a: 1 });
+  });
+});

@@ -34,8 +34,16 @@ declare class MemoryStoreClass extends Store {
 export type MemoryStore = MemoryStoreClass;
 export type MemoryStoreConstructor = typeof MemoryStoreClass & ((this: object) => void);
 
+/** A sid from when it becomes live until it ends; made anew each time, compared by identity. */
+interface Life {
+  readonly store: object;
+  readonly sid: string;
+}
+
+type Own = Required<Base> & { readonly life: Life };
+
 /** What is known of the text under a sid, valid as long as it is that text. */
-interface Row extends Required<Base> {
+interface Row extends Own {
   readonly text: string;
   /** Milliseconds since the epoch. */
   readonly expiresAt: number | undefined;
@@ -95,7 +103,7 @@ MemoryStore.prototype.length = function length(this: Internals, callback) {
 /** Only the cookie is written, so that its expiry moves and no data does. */
 MemoryStore.prototype.touch = function touch(this: Internals, sid, session, callback) {
   const row = liveRow(this, sid);
-  const base = baseOf(session);
+  const base = baseIn(this, sid, session);
   if (row && (base === undefined || base.life === row.life)) put(this, sid, row, session);
   answer(callback);
 };
@@ -116,7 +124,7 @@ function dataOf(store: Internals, sid: string): SessionData | undefined {
 
 function write(store: Internals, sid: string, session: SessionData): void {
   const row = liveRow(store, sid);
-  const base = baseOf(session);
+  const base = baseIn(store, sid, session);
   if (isDestroyed(session) || (base !== undefined && base.life !== row?.life)) {
     markRefused(session);
     return;
@@ -126,14 +134,21 @@ function write(store: Internals, sid: string, session: SessionData): void {
     return;
   }
   const parts = partsOf(session);
-  const own = { life: row?.life ?? {}, parts, json: jsonOf(parts) };
+  const own = { life: row?.life ?? { store, sid }, parts, json: jsonOf(parts) };
   const alone = base === undefined || row === undefined || row.parts === base.parts;
   put(store, sid, alone ? own : merged(row, base.parts, own), session);
   rememberBase(session, own);
 }
 
+/** What a session was loaded from here. What another sid or store handed out is new to this one. */
+function baseIn(store: Internals, sid: string, session: SessionData): Base | undefined {
+  const base = baseOf(session);
+  const life = base?.life as Partial<Life> | undefined;
+  return life?.store === store && life.sid === sid ? base : undefined;
+}
+
 /** What others stored meanwhile, with what this session changed since it was loaded. */
-function merged(stored: Row, before: Parts, own: Required<Base>): Required<Base> {
+function merged(stored: Row, before: Parts, own: Own): Own {
   const changes = changesBetween(before, own.parts);
   if (changes.length === 0) return stored;
   const values: Record<string, string> = Object.fromEntries(stored.parts);
@@ -146,7 +161,7 @@ function merged(stored: Row, before: Parts, own: Required<Base>): Required<Base>
   return { life: stored.life, parts, json: jsonOf(parts) };
 }
 
-function put(store: Internals, sid: string, base: Required<Base>, session: SessionData): void {
+function put(store: Internals, sid: string, base: Own, session: SessionData): void {
   const { life, parts, json } = base;
   const text = withCookie(json, JSON.stringify(session.cookie));
   store.sessions[sid] = text;
@@ -177,7 +192,7 @@ function liveRow(store: Internals, sid: string): Row | undefined {
 function readByHand(store: Internals, sid: string, text: string): Row {
   const data = JSON.parse(text) as SessionData;
   const parts = partsOf(data);
-  const life = store[ROWS].get(sid)?.life ?? {};
+  const life = store[ROWS].get(sid)?.life ?? { store, sid };
   const row = {
     life,
     parts,
