@@ -1,6 +1,6 @@
 /** `readSession` and `withSession`: places that have headers, and no response to put any into. */
 import { describe, expect, expectTypeOf, it } from "vitest";
-import { readSession, withSession } from "sojourn/fetch";
+import { readSession, sessions as withSessions, withSession } from "sojourn/fetch";
 import type { CookieToSet, SessionToRead } from "sojourn/fetch";
 import { COOKIE, failure, HOUR, leave, MINUTE, visit, world } from "../support/world.ts";
 import type { Data, World } from "../support/world.ts";
@@ -160,5 +160,26 @@ describe("withSession", () => {
     );
     expect(error).toMatchObject({ code: "ERR_CROSS_SITE", check: "sec_fetch_site" });
     expect([ran, set]).toEqual([false, []]);
+  });
+});
+
+describe("an answer that takes no headers", () => {
+  it("leaves as it is: an upgrade carries a socket, an error is opaque", async () => {
+    const place = world();
+    const { token } = await place.sessions.open({ subject: "alice" });
+    const request = new Request("https://app.example/", {
+      headers: { ...BROWSER, cookie: `${COOKIE}=${token}` },
+    });
+    // What Deno and workerd answer an upgrade with; Node makes no such response.
+    const upgrade = new Proxy(new Response(null), {
+      get: (target, name) => (name === "status" ? 101 : (Reflect.get(target, name) as unknown)),
+    });
+    for (const answer of [upgrade, Response.error()]) {
+      const handler = withSessions(place.sessions, (_request, { session }) => {
+        expect(session.subject).toBe("alice");
+        return answer;
+      });
+      expect(await handler(request)).toBe(answer);
+    }
   });
 });

@@ -138,7 +138,7 @@ export const MUTANTS = [
   {
     guard: "a sweep tells of each end",
     file: "sessions/sweeper.ts",
-    from: "announceEnds(this.#core, result.ended);",
+    from: "announceEnds(this.#core, sessions);",
     to: "",
     scenario: "quiet",
     finds: "ended without a session-ended event",

@@ -72,6 +72,9 @@ export function viewOfRequest(
   return { method, path, header, remoteAddress, encrypted, activity, canSetToken };
 }
 
+/** Below are 101, an upgrade, and 0, `Response.error()`. */
+const STATUS_MIN = 200;
+
 /** Wait for changes that nobody awaited, then put the session's headers on the answer. */
 export async function finish<Data extends object>(
   exchange: Exchange<Data>,
@@ -80,6 +83,8 @@ export async function finish<Data extends object>(
   const unawaited = exchange.working !== undefined;
   while (exchange.working !== undefined) await exchange.working;
   const failure = unawaited ? exchange.failure : undefined;
+  // An upgrade has a socket that a copy would lose, an error has no headers: neither takes ours.
+  if (failure === undefined && answer.status < STATUS_MIN) return answer;
   const head = new FetchHead(failure === undefined ? answer : responseOf(failure));
   exchange.commit(head);
   return head.response;
