@@ -33,8 +33,8 @@ interface Theft {
 }
 
 /** Alice has moved and uses her new cookie; somebody has her old one and her old row. */
-async function theft(): Promise<Theft> {
-  const { old, app, jar } = await moved();
+async function theft(given?: Parameters<typeof moved>[0]): Promise<Theft> {
+  const { old, app, jar } = await moved(given);
   const thief = copyOf(jar);
   const sid = sidIn(jar);
   const row = await rowOf(old.store, sid);
@@ -97,6 +97,22 @@ describe("an old cookie that is presented again", () => {
     expect(app.format.report()).toMatchObject({ converted: 1 });
   });
 
+  it("brings none back that a stricter role had shortened, row and all (I1)", async () => {
+    const policy = { extends: "saas" as const, absoluteMs: 60 * DAY, justification: "a test of long sessions" };
+    const tighten = { roles: { admin: { absoluteMs: 12 * HOUR } } };
+    const { old, app, jar, thief, sid, row } = await theft({ policy, tighten });
+    const { items } = await app.sessions.subject("alice").list();
+    await (await app.sessions.find(items[0]?.id ?? ""))?.setRoles(["admin"]);
+    await jar.ask(`${app.url}/logout`, { method: "POST" });
+    for (const wait of [HOUR, DAY, 6 * DAY, DAY, 30 * DAY]) {
+      await app.clock.advanceAsync(wait);
+      await app.sessions.sweep();
+      await putRow(old.store, sid, row);
+      expect(said(await thief.ask(app.url))).toEqual(NOBODY);
+    }
+    expect(app.format.report()).toMatchObject({ converted: 1 });
+  });
+
   it("becomes nobody else's when a row of another subject appears under its sid", async () => {
     const { old, app, thief, sid, row } = await theft();
     await app.clock.advanceAsync(GRACE + 1);
@@ -139,13 +155,15 @@ describe("everywhere", () => {
 
 describe("a copy of a store", () => {
   it("has nothing that could be presented: no sid, no token, no old cookie (I12)", async () => {
-    const { app, jar, sid } = await theft();
+    const made: { readonly tenant: string; readonly id: string }[] = [];
+    const store = new MemoryStore();
+    const create = store.create.bind(store);
+    store.create = (record, options) => (made.push(record), create(record, options));
+    const { app, jar, sid } = await theft({ store, encryptData: true });
     const token = jar.cookies.get("session") ?? "";
-    const page = await app.sessions.query({ state: "any" });
-    const stored = await Promise.all(
-      page.items.map(({ tenant, id }) => app.store.find({ tenant, id })),
-    );
-    expect(stored).toHaveLength(2);
+    // The claim and the session.
+    expect(made).toHaveLength(2);
+    const stored = await Promise.all(made.map((ref) => app.store.find(ref)));
     const dump = JSON.stringify([stored, app.events, app.errors]);
     for (const secret of [sid, secretPart(token), OLD_SECRET]) expect(dump).not.toContain(secret);
     expect(dump).toContain("alice");

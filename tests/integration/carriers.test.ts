@@ -42,6 +42,47 @@ describe("a cookie that could not be set", () => {
   });
 });
 
+describe("a response that sets the cookie", () => {
+  it("is kept by no cache, whatever the application told those that read fields of their own", async () => {
+    const place = world();
+    const exchange = await visit(place);
+    await exchange.session.login("alice");
+    const headers: Record<string, string> = {
+      "cache-control": "public, max-age=600",
+      "cdn-cache-control": "public, max-age=600",
+      "surrogate-control": "max-age=600",
+    };
+    exchange.commit({
+      get: (name) => headers[name],
+      set: (name, value) => void (headers[name] = value),
+      addCookie: () => undefined,
+    });
+    expect(headers).toMatchObject({
+      "cache-control": "no-store",
+      "cdn-cache-control": "no-store",
+      "surrogate-control": "no-store",
+    });
+    expect(headers).not.toHaveProperty("cloudflare-cdn-cache-control");
+  });
+});
+
+describe("changes that nobody awaited", () => {
+  it("fail the request when any of them did, and not only the last", async () => {
+    const place = world();
+    const { token } = await place.sessions.open({ subject: "alice" });
+    const exchange = await visit(place, { token });
+    const { session } = exchange;
+    const silent = (change: Promise<unknown>): void => void change.catch(() => undefined);
+    silent(session.set("note", "kept"));
+    silent(session.set("note", "x".repeat(10_000_000)));
+    silent(session.set("note", "kept, too"));
+    while (exchange.working !== undefined) await exchange.working;
+    expect(exchange.failure?.problem.code).toBe("payload_too_large");
+    await session.set("note", "later");
+    expect(exchange.failure).toBeUndefined();
+  });
+});
+
 describe.each(KINDS)("carriers of a session behind %s", (kind) => {
   it("[ID-09] are cookie and bearer header: no URL, form, body or other header", async () => {
     const { url, token, place } = await start(kind);

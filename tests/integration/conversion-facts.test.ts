@@ -285,6 +285,9 @@ describe("an old cookie", () => {
       { authenticatedAt: () => Number.NaN },
       { pick: () => ({ "": 1 }) },
       { pick: () => ({ n: 1n }) },
+      ...[undefined, null, ["apple"], "apple", new Map(), Promise.resolve({})].map((picked) => ({
+        pick: () => picked as object,
+      })),
     ];
     for (const from of wrong) {
       const { old, app, jar } = await moved({ from });

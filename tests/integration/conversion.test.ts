@@ -14,9 +14,11 @@ import { ALICE, GRACE, moved, newApp, NOBODY, said, tokensIn } from "../support/
 import { copyOf, oldApp, rowOf, sidIn } from "../support/old-app.ts";
 import { OLD_STORES } from "../support/old-stores.ts";
 import { stopServers } from "../support/servers.ts";
-import { HOUR, MINUTE, SECOND, secretOf } from "../support/world.ts";
+import { HOUR, MINUTE, SECOND, secretOf, visit } from "../support/world.ts";
 
 afterEach(stopServers);
+
+const DAY = 24 * HOUR;
 
 describe.each(Object.entries(OLD_STORES))("a session of %s", (_name, start) => {
   it("becomes ours at first sight: same person and data, new cookie, old row gone", async () => {
@@ -112,6 +114,27 @@ describe("trouble of the old store", () => {
     expect(app.format.report()).toMatchObject({ converted: 1, endFailed: 1 });
   });
 
+  it("in the end of an old session is not tried again once `close` was called", async () => {
+    const { old, app, jar } = await moved();
+    let fail: () => void = () => undefined;
+    const called = new Promise<void>((resolve) => {
+      old.store.destroy = (_sid, done) => {
+        fail = () => done?.(new Error("disk full"));
+        resolve();
+      };
+    });
+    const first = visit(app, { headers: { cookie: jar.header } });
+    await called;
+    await app.sessions.close();
+    let later = 0;
+    old.store.destroy = (_sid, done) => ((later += 1), done?.());
+    fail();
+    await first;
+    expect(app.format.report().endFailed).toBe(1);
+    await app.clock.advanceAsync(HOUR);
+    expect(later).toBe(0);
+  });
+
   it("of our own store leaves the old session good, at every step (I7)", async () => {
     for (const step of ["installation", "find", "create", "replace"] as const) {
       for (const kind of ["before", "after"] as const) {
@@ -178,6 +201,22 @@ describe("who asks twice", () => {
       expect(await app.sessions.subject("alice").count()).toBe(1);
       expect(app.named("token-fork")).toEqual([]);
     }
+  });
+
+  it("after weeks is in, as long as its session lives, whatever was swept meanwhile", async () => {
+    const days = {
+      idleMs: 30 * DAY,
+      absoluteMs: 390 * DAY,
+      justification: "a test of long sessions",
+    };
+    const { app, jar } = await moved({ policy: { extends: "saas", ...days } });
+    for (let day = 0; day < 390; day += 13) {
+      const { session } = await visit(app, { headers: { cookie: jar.header } });
+      expect([day, session.subject]).toEqual([day, "alice"]);
+      await app.clock.advanceAsync(13 * DAY);
+      await app.sessions.sweep();
+    }
+    expect(app.format.report()).toMatchObject({ converted: 1, again: 29 });
   });
 
   it("as a straggler is served without a cookie, until the grace is over", async () => {

@@ -138,6 +138,17 @@ describe("withSession", () => {
     expect(await failure(action)).toMatchObject({ code: "ERR_STORE_UNAVAILABLE" });
   });
 
+  it("takes a form's token where the policy asks for one", async () => {
+    const place = world({ policy: "owasp-asvs-l3" });
+    const { token, session } = await place.sessions.open({ subject: "alice", amr: ["hwk", "pin"] });
+    const headers = new Headers({ ...BROWSER, cookie: `__Host-Http-session=${token}` });
+    const request = { headers, encrypted: true, cookies: cookieJar().cookies };
+    const act = (csrfToken?: string) =>
+      withSession(place.sessions, { ...request, csrfToken }, ({ subject }) => subject);
+    expect(await failure(act())).toMatchObject({ code: "ERR_CROSS_SITE", check: "token" });
+    expect(await act((await session.csrfToken()) ?? "")).toBe("alice");
+  });
+
   it("renews a token that is due", async () => {
     const place = world({ policy: { extends: "saas", rotateEveryMs: HOUR } });
     const token = await due(place);

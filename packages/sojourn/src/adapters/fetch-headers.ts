@@ -20,6 +20,8 @@ export interface HeadersGiven extends FetchConnection {
   readonly headers: Pick<Headers, "get">;
   /** False for prefetches and polls, and where a proxy has counted the request. Default true. */
   readonly activity?: boolean | undefined;
+  /** For policies that ask for one: what the form had from `session.csrfToken()`. */
+  readonly csrfToken?: string | undefined;
 }
 
 /** One cookie to set, in the words of Next.js' `cookies().set`. */
@@ -80,11 +82,11 @@ export async function withSession<Data extends object, Result>(
 
 async function begin<Data extends object>(
   of: Sessions<Data>,
-  { headers, remoteAddress, encrypted = false, activity = true }: HeadersGiven,
+  { headers, remoteAddress, encrypted = false, activity = true, csrfToken }: HeadersGiven,
   place: Pick<RequestView, "method" | "canSetToken">,
 ): Promise<Exchange<Data>> {
   const header = (name: string): string | undefined => headers.get(name) ?? undefined;
-  const view = { path: "/", header, remoteAddress, encrypted, activity, ...place };
+  const view = { path: "/", header, remoteAddress, encrypted, activity, csrfToken, ...place };
   const exchange = await of.exchange(view);
   if (exchange.trouble !== undefined) throw exchange.trouble;
   return exchange;

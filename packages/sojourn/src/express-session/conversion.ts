@@ -6,6 +6,7 @@
  */
 import { ConfigError, StoreUnavailableError } from "../engine/errors.ts";
 import { readCookie } from "../http/cookie.ts";
+import { isPlainObject } from "../sessions/foreign.ts";
 import type {
   ForeignFinding,
   ForeignOutcome,
@@ -47,6 +48,8 @@ export interface ExpressSessionFormat extends ForeignSessions {
 const FORMAT = "express-session";
 const COOKIE_NAME = "connect.sid";
 const TIMEOUT_MS = 5_000;
+/** Different values of one name that are looked at: each costs an HMAC for every secret. */
+const COPIES_MAX = 8;
 
 /**
  * The format of express-session, for the option `convert` of `createSessions`.
@@ -74,16 +77,36 @@ export function fromExpressSession(options: FromExpressSessionOptions): ExpressS
   };
 }
 
-/** @returns `undefined` for what none of the secrets signed. The store is not asked then. */
+/**
+ * The sid that one of the secrets signed. After a change of the cookie's domain or path a browser
+ * sends the name twice; nobody can tell which of two genuine ones was meant.
+ *
+ * @returns `undefined` for none, and for several. The store is not asked then.
+ */
 function sidOf(
   request: ForeignRequest,
   name: string,
   secrets: readonly SigningSecret[],
 ): string | undefined {
-  const reading = readCookie(request.header("cookie"), name);
-  if (reading.kind !== "value") return undefined;
+  const header = request.header("cookie");
+  const reading = readCookie(header, name);
+  if (reading.kind === "value") return unsigned(reading.value, secrets);
+  const values = valuesOf(header ?? "", name);
+  if (values.size > COPIES_MAX) return undefined;
+  const sids = new Set([...values].map((value) => unsigned(value, secrets)));
+  sids.delete(undefined);
+  return sids.size === 1 ? [...sids][0] : undefined;
+}
+
+function valuesOf(header: string, name: string): Set<string> {
+  const pairs = header.split(";").map((pair) => pair.trim());
+  const ours = pairs.filter((pair) => pair.startsWith(`${name}=`));
+  return new Set(ours.map((pair) => pair.slice(name.length + 1).trim()));
+}
+
+function unsigned(value: string, secrets: readonly SigningSecret[]): string | undefined {
   try {
-    return unsignSid(decodeURIComponent(reading.value), secrets);
+    return unsignSid(decodeURIComponent(value), secrets);
   } catch {
     // A `%` that begins no escape.
     return undefined;
@@ -117,7 +140,7 @@ function sessionOf(data: OldData, options: FromExpressSessionOptions): ForeignSe
   const at = authenticatedAt?.(data);
   return {
     subject: subject(data) ?? null,
-    data: pick === undefined ? data : pick(data),
+    data: pick === undefined ? data : picked(pick(data)),
     ...(amr === undefined ? {} : { amr: amr(data) }),
     ...(roles === undefined ? {} : { roles: roles(data) }),
     ...(at === undefined ? {} : { authenticatedAt: at }),
@@ -133,6 +156,13 @@ function passportUser({ passport }: OldData): string | null {
     `passport kept a user of type ${typeof user}; ` +
     "say whose session it is: (data) => String(data.passport.user.id)";
   throw new ConfigError([{ path: "fromExpressSession.subject", message }]);
+}
+
+/** @throws {ConfigError} for what a forgotten `return` or an `async` makes of the data. */
+function picked(data: unknown): object {
+  if (isPlainObject(data)) return data;
+  const message = "returned no plain object: return what becomes the session's data, no promise";
+  throw new ConfigError([{ path: "fromExpressSession.pick", message }]);
 }
 
 class Counts {

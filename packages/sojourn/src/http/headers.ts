@@ -7,6 +7,16 @@ import { BACKSLASH, QUOTE, trimmed } from "./grammar.ts";
 export const NO_STORE = "no-store";
 
 /**
+ * Fields by which an application speaks to shared caches alone. They outrank `Cache-Control`, so
+ * where a cookie leaves they must say the same. RFC 9213 section 2.2.
+ */
+export const TARGETED_CACHE_FIELDS: readonly string[] = [
+  "cdn-cache-control",
+  "cloudflare-cdn-cache-control",
+  "surrogate-control",
+];
+
+/**
  * What the browser forgets at logout. Cookies alone do not end a device-bound session on
  * localhost; storage does. Sent with the answer to a logout and with nothing else.
  */

@@ -1,25 +1,31 @@
 /**
- * What a store keeps of a ticket that was used: a row under the ticket's claim, in a tenant of its
+ * What a store keeps of a credential that counts once: a row under its claim, in a tenant of its
  * own that no caller can name. `create` makes an id live once and never again (invariant I1), so
- * of all who bring the same ticket, to whatever process, exactly one makes the row.
+ * of all who bring the same credential, to whatever process, exactly one makes the row.
  */
+import type { SessionRef } from "../engine/ports.ts";
 import type { SessionRecord, SessionSummary } from "../engine/record.ts";
 
 /** No tenant name has this character: nothing that lists, counts or finds sessions comes here. */
-const MARK = "~tickets";
+const MARK = "~";
 /** A verifier that no secret has been hashed to. */
 const NO_VERIFIER = "A".repeat(32);
 
-export function claimRecord(
-  claim: { readonly tenant: string; readonly id: string },
-  now: number,
-  until: number,
-): SessionRecord {
+export interface Claim extends SessionRef {
+  readonly kind: "ticket" | "conversion";
+}
+
+/** Where the row of a claim is. */
+export function claimRef({ tenant, id, kind }: Claim): SessionRef {
+  return { tenant: tenant + MARK + kind, id };
+}
+
+/** @param until The row is kept until then, and some time longer. */
+export function claimRecord(claim: Claim, now: number, until: number): SessionRecord {
   return {
-    id: claim.id,
-    tenant: claim.tenant + MARK,
+    ...claimRef(claim),
     subject: null,
-    kind: "ticket",
+    kind: claim.kind,
     version: 1,
     state: "active",
     epoch: 0,
@@ -34,7 +40,7 @@ export function claimRecord(
   };
 }
 
-/** True for the row of a used ticket: its end is no event of a session. */
+/** True for the row of a claim: its end is no event of a session. */
 export function isClaim(record: SessionSummary): boolean {
-  return record.tenant.endsWith(MARK);
+  return record.tenant.includes(MARK);
 }

@@ -2,8 +2,8 @@
  * Sessions of other systems become ours at first sight, once each, whoever asks how often.
  *
  * The new session's id follows from the old credential, and a claim under an id that follows from
- * it too is made first and kept for good: a second conversion meets the one or the other, in every
- * process and after any crash. The old credential is then the session's generation 0, so that lost
+ * it too is made first and kept for 400 days: a second conversion meets the one or the other, in
+ * every process and after any crash. The old credential is then the session's generation 0, so that lost
  * answers, parallel requests and stragglers are the rotation protocol's business. Ours is made
  * first, the old session ended next: between the two both are good, never neither.
  *
@@ -12,7 +12,7 @@
 import { ArgumentError, ConfigError, SojournError } from "../engine/errors.ts";
 import type { ErrorCode } from "../engine/errors.ts";
 import type { Policy } from "../engine/policy/policy.ts";
-import type { SessionRef, StoredSession } from "../engine/ports.ts";
+import type { StoredSession } from "../engine/ports.ts";
 import type { SessionRecord } from "../engine/record.ts";
 import { rotateSoon } from "../engine/rotation.ts";
 import { openSession } from "../engine/session.ts";
@@ -21,17 +21,19 @@ import { outsideSessionId } from "../tokens/outside-key.ts";
 import type { OutsideKey } from "../tokens/outside-key.ts";
 import { OUTSIDE_GENERATION } from "../tokens/outside-token.ts";
 import { authenticate } from "./authenticate.ts";
+import { claimRecord, claimRef } from "./claims.ts";
+import type { Claim } from "./claims.ts";
 import type { Core } from "./core.ts";
-import { decodeStored, encodeInitial, toStored } from "./data-codec.ts";
+import { encodeInitial, toStored } from "./data-codec.ts";
 import type { ForeignOutcome, ForeignRequest, ForeignSession, ForeignSessions } from "./foreign.ts";
 import { subjectOf } from "./lifecycle.ts";
 import { checkLogin, checkSubject } from "./login-options.ts";
 import { OldEnds } from "./old-ends.ts";
 import type { Presentation, Verdict } from "./rotation-steps.ts";
+import type { SweepSettings } from "./sweeper.ts";
 
 /** The longest a browser keeps a cookie, 400 days: so long no credential is converted twice. */
 const CLAIM_MS = 34_560_000_000;
-const CLAIM_KIND = "conversion";
 const CLAIM_KEY = "session";
 const CONVERTED = "converted";
 /** Faults of the format's own word on a session: its options must change, retrying is no help. */
@@ -50,17 +52,30 @@ interface Judged {
 export class Conversions {
   readonly #core: Core;
   readonly #formats: readonly ForeignSessions[];
+  readonly #keepEndedMs: number;
   readonly #ends: OldEnds;
 
-  constructor(core: Core, formats: readonly ForeignSessions[]) {
+  constructor(core: Core, formats: readonly ForeignSessions[], sweep: SweepSettings) {
     this.#core = core;
     this.#formats = formats;
+    this.#keepEndedMs = sweep.keepEndedMs;
     this.#ends = new OldEnds(core);
   }
 
-  /** The format whose credential the request carries. No I/O. */
-  formatIn(request: ForeignRequest): ForeignSessions | undefined {
-    return this.#formats.find((format) => format.present(request));
+  /** The formats whose credentials the request carries, in the order they were given. No I/O. */
+  formatsIn(request: ForeignRequest): readonly ForeignSessions[] {
+    return this.#formats.filter((format) => format.present(request));
+  }
+
+  /**
+   * True when the request's next credential may be looked at, because what came before is worth
+   * nothing. Not within the transit time of an end: a request that was under way when its session
+   * was signed out of, or replaced by a login, must not bring another session into the browser.
+   */
+  isNextDue(before: Verdict | undefined): boolean {
+    if (before === undefined || before.state === "unknown") return true;
+    const { policies } = this.#core;
+    return before.state === "ended" && this.#core.lastNow() - before.at > policies.base.transitMs;
   }
 
   /**
@@ -122,7 +137,7 @@ export class Conversions {
     if (before !== undefined) return { outcome: "again", stored: before };
     const record = await this.#record(credential, { id, session, how });
     // A credential whose session changed hands after it was converted is another one's by now.
-    if (record === undefined || (await this.#claim(credential, id)) !== id) {
+    if (record === undefined || !(await this.#claim(credential, id))) {
       return { outcome: "refused" };
     }
     return this.#create(record, session.data, credential.purpose);
@@ -135,8 +150,9 @@ export class Conversions {
   ): Promise<SessionRecord | undefined> {
     const core = this.#core;
     const { id, session, how } = about;
-    const { subject, data: _data, authenticatedAt, expiresAt, ...facts } = session;
+    const { subject, data, authenticatedAt, expiresAt, ...facts } = session;
     checkLogin("session", facts);
+    checkData(data);
     checkInstants({ authenticatedAt, expiresAt });
     const keys = await core.keys();
     const minted = await keys.outsideToken({ ...credential, id, subject });
@@ -152,41 +168,41 @@ export class Conversions {
   }
 
   /**
-   * Make the claim, or read it. Ended as it is made: it only says what the credential became.
-   * @returns the id of the session that the credential became, or is about to.
+   * Make the claim, or read it.
+   *
+   * @returns true for a credential that may become the session `id`: nobody claimed it before, or
+   * for that session and so lately that its row would still be here had it been made and ended.
    */
-  async #claim(credential: OutsideKey, id: string): Promise<string | undefined> {
+  async #claim(credential: OutsideKey, id: string): Promise<boolean> {
     const core = this.#core;
-    const { tenant } = credential;
-    const ref = await this.#claimRef(credential);
-    const minted = await (await core.keys()).mint({ ...ref, generation: 1, subject: null });
-    const holder = { generation: 1, verifier: minted.verifier };
+    const claim = await this.#claimOf(credential);
     const now = core.now();
-    const opened = openSession(
-      { ...ref, subject: null, kind: CLAIM_KIND, holder },
-      core.policies.policyFor({ tenant }),
-      now,
-    );
-    const record = { ...opened, absoluteExpiresAt: now + CLAIM_MS };
-    const data = await toStored(core, ref, encodeInitial({ [CLAIM_KEY]: id }));
-    const made = await core.attempt("create", () => core.store.create(record, { now, data }));
-    if (made.outcome !== "created") return this.#claimed(ref);
-    const end = { reason: "replaced" as const, at: now, cause: CONVERTED };
-    await core.attempt("revoke", () => core.store.revoke(ref, end, { now }));
-    return id;
+    const record = claimRecord(claim, now, now + CLAIM_MS);
+    const data = { [CLAIM_KEY]: JSON.stringify(id) };
+    const made = await core.attempt("claim", () => core.store.create(record, { now, data }));
+    if (made.outcome === "created") return true;
+    const before = await this.#claimed(claim);
+    return before?.id === id && now - before.at < this.#keepEndedMs;
   }
 
-  async #claimRef(credential: OutsideKey): Promise<SessionRef> {
+  async #claimOf(credential: OutsideKey): Promise<Claim> {
     const { digest } = this.#core;
     const { tenant, purpose } = credential;
-    const place = { ...credential, purpose: `${purpose} ${CLAIM_KIND}` };
-    return { tenant, id: await outsideSessionId(digest, await this.#core.bucketKey(), place) };
+    const kind = "conversion";
+    const place = { ...credential, purpose: `${purpose} ${kind}` };
+    return {
+      tenant,
+      kind,
+      id: await outsideSessionId(digest, await this.#core.bucketKey(), place),
+    };
   }
 
-  async #claimed(ref: SessionRef): Promise<string | undefined> {
-    const stored = await this.#core.load(ref);
-    const json = stored && (await decodeStored(this.#core, stored)).get(CLAIM_KEY);
-    return json === undefined ? undefined : (JSON.parse(json) as string);
+  /** What the credential became, or was about to, and when. */
+  async #claimed(claim: Claim): Promise<{ readonly id: string; readonly at: number } | undefined> {
+    const { record, data } = (await this.#core.load(claimRef(claim))) ?? {};
+    const json = data?.[CLAIM_KEY];
+    if (record === undefined || json === undefined) return undefined;
+    return { id: JSON.parse(json) as string, at: record.createdAt };
   }
 
   async #create(record: SessionRecord, given: object, from: string): Promise<Judged> {
@@ -226,8 +242,8 @@ export class Conversions {
     otherwise: "expired" | "unknown" | "empty",
   ): Promise<Judged> {
     const { tenant } = credential;
-    const id = await this.#claimed(await this.#claimRef(credential));
-    const stored = id === undefined ? undefined : await this.#core.load({ tenant, id });
+    const claimed = await this.#claimed(await this.#claimOf(credential));
+    const stored = claimed && (await this.#core.load({ tenant, id: claimed.id }));
     return { outcome: stored === undefined ? otherwise : "again", stored };
   }
 
@@ -280,6 +296,12 @@ function aged(
   const factors = opened.assurance.factors.map((factor) => ({ ...factor, at: authTime }));
   const assurance = { ...opened.assurance, authTime, factors };
   return rotateSoon({ ...opened, authenticatedAt, absoluteExpiresAt, assurance }, policy, now);
+}
+
+/** Anything else has no keys to speak of: what it holds would be lost with the old session. */
+function checkData(data: unknown): void {
+  if (isPlainObject(data)) return;
+  throw new ArgumentError("session.data", "a plain object, and no promise of one");
 }
 
 function checkInstants(instants: Readonly<Record<string, number | undefined>>): void {

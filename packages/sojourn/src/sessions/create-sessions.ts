@@ -42,7 +42,8 @@ export function createSessions<Data extends object = Record<string, unknown>>(
   const core = buildCore(options, checked, { production, warn });
   if (!production) logNotices(core.emitter, warn);
   const { sweep, convert = [] } = options;
-  const sweeper = new Sweeper(core, { ...SWEEP_DEFAULTS, ...(sweep === false ? {} : sweep) });
+  const settings = { ...SWEEP_DEFAULTS, ...(sweep === false ? {} : sweep) };
+  const sweeper = new Sweeper(core, settings);
   if (sweep !== false) sweeper.start();
   const { tenant, http } = checked;
   return new Sessions<Data>({
@@ -50,7 +51,7 @@ export function createSessions<Data extends object = Record<string, unknown>>(
     tenant,
     http,
     sweeper,
-    conversions: convert.length === 0 ? undefined : new Conversions(core, convert),
+    conversions: convert.length === 0 ? undefined : new Conversions(core, convert, settings),
     ownsStore: options.store === undefined,
   });
 }

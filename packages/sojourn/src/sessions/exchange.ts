@@ -8,13 +8,14 @@ import type { CookieRules } from "../http/cookie-rules.ts";
 import { CSRF_VARY, judgeCsrf } from "../http/csrf.ts";
 import { readToken } from "../http/csrf-token.ts";
 import { clientOf } from "../http/forwarded.ts";
-import { CLEAR_SITE_DATA, mergeCacheControl, mergeVary, NO_STORE } from "../http/headers.ts";
+import { CLEAR_SITE_DATA, mergeVary, NO_STORE } from "../http/headers.ts";
 import { problemOfError } from "../http/problem.ts";
 import type { ProblemAnswer } from "../http/problem.ts";
 import { idOfHandle } from "../protocol/words.ts";
 import { CrossSiteError, SojournError } from "../engine/errors.ts";
 import { authenticate } from "./authenticate.ts";
 import type { Presentation, Verdict } from "./rotation-steps.ts";
+import { forbidCaching } from "./cache-fields.ts";
 import { rulesOf } from "./cookie-choice.ts";
 import type { HttpRules } from "./cookie-choice.ts";
 import type { CookieNotice } from "./cookie-notice.ts";
@@ -61,8 +62,10 @@ export class Exchange<Data extends object = Record<string, unknown>>
   readonly #encrypted: boolean;
   #viaBearer = false;
   #tokenNeeded = false;
-  /** Another system's credential, which this request has instead of one of ours. */
-  #foreign: ForeignSessions | undefined;
+  /** Credentials of other systems may be looked at, where ours is worth nothing. */
+  #mayConvert = false;
+  /** Those that were. */
+  #foreign: ForeignSessions[] | undefined;
   #onWork: (() => void) | undefined;
   #session: Session<Data> | undefined;
   #trouble: SojournError | undefined;
@@ -88,13 +91,11 @@ export class Exchange<Data extends object = Record<string, unknown>>
   ): Promise<Exchange<Data>> {
     const exchange = new Exchange(house, view);
     const token = exchange.#credential();
-    if (token === undefined && exchange.#foreign === undefined) return exchange;
+    if (token === undefined && !exchange.#mayConvert) return exchange;
     try {
       const how = exchange.#presentation();
-      const verdict =
-        token === undefined
-          ? await exchange.#convert(how)
-          : await authenticate(house.core, token, how);
+      const ours = token === undefined ? undefined : await authenticate(house.core, token, how);
+      const verdict = exchange.#mayConvert ? await exchange.#convert(ours, how) : ours;
       if (verdict === undefined) return exchange;
       const session = exchange.#take(verdict);
       exchange.#session = session instanceof Promise ? await session : session;
@@ -147,21 +148,39 @@ export class Exchange<Data extends object = Record<string, unknown>>
       return this.#notices.ignore(why, "cookie-conflict");
     }
     this.#viaBearer = cookie === undefined && bearer !== undefined;
+    this.#mayConvert = bearer === undefined && this.#canConvert;
     return this.#usable(cookie ?? bearer);
   }
 
   /** None of ours. Another system's, if there is one, is judged as a session cookie. */
   #without(header: string | undefined): undefined {
-    const foreign = this.#house.conversions?.formatIn(this.#view);
-    if (this.#judgeOrigin(foreign !== undefined, false)) return;
-    // Where no cookie can be set the old one has to stay good.
-    if (this.#encrypted && this.#view.canSetToken !== false) this.#foreign = foreign;
+    const foreign = this.#foreignHere.length > 0;
+    if (this.#judgeOrigin(foreign, false)) return;
+    this.#mayConvert = foreign && this.#canConvert;
     this.#lookAround(header);
   }
 
-  async #convert(how: Presentation): Promise<Verdict | undefined> {
+  get #foreignHere(): readonly ForeignSessions[] {
+    return this.#house.conversions?.formatsIn(this.#view) ?? [];
+  }
+
+  /** Where no cookie can be set the old one has to stay good. */
+  get #canConvert(): boolean {
     const { conversions } = this.#house;
-    return this.#foreign && conversions?.present(this.#foreign, this.#view, how);
+    return conversions !== undefined && this.#encrypted && this.#view.canSetToken !== false;
+  }
+
+  /** Other systems' credentials one by one, while what came before is worth nothing. */
+  async #convert(ours: Verdict | undefined, how: Presentation): Promise<Verdict | undefined> {
+    const { conversions } = this.#house;
+    let verdict = ours;
+    if (!conversions?.isNextDue(verdict)) return verdict;
+    for (const format of this.#foreignHere) {
+      (this.#foreign ??= []).push(format);
+      verdict = (await conversions.present(format, this.#view, how)) ?? verdict;
+      if (!conversions.isNextDue(verdict)) break;
+    }
+    return verdict;
   }
 
   #usable(token: string | undefined): string | undefined {
@@ -325,9 +344,10 @@ export class Exchange<Data extends object = Record<string, unknown>>
     if (this.#committed) return;
     this.#committed = true;
     if (this.#cookieOf(head)) {
-      for (const line of this.#foreign?.expire ?? []) head.addCookie(line);
-      head.set("cache-control", mergeCacheControl(head.get("cache-control")));
-      head.set("vary", mergeVary(head.get("vary"), VARY));
+      // At a logout all of them: one that was not looked at would sign in again.
+      const foreign = this.#cleared ? this.#foreignHere : (this.#foreign ?? []);
+      for (const line of foreign.flatMap(({ expire }) => expire)) head.addCookie(line);
+      forbidCaching(head, VARY);
     } else if (this.#session?.wasRead === true) {
       // What no cache may keep needs no `Vary`; what caches may keep, an anonymous page or what the
       // application lets them, does.

@@ -69,6 +69,13 @@ export interface ForeignSessions {
   note?(outcome: ForeignOutcome, at: number): void;
 }
 
+/** Objects of other realms count, too; lists, promises, maps and instances of classes do not. */
+export function isPlainObject(value: unknown): value is object {
+  if (typeof value !== "object" || value === null) return false;
+  const prototype = Object.getPrototypeOf(value) as object | null;
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
+}
+
 const NAME_LENGTH_MAX = 200;
 const METHODS = ["present", "find", "end"] as const;
 

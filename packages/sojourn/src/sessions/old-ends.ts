@@ -11,6 +11,7 @@ export class OldEnds {
   readonly #core: Core;
   /** What cancels the next try, by format and key. */
   readonly #waiting: Map<string, () => void> = new Map();
+  #closed = false;
 
   constructor(core: Core) {
     this.#core = core;
@@ -27,13 +28,14 @@ export class OldEnds {
       format.note?.("end-failed", this.#core.lastNow());
       this.#core.reportError(error);
       const pause = PAUSES_MS[tries];
-      if (pause === undefined || this.#waiting.size >= WAITING_MAX) return;
+      if (this.#closed || pause === undefined || this.#waiting.size >= WAITING_MAX) return;
       const again = (): void => void this.end(format, key, tries + 1);
       this.#waiting.set(name, this.#core.timers.after(pause, again));
     }
   }
 
   close(): void {
+    this.#closed = true;
     for (const cancel of this.#waiting.values()) cancel();
     this.#waiting.clear();
   }

@@ -63,7 +63,7 @@ export class SessionBody {
   readonly tenant: string;
   readonly carrier: TokenCarrier | undefined;
   readonly fate: CredentialFate | undefined;
-  /** Why the change that was settled last failed, if it did. */
+  /** Why the first of the changes under way, or of those settled last, failed; if one did. */
   failure: unknown;
   #live: LiveState | undefined;
   #ended: Ended | undefined;
@@ -115,11 +115,12 @@ export class SessionBody {
   work<Result>(task: () => Promise<Result>): Promise<Result> {
     this.carrier?.began();
     const before = this.#working;
+    if (before === undefined) this.failure = undefined;
     const result = before === undefined ? task() : before.then(task);
     // Cleared in the very reaction that settles, before the caller's own: what the caller does
     // about a failure is then its answer, and nothing waits for it.
     const done = (failure: unknown): void => {
-      this.failure = failure;
+      this.failure ??= failure;
       if (this.#working === settled) this.#working = undefined;
     };
     const settled: Promise<unknown> = result.then(() => done(undefined), done);

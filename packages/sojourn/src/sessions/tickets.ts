@@ -94,7 +94,7 @@ export class Tickets<Data extends object = Record<string, unknown>> {
   async #claim(tenant: string, id: string, expiresAt: number): Promise<boolean> {
     const core = this.#core;
     const now = core.now();
-    const record = claimRecord({ tenant, id }, now, expiresAt + SKEW_MS);
+    const record = claimRecord({ tenant, id, kind: "ticket" }, now, expiresAt + SKEW_MS);
     const result = await core.attempt("claim", () => core.store.create(record, { now }));
     return result.outcome === "created";
   }

@@ -1,0 +1,12 @@
+/** What caches are told of a response. */
+import { mergeCacheControl, mergeVary, NO_STORE, TARGETED_CACHE_FIELDS } from "../http/headers.ts";
+import type { ResponseHead } from "./request-view.ts";
+
+/** No cache keeps this response, whatever the application told those that read their own fields. */
+export function forbidCaching(head: ResponseHead, vary: string): void {
+  head.set("cache-control", mergeCacheControl(head.get("cache-control")));
+  for (const name of TARGETED_CACHE_FIELDS) {
+    if (head.get(name) !== undefined) head.set(name, NO_STORE);
+  }
+  head.set("vary", mergeVary(head.get("vary"), vary));
+}
