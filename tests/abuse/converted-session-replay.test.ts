@@ -98,11 +98,15 @@ describe("an old cookie that is presented again", () => {
   });
 
   it("brings none back that a stricter role had shortened, row and all (I1)", async () => {
-    const policy = { extends: "saas" as const, absoluteMs: 60 * DAY, justification: "a test of long sessions" };
+    const policy = {
+      extends: "saas" as const,
+      absoluteMs: 60 * DAY,
+      justification: "a test of long sessions",
+    };
     const tighten = { roles: { admin: { absoluteMs: 12 * HOUR } } };
     const { old, app, jar, thief, sid, row } = await theft({ policy, tighten });
-    const { items } = await app.sessions.subject("alice").list();
-    await (await app.sessions.find(items[0]?.id ?? ""))?.setRoles(["admin"]);
+    const handle = app.named("session-converted")[0]?.session ?? "";
+    await (await app.sessions.find(handle))?.setRoles(["admin"]);
     await jar.ask(`${app.url}/logout`, { method: "POST" });
     for (const wait of [HOUR, DAY, 6 * DAY, DAY, 30 * DAY]) {
       await app.clock.advanceAsync(wait);
@@ -111,6 +115,37 @@ describe("an old cookie that is presented again", () => {
       expect(said(await thief.ask(app.url))).toEqual(NOBODY);
     }
     expect(app.format.report()).toMatchObject({ converted: 1 });
+  });
+
+  it("finishes what a crash left half done only while the row of an end would be here (I1)", async () => {
+    for (const [wait, converted] of [
+      [7 * DAY - 1, 1],
+      [7 * DAY, 0],
+    ] as const) {
+      const { old, app, jar } = await moved();
+      const sid = sidIn(jar);
+      // The first creation is the claim's; the session's fails.
+      app.store.after("create", () => app.store.fail("create", "before"));
+      expect(said(await copyOf(jar).ask(app.url))).toBe(503);
+      expect(await rowOf(old.store, sid)).toBeDefined();
+      await app.clock.advanceAsync(wait);
+      await app.sessions.sweep();
+      expect(said(await jar.ask(app.url))).toEqual(converted === 1 ? ALICE : NOBODY);
+      expect(app.format.report()).toMatchObject({ converted, refused: 1 - converted });
+    }
+  });
+
+  it("leaves a claim behind that no list, count or event shows", async () => {
+    const { app, jar } = await theft();
+    expect((await app.sessions.query({ state: "any" })).items).toHaveLength(1);
+    expect((await app.sessions.count()).count).toBe(1);
+    await jar.ask(`${app.url}/logout`, { method: "POST" });
+    for (const days of [300, 100, 8, 1]) {
+      await app.clock.advanceAsync(days * DAY);
+      await app.sessions.sweep();
+    }
+    expect(app.named("session-ended")).toHaveLength(1);
+    expect((await app.sessions.query({ state: "any" })).items).toEqual([]);
   });
 
   it("becomes nobody else's when a row of another subject appears under its sid", async () => {

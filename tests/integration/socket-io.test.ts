@@ -1,118 +1,12 @@
 /** `sojourn/websocket` with Socket.IO 4 and its client, over both transports. */
-import { createServer } from "node:http";
 import { connect } from "node:net";
-import { Server } from "socket.io";
-import type { ServerOptions } from "socket.io";
-import { io as dialSocket, Manager } from "socket.io-client";
-import type { ManagerOptions, Socket, SocketOptions } from "socket.io-client";
-import type { LiveSession, Problem } from "sojourn";
-import { webSocketSessions } from "sojourn/websocket";
-import type { WebSocketOptions } from "sojourn/websocket";
 import { afterEach, describe, expect, it } from "vitest";
-import { ask, listen } from "../support/servers.ts";
-import { gate, MINUTE, SECOND, world } from "../support/world.ts";
-import type { Data, World, WorldOptions } from "../support/world.ts";
-import { cutOff, pass, settle, stopLive } from "./live-harness.ts";
+import { ask } from "../support/servers.ts";
+import { MINUTE } from "../support/world.ts";
+import { pass, settle } from "./live-harness.ts";
+import { dial, stage, stopSocketIo } from "./socket-io-harness.ts";
 
-type Events = Record<string, (...args: unknown[]) => void>;
-type Io = Server<Events, Events, Events, { session: LiveSession<Data> }>;
-
-const servers: Io[] = [];
-const clients: Socket[] = [];
-
-afterEach(async () => {
-  for (const client of clients.splice(0)) client.disconnect();
-  await Promise.all(servers.splice(0).map((io) => io.close()));
-  await stopLive();
-});
-
-interface Stage {
-  readonly place: World;
-  readonly io: Io;
-  readonly url: string;
-  readonly token: string;
-  readonly guests: LiveSession<Data>[];
-}
-
-interface Staging extends WorldOptions {
-  readonly live?: WebSocketOptions;
-  readonly engine?: boolean;
-  /** The only namespace that is guarded; the server itself otherwise. */
-  readonly guarded?: string;
-  readonly server?: Partial<ServerOptions>;
-}
-
-async function stage(staging: Staging = {}) {
-  const { live: how = {}, engine = false, server = {}, guarded, ...options } = staging;
-  const place = world({ policy: "owasp-asvs-l2", ...options });
-  const { session, token } = await place.sessions.open({ subject: "alice", amr: ["pwd"] });
-  const http = createServer();
-  const io: Io = new Server(http, server);
-  servers.push(io);
-  const live = webSocketSessions(place.sessions, how);
-  if (engine) io.engine.use(live.engine());
-  live.socketIo(guarded === undefined ? io : io.of(guarded));
-  const guests: LiveSession<Data>[] = [];
-  io.on("connection", (socket) => {
-    guests.push(socket.data.session);
-    socket.on("say", (text, answer) => (answer as (text: unknown) => void)(text));
-  });
-  cutOff(http);
-  const { url } = await listen(http);
-  return { place, io, url, session, token, guests, live };
-}
-
-/** A browser whose namespaces share one connection: `join` opens one of them. */
-function browser({ url, token }: Pick<Stage, "url" | "token">): {
-  readonly join: (namespace: string, auth?: object) => Promise<Outcome>;
-} {
-  const extraHeaders = { origin: url, cookie: `session=${token}` };
-  const transports = ["websocket"];
-  const manager = new Manager(url, { extraHeaders, transports, reconnection: false });
-  return { join: (namespace, auth = {}) => opened(manager.socket(namespace, { auth })) };
-}
-
-/** What the same browser does over HTTP meanwhile: it keeps each new token. */
-async function browse({ place, token }: Pick<Stage, "place" | "token">): Promise<string> {
-  let held = token;
-  for (let minute = 0; minute < 90; minute += 1) {
-    await pass(place, MINUTE, 10 * SECOND);
-    const standing = await place.sessions.authenticate(held, { canSetToken: true });
-    if (standing.state !== "active") throw new Error(`${standing.state} after ${minute} minutes`);
-    held = standing.successor ?? held;
-  }
-  expect(held).not.toBe(token);
-  return held;
-}
-
-interface Outcome {
-  readonly socket: Socket;
-  readonly error?: Error & { readonly data?: Problem };
-  readonly gone: Promise<string>;
-  readonly told: [string, unknown][];
-}
-
-function dial(
-  { url, token }: Pick<Stage, "url" | "token">,
-  how: Partial<ManagerOptions & SocketOptions> & { readonly origin?: string } = {},
-): Promise<Outcome> {
-  const { origin = url, ...rest } = how;
-  const extraHeaders = { origin, cookie: `session=${token}` };
-  const transports = ["websocket"];
-  const options = { extraHeaders, transports, reconnection: false, forceNew: true, ...rest };
-  return opened(dialSocket(url, options));
-}
-
-function opened(socket: Socket): Promise<Outcome> {
-  clients.push(socket);
-  const told: [string, unknown][] = [];
-  socket.onAny((event: string, detail: unknown) => void told.push([event, detail]));
-  const gone = new Promise<string>((resolve) => void socket.once("disconnect", resolve));
-  return new Promise((resolve) => {
-    socket.once("connect", () => resolve({ socket, gone, told }));
-    socket.once("connect_error", (error) => resolve({ socket, gone, told, error }));
-  });
-}
+afterEach(stopSocketIo);
 
 describe.each([["websocket"], ["polling"]])("Socket.IO over %s", (transport) => {
   const transports = [transport];
@@ -271,103 +165,13 @@ it("guards a namespace of its own as it does the server", async () => {
   expect(good.told).toEqual([["session-ended", { code: 4401, reason: "logout" }]]);
 });
 
-describe("a connection with several namespaces", () => {
-  it("lets one be joined, or joined again, long after the browser's token was replaced", async () => {
-    const on = await stage();
-    on.live.socketIo(on.io.of("/admin"));
-    const page = browser(on);
-    const first = await page.join("/");
-    expect(first.error).toBeUndefined();
-    const held = await browse(on);
-    const admin = await page.join("/admin");
-    expect(admin.error?.data).toBeUndefined();
-    admin.socket.disconnect();
-    expect((await page.join("/admin")).error?.data).toBeUndefined();
-    expect(on.place.named("token-fork")).toEqual([]);
-    expect((await on.place.sessions.authenticate(held)).state).toBe("active");
-    // Both hang on the session: its end closes the connection.
-    await settle(on.place);
-    expect(on.place.sessions.live.size).toBe(2);
-    await on.session.logout();
-    await first.gone;
-    expect(first.told).toEqual([["session-ended", { code: 4401, reason: "logout" }]]);
-  });
-
-  it("looks at the cookie as it begins, whichever of them is guarded and when that is joined", async () => {
-    for (const engine of [false, true]) {
-      const on = await stage({ guarded: "/admin", engine });
-      const page = browser(on);
-      expect((await page.join("/")).error).toBeUndefined();
-      const held = await browse(on);
-      expect((await page.join("/admin")).error?.data).toBeUndefined();
-      expect(on.place.named("token-fork")).toEqual([]);
-      expect((await on.place.sessions.authenticate(held)).state).toBe("active");
-    }
-  });
-
-  it("judges each joining by the session as it then is", async () => {
-    const on = await stage({ guarded: "/admin" });
-    const page = browser(on);
-    await page.join("/");
-    await on.session.lock();
-    expect((await page.join("/admin")).error?.data).toMatchObject({ code: "session_locked" });
-    on.place.store.setDown(true);
-    expect((await page.join("/admin")).error?.data).toMatchObject({ code: "unavailable" });
-    on.place.store.setDown(false);
-    // What its token is no longer worth, neither is the connection that was opened with it.
-    await on.session.unlock({ amr: ["pwd"] });
-    const replaced = { code: "session_ended", reason: "replaced" };
-    expect((await page.join("/admin")).error?.data).toMatchObject(replaced);
-    await pass(on.place, MINUTE);
-    expect((await page.join("/admin")).error?.data).toMatchObject(replaced);
-    await on.session.logout();
-    const left = { code: "session_ended", reason: "logout" };
-    expect((await page.join("/admin")).error?.data).toMatchObject(left);
-    expect(on.place.named("token-fork")).toEqual([]);
-  });
-
-  it("each of whom may ask for more, and may bring a ticket of its own", async () => {
-    const on = await stage();
-    const strict = webSocketSessions(on.place.sessions, { require: { factors: 2 } });
-    strict.socketIo(on.io.of("/strict"));
-    on.live.socketIo(on.io.of("/other"));
-    const page = browser(on);
-    expect((await page.join("/")).error).toBeUndefined();
-    expect((await page.join("/strict")).error?.data).toMatchObject({ code: "step_up_required" });
-    const bob = await on.place.sessions.open({ subject: "bob", amr: ["pwd"] });
-    const { ticket } = await on.place.sessions.tickets.issue(bob.session);
-    const subjects: unknown[] = [];
-    on.io.of("/other").on("connection", ({ data }) => void subjects.push(data.session.subject));
-    expect((await page.join("/other", { ticket })).error?.data).toBeUndefined();
-    expect(subjects).toEqual(["bob"]);
-  });
-
-  it("presents its cookie again when the store could not be asked", async () => {
-    const on = await stage();
-    on.live.socketIo(on.io.of("/admin"));
-    on.io.of("/open").use((_socket, next) => next());
-    on.place.store.setDown(true);
-    const page = browser(on);
-    expect((await page.join("/open")).error).toBeUndefined();
-    expect((await page.join("/admin")).error?.data).toMatchObject({ code: "unavailable" });
-    on.place.store.setDown(false);
-    expect((await page.join("/admin")).error?.data).toBeUndefined();
-  });
-});
-
 it("outlives a client that resets the connection while the store is asked about it", async () => {
   const on = await stage({ engine: true });
   const thrown: Error[] = [];
   const note = (error: Error): void => void thrown.push(error);
   process.on("uncaughtExceptionMonitor", note);
-  const find = on.place.store.find.bind(on.place.store);
-  const { wait, open } = gate();
-  let asked = false;
-  on.place.store.find = async (ref) => {
-    asked = true;
-    await wait();
-    return find(ref);
-  };
+  const { store } = on.place;
+  store.fail("find", "hang");
   const { port, host } = new URL(on.url);
   const socket = connect(Number(port), "127.0.0.1");
   socket.write(
@@ -382,13 +186,13 @@ it("outlives a client that resets the connection while the store is asked about 
       `origin: ${on.url}\r\n\r\n`,
     ].join("\r\n"),
   );
-  await expect.poll(() => asked).toBe(true);
+  await expect.poll(() => store.hanging).toBe(1);
   const server = on.io.httpServer;
   socket.resetAndDestroy();
   const left = (): Promise<number> =>
     new Promise((resolve) => void server.getConnections((_error, count) => resolve(count)));
   await expect.poll(left).toBe(0);
-  open();
+  store.release();
   await settle(on.place);
   process.off("uncaughtExceptionMonitor", note);
   expect(thrown).toEqual([]);

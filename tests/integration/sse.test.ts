@@ -1,5 +1,5 @@
 /** `sojourn/sse` on real responses: Node, Express and Fetch. */
-import { createServer, get } from "node:http";
+import { createServer, request } from "node:http";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { getRequestListener } from "@hono/node-server";
 import express from "express";
@@ -118,7 +118,8 @@ async function bridge(
 ): Promise<void> {
   const headers = Object.entries(req.headers).map(([k, v]): [string, string] => [k, String(v)]);
   const url = `http://${req.headers.host ?? ""}${req.url ?? ""}`;
-  const response = await answer(new Request(url, { headers }), {
+  const { method = "" } = req;
+  const response = await answer(new Request(url, { method, headers }), {
     remoteAddress: req.socket.remoteAddress ?? "",
   });
   res.writeHead(response.status, Object.fromEntries(response.headers));
@@ -148,6 +149,7 @@ interface Listening {
 function hear(
   on: Pick<Stage, "url" | "token">,
   headers: Record<string, string> = {},
+  method: "GET" | "HEAD" = "GET",
 ): Promise<Listening> {
   return new Promise((resolve, reject) => {
     const all = {
@@ -156,7 +158,8 @@ function hear(
       cookie: `session=${on.token}`,
       ...headers,
     };
-    get(`${on.url}/events`, { headers: all, agent: false }, (response) => {
+    const how = { method, headers: all, agent: false };
+    const asked = request(`${on.url}/events`, how, (response) => {
       let text = "";
       response.on("data", (part: Buffer) => void (text += part.toString()));
       const ended = new Promise<string>((done) => {
@@ -165,7 +168,8 @@ function hear(
       });
       const { statusCode: status = 0 } = response;
       resolve({ status, headers: response.headers, response, text: () => text, ended });
-    }).on("error", reject);
+    });
+    asked.on("error", reject).end();
   });
 }
 
@@ -255,6 +259,18 @@ describe.each(KINDS)("a stream on %s", (kind) => {
     await pass(on.place, 5 * MINUTE, MINUTE);
     await heard.ended;
     expect(heard.text()).toContain('"reason":"idle_timeout"');
+  });
+
+  it("answers HEAD with the head alone, and holds nothing for it", async () => {
+    const on = await stage(kind, { live: { maxPerSession: 1 } });
+    for (let time = 0; time < 3; time += 1) {
+      const heard = await hear(on, {}, "HEAD");
+      expect([heard.status, heard.headers["content-type"]]).toEqual([200, "text/event-stream"]);
+      expect(await heard.ended).toBe("end");
+      expect([on.place.sessions.live.size, on.streams]).toEqual([0, []]);
+    }
+    expect((await hear({ url: on.url, token: "" }, {}, "HEAD")).status).toBe(401);
+    expect((await hear(on)).status).toBe(200);
   });
 
   it("beats while there is nothing to say", async () => {

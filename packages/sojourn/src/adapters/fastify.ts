@@ -1,6 +1,6 @@
 /** Fastify adapter: `app.register(sessions, { sessions: s })` puts the session on every request. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import { SojournError } from "../engine/errors.ts";
+import { ArgumentError, ConfigError, SojournError } from "../engine/errors.ts";
 import { problemOfError } from "../http/problem.ts";
 import type { ProblemAnswer } from "../http/problem.ts";
 import type { Session } from "../sessions/session.ts";
@@ -20,13 +20,21 @@ export interface FastifySessionOptions<Data extends object> extends AdapterOptio
   readonly hook?: "onRequest" | "preValidation";
 }
 
+/** What `app.register` itself takes. */
+const REGISTER = ["prefix", "logLevel", "logSerializers"];
+const TAKEN = {
+  path: "request.session",
+  message: "is taken: register this plugin once, and not beside @fastify/session or its kind",
+};
+
 /** Plugin. Refused requests (cross-site, store trouble) are answered here and go no further. */
 export async function sessions<Data extends object>(
   app: FastifyInstance,
   options: FastifySessionOptions<Data>,
 ): Promise<void> {
   const { sessions: of, activity, onRefusal = answer, hook = "onRequest" } = options;
-  checkSessions(of);
+  checkSessions(of, options, ["sessions", "hook", ...REGISTER]);
+  if (app.hasRequestDecorator("session")) throw new ConfigError([TAKEN]);
   app.decorateRequest("session", null);
   app.addHook(hook as "onRequest", async (request, reply) => {
     const view = viewOf(request.raw, activity?.(request, reply), request);
@@ -56,6 +64,9 @@ interface WithSession<Data extends object> {
 export function sessionOf<Data extends object = Record<string, unknown>>(
   request: FastifyRequest,
 ): Session<Data> {
+  if (typeof request.getDecorator !== "function") {
+    throw new ArgumentError("sessionOf", "takes a request of Fastify 5");
+  }
   return request.getDecorator<Session<Data>>("session");
 }
 

@@ -35,7 +35,7 @@ export function sessions<Data extends object>(
   handler: FetchHandler<Data>,
   options: FetchOptions = {},
 ): (request: Request, connection?: FetchConnection) => Promise<Response> {
-  checkSessions(of);
+  checkSessions(of, options, ["canSetToken"]);
   const { activity, canSetToken, onRefusal = responseOf } = options;
   return async (request, connection) => {
     const view = viewOfRequest(request, {

@@ -30,7 +30,7 @@ export function sessions<Data extends object>(
   of: Sessions<Data>,
   options: HonoSessionOptions = {},
 ): MiddlewareHandler<SessionEnv<Data>> {
-  checkSessions(of);
+  checkSessions(of, options, ["remoteAddress"]);
   const { activity, onRefusal = responseOf, remoteAddress } = options;
   return async (c, next) => {
     const node = nodeOf(c);

@@ -33,7 +33,7 @@ export function sessions<Data extends object>(
   of: Sessions<Data>,
   options: AdapterOptions<[ctx: KoaContext]> = {},
 ): (ctx: KoaContext & SessionContext<Data>, next: () => Promise<unknown>) => Promise<void> {
-  checkSessions(of);
+  checkSessions(of, options);
   const { activity, onRefusal = answer } = options;
   return async (ctx, next) => {
     const exchange = await of.exchange(viewOf(ctx.req, activity?.(ctx), ctx.request));

@@ -4,6 +4,7 @@ import { requirementProblems } from "../engine/assurance.ts";
 import type { Requirement } from "../engine/assurance.ts";
 import { ConfigError, SojournError } from "../engine/errors.ts";
 import type { ConfigProblem } from "../engine/errors.ts";
+import { unknownOptions } from "../engine/given.ts";
 import { problemOf, problemOfError } from "../http/problem.ts";
 import type { ProblemAnswer } from "../http/problem.ts";
 import { idOfHandle } from "../protocol/words.ts";
@@ -12,7 +13,8 @@ import type { LiveEnd, LiveSession } from "../sessions/live-session.ts";
 import { refusalOf } from "../sessions/refusal.ts";
 import type { Session } from "../sessions/session.ts";
 import type { Sessions } from "../sessions/sessions.ts";
-import { hasReplacedToken } from "../sessions/tickets.ts";
+import type { Shown } from "../sessions/live.ts";
+import { hasReplacedToken, warrantOf } from "../sessions/warrant.ts";
 import { checkSessions, viewOf } from "./node.ts";
 
 /** The code that a socket is closed with, by why. Wire format: add, never change. */
@@ -34,14 +36,39 @@ export interface LiveOptions {
   readonly maxPerSession?: number;
 }
 
+const OPTIONS: readonly (keyof LiveOptions)[] = ["anonymous", "require", "maxPerSession"];
+
+/** What an adapter takes beside {@link LiveOptions}, and what is wrong with it. */
+export interface OwnOptions {
+  readonly names: readonly string[];
+  readonly problems: readonly ConfigProblem[];
+}
+
 /** The word beside the code: the end reason, or which other end it is. No secret, 16 bytes. */
 export function closeWord(end: LiveEnd): string {
   return end.kind === "ended" ? end.reason : end.kind;
 }
 
+/** Connections that carry several sockets, each told of once: what is used of Engine.IO. */
+export interface Connections {
+  on(
+    event: "connection",
+    // One by WebTransport has no request.
+    listener: (connection: { readonly request: IncomingMessage | null }) => void,
+  ): unknown;
+}
+
+export interface Refusal {
+  readonly refusal: ProblemAnswer;
+}
+
 export type Admission<Data extends object> =
-  | { readonly refusal: ProblemAnswer }
+  | Refusal
   | { readonly refusal: undefined; readonly live: LiveSession<Data> };
+
+type Presented<Data extends object> =
+  | Refusal
+  | { readonly refusal: undefined; readonly session: Session<Data> };
 
 const MAX_PER_SESSION = 64;
 const MAX_PER_SESSION_MOST = 10_000;
@@ -51,11 +78,13 @@ const AMBIENT: ReadonlySet<string> = new Set(["cookie", "authorization", "origin
 export class LiveGuard<Data extends object> {
   readonly #of: Sessions<Data>;
   readonly #options: LiveOptions;
+  readonly #attended: WeakSet<Connections> = new WeakSet();
 
-  /** @throws {ConfigError} listing every problem; `more` are those of the adapter's own options. */
-  constructor(of: Sessions<Data>, options: LiveOptions, more: readonly ConfigProblem[] = []) {
+  /** @throws {ConfigError} listing every problem; `own` are the adapter's own options. */
+  constructor(of: Sessions<Data>, options: LiveOptions, own: OwnOptions) {
     checkSessions(of);
-    const problems = [...problemsOf(options), ...more];
+    const unknown = unknownOptions(options, [...OPTIONS, ...own.names]);
+    const problems = [...unknown, ...problemsOf(options), ...own.problems];
     if (problems.length > 0) throw new ConfigError(problems);
     this.#of = of;
     this.#options = options;
@@ -67,15 +96,65 @@ export class LiveGuard<Data extends object> {
    *
    * @param ticket What the client presents instead of all that browsers send by themselves.
    */
-  async handshake(req: IncomingMessage, ticket: string | undefined): Promise<Admission<Data>> {
+  handshake(req: IncomingMessage, ticket: string | undefined): Promise<Admission<Data>> {
+    return this.#trying(async () => {
+      const presented = await this.#present(req, ticket);
+      return presented.refusal === undefined ? this.admit(presented.session) : presented;
+    });
+  }
+
+  /** Judge one of several sockets on one connection, which may be opened long after it began. */
+  join(req: IncomingMessage, ticket: string | undefined): Promise<Admission<Data>> {
+    if (ticket !== undefined) return this.handshake(req, ticket);
+    return this.#trying(async () => {
+      const shown = await this.begin(req);
+      if (shown.refusal !== undefined) return shown;
+      const { warrant } = shown;
+      return this.admit(warrant === undefined ? shown.session : await this.#of.live.again(warrant));
+    });
+  }
+
+  /** Be told of each connection, whenever a socket that is guarded will be opened on it. */
+  attend(connections: Connections): void {
+    if (this.#attended.has(connections)) return;
+    this.#attended.add(connections);
+    connections.on("connection", ({ request }) => void (request && this.begin(request)));
+  }
+
+  /**
+   * A connection begins: its request's credential is presented, once. The browser rotates while it
+   * lives, and what it held at the start would look like a copy later. Never rejects.
+   */
+  begin(req: IncomingMessage): Promise<Shown<Data>> {
+    const all = this.#of.live.shown;
+    const before = all.get(req);
+    if (before !== undefined) return before;
+    const shown = this.#trying(() => this.#present(req, undefined)).then((presented) => {
+      if (presented.refusal !== undefined) {
+        // Trouble is no verdict: who comes next asks again.
+        if (presented.refusal.problem.retryable) all.delete(req);
+        return presented;
+      }
+      const warrant = warrantOf(presented.session);
+      return warrant === undefined ? { ...presented, warrant } : { refusal: undefined, warrant };
+    });
+    all.set(req, shown);
+    return shown;
+  }
+
+  async #present(req: IncomingMessage, ticket: string | undefined): Promise<Presented<Data>> {
+    const exchange = await this.#of.exchange(handshakeView(req, ticket !== undefined));
+    const { refusal } = exchange;
+    if (refusal !== undefined) return { refusal };
+    if (!exchange.secure) return { refusal: problemOf("forbidden", { detail: PLAIN }) };
+    if (ticket === undefined) return { refusal, session: exchange.session };
+    const session = await this.#of.tickets.redeem(ticket);
+    return session === undefined ? { refusal: UNAUTHENTICATED } : { refusal, session };
+  }
+
+  async #trying<Result>(run: () => Promise<Result>): Promise<Result | Refusal> {
     try {
-      const exchange = await this.#of.exchange(handshakeView(req, ticket !== undefined));
-      const { refusal } = exchange;
-      if (refusal !== undefined) return { refusal };
-      if (!exchange.secure) return { refusal: problemOf("forbidden", { detail: PLAIN }) };
-      if (ticket === undefined) return this.admit(exchange.session);
-      const session = await this.#of.tickets.redeem(ticket);
-      return session === undefined ? { refusal: UNAUTHENTICATED } : this.admit(session);
+      return await run();
     } catch (error) {
       if (!(error instanceof SojournError)) this.#of.live.report(error);
       // Store trouble is 503. Invariant I7.
@@ -97,6 +176,11 @@ export class LiveGuard<Data extends object> {
     }
     return { refusal: undefined, live: live.hold(session, { require, maxPerSession }) };
   }
+}
+
+/** For a socket that nobody else listens to yet: Node closes one that fails. */
+export function ignore(): void {
+  // What was under way on it goes nowhere.
 }
 
 const PLAIN = "Plain HTTP may carry no session: connect with wss: or https:.";

@@ -45,7 +45,8 @@ export interface SessionsModuleOptions<Data extends object> extends AdapterOptio
  */
 export class SessionsModule implements NestModule {
   static forRoot<Data extends object>(options: SessionsModuleOptions<Data>): DynamicModule {
-    checkSessions(options.sessions);
+    const given: Partial<SessionsModuleOptions<Data>> | null | undefined = options;
+    checkSessions(given?.sessions, given ?? {}, ["sessions"]);
     return {
       module: SessionsModule,
       global: true,

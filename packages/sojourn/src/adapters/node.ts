@@ -1,6 +1,7 @@
 /** `node:http` adapter, and what the frameworks built on it share. */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { ConfigError } from "../engine/errors.ts";
+import { sessionsProblem, unknownOptions } from "../engine/given.ts";
 import type { ProblemAnswer } from "../http/problem.ts";
 import type { RequestView } from "../sessions/exchange.ts";
 import type { Session } from "../sessions/session.ts";
@@ -26,7 +27,7 @@ export function sessions<Data extends object>(
   of: Sessions<Data>,
   options: AdapterOptions = {},
 ): (req: IncomingMessage, res: ServerResponse) => Promise<Session<Data> | undefined> {
-  checkSessions(of);
+  checkSessions(of, options);
   const { activity, onRefusal = answer } = options;
   return async (req, res) => {
     const exchange = await of.exchange(viewOf(req, activity?.(req, res)));
@@ -39,10 +40,19 @@ export function sessions<Data extends object>(
   };
 }
 
-/** @throws {ConfigError} at set-up, where a `TypeError` would come with the first request. */
-export function checkSessions(of: { readonly exchange?: unknown } | undefined): void {
-  if (typeof of?.exchange === "function") return;
-  throw new ConfigError([{ path: "sessions", message: "takes what createSessions() returned" }]);
+/**
+ * @param known What the adapter has beyond {@link AdapterOptions}.
+ * @throws {ConfigError} at set-up, where a `TypeError` would come with the first request, and for
+ * an option that would be ignored.
+ */
+export function checkSessions(
+  of: { readonly exchange?: unknown } | undefined,
+  options: object = {},
+  known: readonly string[] = [],
+): void {
+  const problems = unknownOptions(options, ["activity", "onRefusal", ...known]);
+  if (typeof of?.exchange !== "function") problems.unshift(sessionsProblem(of));
+  if (problems.length > 0) throw new ConfigError(problems);
 }
 
 export function answer(problem: ProblemAnswer, _req: unknown, res: ServerResponse): void {

@@ -3,8 +3,8 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import type { ProblemAnswer } from "../http/problem.ts";
 import type { LiveSession } from "../sessions/live-session.ts";
-import { closeWord, LIVE_CLOSE_CODES } from "./live-guard.ts";
-import type { LiveGuard } from "./live-guard.ts";
+import { closeWord, ignore, LIVE_CLOSE_CODES } from "./live-guard.ts";
+import type { Connections, LiveGuard } from "./live-guard.ts";
 
 /** What is used of a `Socket` of Socket.IO on the server. */
 export interface SocketIoSocket {
@@ -20,6 +20,10 @@ export interface SocketIoSocket {
 
 /** A server or a namespace of Socket.IO. */
 export interface SocketIoTarget {
+  /** The server of a namespace. */
+  readonly server?: { readonly engine?: Connections };
+  /** Of a server, once it is attached. */
+  readonly engine?: Connections;
   use(middleware: (socket: SocketIoSocket, next: (error?: Error) => void) => void): unknown;
   on(event: "connection", listener: (socket: SocketIoSocket) => void): unknown;
 }
@@ -46,10 +50,13 @@ export function guardSocketIo<Data extends object>(
   counts: boolean,
 ): void {
   const admitted = new WeakMap<SocketIoSocket, LiveSession<Data>>();
+  // However late this target is joined, the cookie is looked at while it is fresh.
+  const { engine } = target.server ?? target;
+  if (engine !== undefined) guard.attend(engine);
   target.use((socket, next) => {
     const { ticket } = socket.handshake.auth;
     const presented = ticket === undefined || typeof ticket === "string" ? ticket : "";
-    void guard.handshake(socket.request, presented).then((admission) => {
+    void guard.join(socket.request, presented).then((admission) => {
       if (admission.refusal !== undefined) return next(new Refused(admission.refusal));
       admitted.set(socket, admission.live);
       (socket.data as { session: LiveSession<Data> }).session = admission.live;
@@ -78,7 +85,9 @@ export function guardEngine<Data extends object>(
   return (req, res, next) => {
     // As Engine.IO reads it: what names a connection belongs to one that was judged, or is refused.
     if (req._query?.sid) return next();
-    void guard.handshake(req, undefined).then(({ refusal }) => {
+    // Engine.IO listens only when this is done: a client that resets must not end the process.
+    if (req.headers.upgrade !== undefined) req.socket.on("error", ignore);
+    void guard.join(req, undefined).then(({ refusal }) => {
       // Who has no session yet may come with a ticket later, which `socketIo` judges.
       if (refusal === undefined || refusal.status === 401) return next();
       if (req.headers.upgrade !== undefined) return refuseUpgrade(req.socket, refusal);

@@ -161,13 +161,13 @@ export class SessionEvents<Data extends object = Record<string, unknown>> {
       retryMs: number("retryMs"),
       maxBufferedBytes: number("maxBufferedBytes"),
     };
-    this.#guard = new LiveGuard(of, options, problems);
+    this.#guard = new LiveGuard(of, options, { names: Object.keys(NUMBERS), problems });
   }
 
   /**
    * Begin a stream on a Node response, for the session that the middleware found.
    *
-   * @returns `undefined` when it was refused: the answer has been sent.
+   * @returns `undefined` when it was refused, or is HEAD: the answer has been sent.
    */
   open(
     req: IncomingMessage,
@@ -181,6 +181,8 @@ export class SessionEvents<Data extends object = Record<string, unknown>> {
       return undefined;
     }
     res.writeHead(200, HEADERS);
+    // Routers bring HEAD to where GET is answered. It has no body, and so no end of its own.
+    if (req.method === "HEAD") return void res.end();
     const lastEventId = req.headers["last-event-id"];
     const stream = new EventStream(nodeOutlet(res), admission.live, {
       limits: this.#limits,
@@ -192,13 +194,14 @@ export class SessionEvents<Data extends object = Record<string, unknown>> {
     return stream;
   }
 
-  /** Begin a stream as a `Response`; without `stream` when it was refused. */
+  /** Begin a stream as a `Response`; without `stream` when it was refused, or is HEAD. */
   respond(
     request: Request,
     session: Session<Data>,
   ): { readonly response: Response; readonly stream?: EventStream<Data> } {
     const admission: Admission<Data> = this.#guard.admit(session);
     if (admission.refusal !== undefined) return { response: responseOf(admission.refusal) };
+    if (request.method === "HEAD") return { response: new Response(null, { headers: HEADERS }) };
     const { body, outlet, onCancel } = fetchOutlet(this.#limits.maxBufferedBytes);
     const stream = new EventStream(outlet, admission.live, {
       limits: this.#limits,

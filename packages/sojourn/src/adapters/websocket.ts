@@ -7,7 +7,7 @@ import { problemOf } from "../http/problem.ts";
 import type { ProblemAnswer } from "../http/problem.ts";
 import type { LiveEnd, LiveSession } from "../sessions/live-session.ts";
 import type { Sessions } from "../sessions/sessions.ts";
-import { closeWord, LIVE_CLOSE_CODES, LiveGuard } from "./live-guard.ts";
+import { closeWord, ignore, LIVE_CLOSE_CODES, LiveGuard } from "./live-guard.ts";
 import type { LiveOptions } from "./live-guard.ts";
 import { guardEngine, guardSocketIo } from "./socket-io.ts";
 import type { EngineMiddleware, SocketIoTarget } from "./socket-io.ts";
@@ -59,7 +59,7 @@ export class WebSocketSessions<Data extends object = Record<string, unknown>> {
     const known = activity === "none" || activity === "messages";
     const message = 'takes "none" or "messages"';
     const problems: ConfigProblem[] = known ? [] : [{ path: "activity", message }];
-    this.#guard = new LiveGuard(of, options, problems);
+    this.#guard = new LiveGuard(of, options, { names: ["activity"], problems });
     this.#counts = activity === "messages";
   }
 
@@ -151,10 +151,6 @@ function takeTickets(req: IncomingMessage): string | undefined {
   req.headers["sec-websocket-protocol"] = others.join(", ");
   // Of several, none is meant.
   return tickets.length === 1 ? tickets[0]?.slice(TICKET_PROTOCOL.length) : "";
-}
-
-function ignore(): void {
-  // A socket that fails is closed by Node.
 }
 
 /** Answer a handshake as HTTP, on the socket as it is. */

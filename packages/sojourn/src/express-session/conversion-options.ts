@@ -1,6 +1,6 @@
 /** Options of `fromExpressSession`, checked all at once. */
 import { ConfigError } from "../engine/errors.ts";
-import type { ConfigProblem } from "../engine/errors.ts";
+import { unknownOptions } from "../engine/given.ts";
 import { isToken } from "../http/grammar.ts";
 import type { ForeignStore } from "./foreign-calls.ts";
 import type { SigningSecret } from "./signature.ts";
@@ -11,8 +11,11 @@ export type OldData = Readonly<Record<string, unknown>>;
 export interface FromExpressSessionOptions {
   /** The store object that express-session was given: connect-redis, connect-pg-simple, … */
   readonly store: ForeignStore;
-  /** As express-session was given it: one secret, or a list of which any may have signed. */
-  readonly secret: SigningSecret | readonly SigningSecret[];
+  /**
+   * As express-session was given it: one secret, or a list of which any may have signed. What is
+   * `undefined`, such as a variable of the environment that is not set, is refused.
+   */
+  readonly secret: SigningSecret | readonly (SigningSecret | undefined)[] | undefined;
   /** Name of the old cookie. Default `connect.sid`. */
   readonly name?: string;
   /** As the old cookie was set, so that the browser deletes it. Default: path `/`, no domain. */
@@ -78,13 +81,8 @@ const SHAPES: Readonly<Record<keyof FromExpressSessionOptions, Shape>> = {
 
 /** @throws {ConfigError} listing every problem of every option. */
 export function checkOptions(options: FromExpressSessionOptions): void {
-  const given = options as unknown as Readonly<Record<string, unknown>>;
-  const problems: ConfigProblem[] = [];
-  for (const key of Object.keys(given)) {
-    if (Object.hasOwn(SHAPES, key)) continue;
-    const known = Object.keys(SHAPES).join(", ");
-    problems.push({ path: pathOf(key), message: `unknown option; known are ${known}` });
-  }
+  const given = ((options as object | null | undefined) ?? {}) as Readonly<Record<string, unknown>>;
+  const problems = unknownOptions(given, Object.keys(SHAPES), pathOf(""));
   for (const [key, { accepted, fits, needed = false }] of Object.entries(SHAPES)) {
     const value = given[key];
     if (value === undefined && !needed) continue;

@@ -19,6 +19,8 @@ export interface CookieData {
 export interface Cookie extends CookieOptions {
   /** Milliseconds as configured; what `touch` resets `maxAge` to. */
   originalMaxAge: number | null;
+  /** What `"auto"` of the options became. */
+  sameSite?: Exclude<CookieOptions["sameSite"], "auto">;
   /** Attributes, without methods. */
   readonly data: CookieData;
   serialize(name: string, value: string): string;

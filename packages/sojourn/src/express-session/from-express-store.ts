@@ -6,6 +6,7 @@
 import { emitWarning } from "node:process";
 import { ArgumentError, ConfigError, StoreUnavailableError } from "../engine/errors.ts";
 import type { ConfigProblem } from "../engine/errors.ts";
+import { mixUp, unknownOptions } from "../engine/given.ts";
 import type {
   CreateOptions,
   CreateResult,
@@ -56,6 +57,7 @@ const TIMEOUT_MS_DEFAULT = 5_000;
 const TIMEOUT_MS_MAX = 600_000;
 const DATA_BYTES_MAX_DEFAULT = 65_536;
 const CHANGES_KEPT = 10_000;
+const OPTIONS: readonly (keyof FromExpressStoreOptions)[] = ["timeoutMs", "maxDataBytes", "warn"];
 const METHODS = ["get", "set", "destroy"] as const;
 const WARNING =
   "an express-session store cannot compare and set: with more than one process on it, writes can " +
@@ -93,9 +95,15 @@ function check(store: ForeignStore, options: FromExpressStoreOptions): void {
   const held = typeof given === "object" && given !== null ? given : {};
   const missing = METHODS.filter((name) => typeof Reflect.get(held, name) !== "function");
   if (missing.length > 0) {
-    const message = `takes an express-session store; this one has no ${missing.join(", no ")}`;
+    const mixed = mixUp(given, {
+      sessions: "createSessions() takes the store, fromExpressStore(store)",
+      store: "createSessions() takes it as it is",
+      class: "new NAME(…)",
+    });
+    const message = `takes an express-session store; this one has no ${missing.join(", no ")}${mixed}`;
     problems.push({ path: "fromExpressStore.store", message });
   }
+  problems.push(...unknownOptions(options, OPTIONS, "fromExpressStore."));
   const { timeoutMs = TIMEOUT_MS_DEFAULT, maxDataBytes = DATA_BYTES_MAX_DEFAULT } = options;
   if (!Number.isSafeInteger(timeoutMs) || timeoutMs < 1 || timeoutMs > TIMEOUT_MS_MAX) {
     const message = `whole milliseconds from 1 to ${TIMEOUT_MS_MAX}`;

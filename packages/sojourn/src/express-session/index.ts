@@ -3,6 +3,7 @@ import type { IncomingMessage } from "node:http";
 import { fromExpressSession } from "./conversion.ts";
 import { Cookie } from "./cookie.ts";
 import { fromExpressStore } from "./from-express-store.ts";
+import type { RequestProperties } from "./installed-types.ts";
 import { MemoryStore } from "./memory-store.ts";
 import { session as middleware } from "./middleware.ts";
 import type { SessionMiddleware } from "./middleware.ts";
@@ -10,7 +11,7 @@ import { Session } from "./session.ts";
 import { toExpressStore } from "./sojourn-store.ts";
 import { Store } from "./store.ts";
 import type * as names from "./type-names.ts";
-import type { SessionData, SessionOptions, SessionStore } from "./types.ts";
+import type { SessionOptions } from "./types.ts";
 
 export type { ConversionReport, ExpressSessionFormat } from "./conversion.ts";
 export type { FromExpressSessionOptions, OldData } from "./conversion-options.ts";
@@ -70,10 +71,6 @@ export { session as default };
 declare global {
   // oxlint-disable-next-line typescript/no-namespace -- how Express lets a request be extended
   namespace Express {
-    interface Request {
-      session: Session & Partial<SessionData>;
-      sessionID: string;
-      sessionStore: SessionStore;
-    }
+    interface Request extends RequestProperties {}
   }
 }

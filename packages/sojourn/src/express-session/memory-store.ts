@@ -15,7 +15,7 @@ import {
   rememberBase,
 } from "./changes.ts";
 import { Store } from "./store.ts";
-import type { Answer } from "./store.ts";
+import type { Answer, Found } from "./store.ts";
 import type { Callback, SessionData } from "./types.ts";
 
 declare class MemoryStoreClass extends Store {
@@ -26,7 +26,7 @@ declare class MemoryStoreClass extends Store {
   set(sid: string, session: SessionData, callback?: Callback): void;
   destroy(sid: string, callback?: Callback): void;
   all(callback: Answer<Record<string, SessionData>>): void;
-  length(callback: Answer<number>): void;
+  length(callback: Found<number>): void;
   clear(callback?: Callback): void;
   touch(sid: string, session: SessionData, callback?: Callback): void;
 }

@@ -1,10 +1,13 @@
 /** The options of `session()`, read and judged as express-session does. */
 import { randomFillSync } from "node:crypto";
+import { ConfigError } from "../engine/errors.ts";
+import { mixUp } from "../engine/given.ts";
 import { Cookie } from "./cookie.ts";
 import { deprecate } from "./deprecate.ts";
 import { MemoryStore } from "./memory-store.ts";
 import { isSecure } from "./requests.ts";
 import { Session } from "./session.ts";
+import { SojournStore } from "./sojourn-store.ts";
 import type { Store } from "./store.ts";
 import type { CookieOptions, Secret, SessionOptions, SessionRequest } from "./types.ts";
 
@@ -16,6 +19,11 @@ let taken: number = pool.length;
 const IN_ONE_PROCESS =
   "Warning: the MemoryStore of sojourn/express-session is not meant for production: it keeps\n" +
   "every session in the memory of this process, and no other process sees them.";
+
+const AS_UPSTREAM =
+  "keeps sessions as express-session does: parallel updates are lost, and a logout can be undone. " +
+  "toExpressStore(createSessions({ store, secrets })) prevents both. " +
+  "See docs/guide/express-session.md#which-store";
 
 export interface Settings {
   readonly name: string;
@@ -34,6 +42,7 @@ export interface Settings {
 
 /** @throws {TypeError} for an option that cannot be meant. */
 export function settingsOf(options: SessionOptions<SessionRequest>): Settings {
+  checkStore(options.store);
   const store = (options.store || new MemoryStore()) as Store;
   const genid = (options as { genid?: Settings["genid"] }).genid || randomSid;
   if (typeof genid !== "function") throw new TypeError("genid option must be a function");
@@ -45,7 +54,7 @@ export function settingsOf(options: SessionOptions<SessionRequest>): Settings {
   }
   const secrets = secretsOf(options.secret);
   const name: unknown = options.name || options.key || "connect.sid";
-  warnOfMemory(store);
+  warnOf(store);
   return {
     name: String(name),
     store,
@@ -59,6 +68,17 @@ export function settingsOf(options: SessionOptions<SessionRequest>): Settings {
     proxy: options.proxy,
     touches: typeof store.touch === "function",
   };
+}
+
+/** What only our users can take for such a store; for the rest the errors are upstream's. */
+function checkStore(store: unknown): void {
+  const mixed = mixUp(store, {
+    sessions: "toExpressStore(sessions) makes one of them",
+    store: "toExpressStore(createSessions({ store, secrets })) makes one of it",
+    class: "new NAME(…)",
+  });
+  if (mixed === "") return;
+  throw new ConfigError([{ path: "store", message: `takes an express-session store${mixed}` }]);
 }
 
 function orTrue(value: boolean | undefined, name: string): boolean {
@@ -78,8 +98,15 @@ function secretsOf(secret: Secret | Secret[] | undefined): Secret[] | undefined 
   return Array.isArray(secret) ? secret : [secret];
 }
 
-function warnOfMemory(store: Store): void {
-  if (process.env["NODE_ENV"] !== "production" || !(store instanceof MemoryStore)) return;
+/** Once for each middleware: of a store that keeps less than ours do, or only in memory. */
+function warnOf(store: Store): void {
+  if (store instanceof SojournStore) return;
+  if (!(store instanceof MemoryStore)) {
+    const name = (store as Partial<Store>).constructor?.name || "The store";
+    process.emitWarning(`${name} ${AS_UPSTREAM}`, { type: "SojournWarning" });
+    return;
+  }
+  if (process.env["NODE_ENV"] !== "production") return;
   // oxlint-disable-next-line no-console -- where express-session's users look for this warning
   console.warn(IN_ONE_PROCESS);
 }

@@ -3,17 +3,19 @@ import { EventEmitter } from "node:events";
 import { baseOf, rememberBase } from "./changes.ts";
 import { Cookie } from "./cookie.ts";
 import { Session } from "./session.ts";
-import type { Callback, SessionData, StoreError } from "./types.ts";
+import type { Callback, SessionData } from "./types.ts";
 
 /** What a store's reading methods call back. */
-export type Answer<Value> = (error: StoreError | null | undefined, value?: Value | null) => void;
+export type Answer<Value> = Found<Value | null>;
+// oxlint-disable-next-line typescript/no-explicit-any -- as `Callback`
+export type Found<Value> = (error: any, value?: Value) => void;
 
 declare abstract class StoreClass extends EventEmitter {
   constructor();
   /** Destroy the session of `req.sessionID` and generate a new one, even when that failed. */
   regenerate(req: object, callback: Callback): void;
   /** A session object without a request. The callback gets no session for an unknown sid. */
-  load(sid: string, callback: Answer<Session & SessionData>): void;
+  load(sid: string, callback: Found<Session & SessionData>): void;
   /** Make `req.session` from what was stored. */
   createSession(req: object, data: SessionData): Session & SessionData;
   /** An error with the code `ENOENT` counts as "not found". */
@@ -21,7 +23,7 @@ declare abstract class StoreClass extends EventEmitter {
   abstract set(sid: string, session: SessionData, callback?: Callback): void;
   abstract destroy(sid: string, callback?: Callback): void;
   all?(callback: Answer<SessionData[] | Record<string, SessionData>>): void;
-  length?(callback: Answer<number>): void;
+  length?(callback: Found<number>): void;
   clear?(callback?: Callback): void;
   touch?(sid: string, session: SessionData, callback?: Callback): void;
 }

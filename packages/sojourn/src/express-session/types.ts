@@ -1,13 +1,12 @@
 /** What callers see: options, data, and what the middleware puts on a request. */
 import type { KeyObject } from "node:crypto";
 import type { IncomingMessage } from "node:http";
-import type { Cookie } from "./cookie.ts";
 import type { Session } from "./session.ts";
 import type { Store } from "./store.ts";
 
 /** Add keys by `declare module "sojourn/express-session" { interface SessionData { … } }`. */
 export interface SessionData {
-  cookie: Cookie;
+  cookie: StoredCookie;
 }
 
 export interface CookieOptions {
@@ -26,6 +25,12 @@ export interface CookieOptions {
   priority?: "low" | "medium" | "high" | undefined;
   signed?: boolean | undefined;
   encode?: ((value: string) => string) | undefined;
+}
+
+/** As a store gets it and may give it back; `Session` has a `Cookie`. */
+export interface StoredCookie extends CookieOptions {
+  originalMaxAge: number | null;
+  sameSite?: Exclude<CookieOptions["sameSite"], "auto">;
 }
 
 export type Secret = string | NodeJS.ArrayBufferView | KeyObject;
@@ -56,7 +61,9 @@ export interface SessionOptions<Req extends IncomingMessage = IncomingMessage> {
 /** Errors of stores come as they are; `ENOENT` says "not found". */
 export type StoreError = Error & { readonly code?: string };
 
-export type Callback = (error?: StoreError) => void;
+/** As upstream types it: applications annotate `Error`, `Error | null`, `unknown` or nothing. */
+// oxlint-disable-next-line typescript/no-explicit-any -- nothing else takes all of those
+export type Callback = (error?: any) => void;
 
 /** The part of a request that sessions read and write. */
 export interface SessionRequest extends IncomingMessage {
@@ -75,7 +82,7 @@ export interface StoreLike {
   get(sid: string, callback: never): unknown;
   set(sid: string, session: never, callback?: never): unknown;
   destroy(sid: string, callback?: never): unknown;
-  on(event: string, listener: () => void): unknown;
+  on?(event: string, listener: () => void): unknown;
 }
 
 /** A store that a middleware was made with. */

@@ -25,6 +25,7 @@ import { claimRecord, claimRef } from "./claims.ts";
 import type { Claim } from "./claims.ts";
 import type { Core } from "./core.ts";
 import { encodeInitial, toStored } from "./data-codec.ts";
+import { isPlainObject } from "./foreign.ts";
 import type { ForeignOutcome, ForeignRequest, ForeignSession, ForeignSessions } from "./foreign.ts";
 import { subjectOf } from "./lifecycle.ts";
 import { checkLogin, checkSubject } from "./login-options.ts";

@@ -41,7 +41,8 @@ const MEANINGS: Readonly<Record<Why, Meaning>> = {
   "plain-http": {
     says: "The request came by plain HTTP, where anybody on the way can read a credential.",
     fix:
-      "Use https. In development http://localhost and http://127.0.0.1 are fine, too; " +
+      "Use https. In development http://localhost and http://127.0.0.1 are fine, too, where the " +
+      "peer is known: sojourn/fetch has to be given { remoteAddress }; " +
       "without any TLS there is cookie: { secure: false }.",
   },
   "proxy-not-trusted": {
@@ -180,9 +181,31 @@ function lineOf(event: keyof typeof TOLD_BY, why: string, detail: string | undef
   return `${TOLD_BY[event]}: ${why}${where}. ${says} ${fix} See ${noticeLink(why)}`;
 }
 
-/** One line in the log for each notice; for what browsers repeat, the first time only. */
-export function logNotices(emitter: Emitter, log: (line: string) => void): void {
+/** Of a set-up where nobody can sign in: told in production, too. */
+const NOBODY_SIGNS_IN: ReadonlySet<string> = new Set<PlainNotice>([
+  "plain-http",
+  "proxy-not-trusted",
+  "proxy-silent",
+]);
+
+/**
+ * One line in the log for each notice; for what browsers repeat, the first time only. In production
+ * once each what keeps everybody from signing in; the rest is for who listens to the events.
+ */
+export function logNotices(
+  emitter: Emitter,
+  log: (line: string) => void,
+  production: boolean,
+): void {
   const told = new Set<string>();
+  if (production) {
+    emitter.on("cookie-not-set", ({ why, detail }) => {
+      if (!NOBODY_SIGNS_IN.has(why) || told.has(why)) return;
+      told.add(why);
+      log(lineOf("cookie-not-set", why, detail));
+    });
+    return;
+  }
   for (const name of Object.keys(TOLD_BY) as (keyof typeof TOLD_BY)[]) {
     emitter.on(name, ({ why, detail }) => {
       if (ONCE.has(name) && told.has(why)) return;

@@ -33,14 +33,16 @@ function warnByHost(message: string): void {
  * @throws {ConfigError} listing every problem of every option.
  */
 export function createSessions<Data extends object = Record<string, unknown>>(
-  options: SessionsOptions,
+  given: SessionsOptions,
 ): Sessions<Data> {
+  // Plain JavaScript may have forgotten them: then the problem is what they must say.
+  const options = (given as SessionsOptions | null | undefined) ?? { secrets: [] };
   const production = options.production ?? host.process?.env?.["NODE_ENV"] === "production";
   const checked = checkOptions(options, production);
   const warn = options.warn ?? warnByHost;
   warnAtStart(options, checked, { production, warn });
   const core = buildCore(options, checked, { production, warn });
-  if (!production) logNotices(core.emitter, warn);
+  logNotices(core.emitter, warn, production);
   const { sweep, convert = [] } = options;
   const settings = { ...SWEEP_DEFAULTS, ...(sweep === false ? {} : sweep) };
   const sweeper = new Sweeper(core, settings);

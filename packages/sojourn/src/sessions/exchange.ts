@@ -98,7 +98,8 @@ export class Exchange<Data extends object = Record<string, unknown>>
       const verdict = exchange.#mayConvert ? await exchange.#convert(ours, how) : ours;
       if (verdict === undefined) return exchange;
       const session = exchange.#take(verdict);
-      exchange.#session = session instanceof Promise ? await session : session;
+      // Asked for our class: what is behind it (`read-only.ts`) makes other questions slower.
+      exchange.#session = session instanceof Session ? session : await session;
       if (exchange.#tokenNeeded && !exchange.#viaBearer) await exchange.#checkCsrfToken();
     } catch (error) {
       // Store trouble is 503: never 401, never a cleared cookie. Invariant I7.
@@ -148,7 +149,7 @@ export class Exchange<Data extends object = Record<string, unknown>>
       return this.#notices.ignore(why, "cookie-conflict");
     }
     this.#viaBearer = cookie === undefined && bearer !== undefined;
-    this.#mayConvert = bearer === undefined && this.#canConvert;
+    this.#mayConvert = this.#canConvert(bearer);
     return this.#usable(cookie ?? bearer);
   }
 
@@ -156,7 +157,7 @@ export class Exchange<Data extends object = Record<string, unknown>>
   #without(header: string | undefined): undefined {
     const foreign = this.#foreignHere.length > 0;
     if (this.#judgeOrigin(foreign, false)) return;
-    this.#mayConvert = foreign && this.#canConvert;
+    this.#mayConvert = foreign && this.#canConvert(undefined);
     this.#lookAround(header);
   }
 
@@ -165,9 +166,9 @@ export class Exchange<Data extends object = Record<string, unknown>>
   }
 
   /** Where no cookie can be set the old one has to stay good. */
-  get #canConvert(): boolean {
-    const { conversions } = this.#house;
-    return conversions !== undefined && this.#encrypted && this.#view.canSetToken !== false;
+  #canConvert(bearer: string | undefined): boolean {
+    if (this.#house.conversions === undefined || bearer !== undefined) return false;
+    return this.#encrypted && this.#view.canSetToken !== false;
   }
 
   /** Other systems' credentials one by one, while what came before is worth nothing. */

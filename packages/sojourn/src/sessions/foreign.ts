@@ -18,7 +18,7 @@ type CarriedFacts = Pick<
 export interface ForeignSession extends CarriedFacts {
   /** `null`: nobody had signed in. */
   readonly subject: string | null;
-  /** What becomes the session's data. */
+  /** What becomes the session's data: a plain object. */
   readonly data: object;
   /** When a factor was last given. Absent: the session counts as never freshly authenticated. */
   readonly authenticatedAt?: number;

@@ -11,9 +11,9 @@ import type { SessionRef } from "../engine/ports.ts";
 import { idOfHandle } from "../protocol/words.ts";
 import type { EndReason } from "../protocol/words.ts";
 import type { Core, Loaded } from "./core.ts";
-import { decodeStored } from "./data-codec.ts";
 import type { LiveRoom, Warden } from "./live.ts";
 import { Session } from "./session.ts";
+import { sessionFrom } from "./warrant.ts";
 
 /** Why a live connection is closed. */
 export type LiveEnd =
@@ -37,7 +37,7 @@ export interface LiveRules {
 
 export interface LiveParts<Data extends object> {
   readonly core: Core;
-  readonly room: LiveRoom;
+  readonly room: LiveRoom<Data>;
   readonly session: Session<Data>;
   readonly rules: LiveRules;
 }
@@ -49,7 +49,7 @@ export class LiveSession<Data extends object = Record<string, unknown>> {
   /** Whom the session is about: the same for as long as it lives. */
   readonly subject: string | null;
   readonly #core: Core;
-  readonly #room: LiveRoom;
+  readonly #room: LiveRoom<Data>;
   readonly #ref: SessionRef | undefined;
   readonly #require: Requirement | undefined;
   readonly #max: number;
@@ -92,9 +92,7 @@ export class LiveSession<Data extends object = Record<string, unknown>> {
     if (loaded === undefined) this.finish({ kind: "ended", reason: "revoked" });
     else this.judge(loaded);
     if (this.#end !== undefined || loaded === undefined) throw errorOf(this.#end);
-    const { stored, judgement, now } = loaded;
-    const data = await decodeStored(core, stored);
-    return new Session<Data>({ core, tenant, live: { stored, judgement, data, at: now } });
+    return sessionFrom<Data>(core, loaded);
   }
 
   /** Note a person's act on the connection. Coalesced; no I/O in the usual case. */

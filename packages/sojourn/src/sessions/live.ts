@@ -3,12 +3,15 @@
  * many a session has, it is read once. Each is told when its session no longer carries it.
  */
 import type { SessionRef } from "../engine/ports.ts";
+import type { ProblemAnswer } from "../http/problem.ts";
 import { assess, touchDue, touchUrgent } from "../engine/session.ts";
 import type { Core, Loaded } from "./core.ts";
 import { LiveSession } from "./live-session.ts";
 import type { LiveEnd, LiveRules } from "./live-session.ts";
-import type { Session } from "./session.ts";
+import { Session } from "./session.ts";
 import { TOUCH_LAG_MS } from "./touches.ts";
+import { inspectBy, sessionFrom } from "./warrant.ts";
+import type { Warrant } from "./warrant.ts";
 import type { Watch, Watches } from "./watch.ts";
 
 /** A session with connections is read at least this often, should the store's tail fall silent. */
@@ -101,7 +104,15 @@ export class Warden {
   }
 }
 
-export class LiveRoom {
+/** What the credential of a request has shown: a session, or one that gets no better with time. */
+export type Shown<Data extends object> =
+  | { readonly refusal: ProblemAnswer }
+  | { readonly refusal: undefined; readonly warrant: Warrant }
+  | { readonly refusal: undefined; readonly warrant: undefined; readonly session: Session<Data> };
+
+export class LiveRoom<Data extends object = Record<string, unknown>> {
+  /** Of requests that open connections, for all that is opened on them later. */
+  readonly shown: WeakMap<object, Promise<Shown<Data>>> = new WeakMap();
   readonly #core: Core;
   readonly #watches: Watches;
   readonly #wardens: Map<string, Warden> = new Map();
@@ -124,8 +135,17 @@ export class LiveRoom {
   }
 
   /** A connection's hold on its session; nothing is watched before its `begin`. */
-  hold<Data extends object>(session: Session<Data>, rules: LiveRules): LiveSession<Data> {
+  hold(session: Session<Data>, rules: LiveRules): LiveSession<Data> {
     return new LiveSession<Data>({ core: this.#core, room: this, session, rules });
+  }
+
+  /** The session that was shown, as it is now: its token is not presented again. One store read. */
+  async again(warrant: Warrant): Promise<Session<Data>> {
+    const core = this.#core;
+    const loaded = await inspectBy(core, warrant);
+    return loaded === undefined
+      ? new Session<Data>({ core, tenant: warrant.tenant })
+      : sessionFrom<Data>(core, loaded);
   }
 
   /** @returns `undefined` where there is nothing to watch, or nobody who would. */

@@ -204,6 +204,20 @@ describe("why a credential is not used", () => {
     }
   });
 
+  it("is logged once in production where it keeps everybody from signing in", async () => {
+    const place = world({ production: true });
+    for (const headers of [{}, {}, { "x-forwarded-proto": "https" }]) {
+      await login(place, { headers, view: PLAIN });
+    }
+    const told = place.warnings.filter((line) => line.startsWith("cookie not set"));
+    expect(told.map((line) => line.split(".")[0])).toEqual([
+      "cookie not set: plain-http",
+      "cookie not set: proxy-not-trusted",
+    ]);
+    await login(place, { headers: { authorization: "Bearer sj1" } });
+    expect(place.warnings.filter((line) => line.startsWith("cookie not set"))).toEqual(told);
+  });
+
   it("is logged once in development and in no log in production; events come each time", async () => {
     for (const production of [false, true]) {
       const place = world({ production, csrf: { origins: ["https://app.example"] } });

@@ -1,6 +1,7 @@
 /** Options of `createSessions`, checked all at once. */
 import { ConfigError, SojournError } from "../engine/errors.ts";
 import type { ConfigProblem } from "../engine/errors.ts";
+import { mixUp, unknownOptions } from "../engine/given.ts";
 import { createPolicyBook } from "../engine/policy/tighten.ts";
 import type { PolicyBook, Tightening } from "../engine/policy/tighten.ts";
 import type { PolicyInput } from "../engine/policy/resolve.ts";
@@ -159,12 +160,9 @@ function usable(given: SessionsOptions, problems: ConfigProblem[]): SessionsOpti
 
 /** Types are checked by hand: options may come from JSON or from plain JavaScript. */
 function checkShape(options: Readonly<Record<string, unknown>>, problems: ConfigProblem[]): void {
+  problems.push(...unknownOptions(options, Object.keys(KNOWN)));
   for (const [key, value] of Object.entries(options)) {
-    if (!Object.hasOwn(KNOWN, key)) {
-      const known = Object.keys(KNOWN).join(", ");
-      problems.push({ path: key, message: `unknown option; known are ${known}` });
-      continue;
-    }
+    if (!Object.hasOwn(KNOWN, key)) continue;
     const fields = KNOWN[key];
     if (fields === undefined || value === undefined || (key === "sweep" && value === false))
       continue;
@@ -172,13 +170,21 @@ function checkShape(options: Readonly<Record<string, unknown>>, problems: Config
       problems.push({ path: key, message: `takes an object with ${fields.join(", ")}` });
       continue;
     }
-    for (const field of Object.keys(value)) {
-      if (fields.includes(field)) continue;
-      const message = `unknown field; known are ${fields.join(", ")}`;
-      problems.push({ path: `${key}.${field}`, message });
-    }
+    problems.push(...unknownOptions(value, fields, `${key}.`));
   }
   checkTypes(options, problems);
+  checkStore(options["store"], problems);
+}
+
+function checkStore(store: unknown, problems: ConfigProblem[]): void {
+  const mixed = mixUp(store, {
+    sessions: "each createSessions() takes the store itself",
+    "express-store": "fromExpressStore(store) of sojourn/express-session makes one of it",
+    class: "new NAME(…)",
+    text: "new SqliteStore({ path })",
+  });
+  if (store === undefined || (mixed === "" && can(store, "find"))) return;
+  problems.push({ path: "store", message: `takes a session store${mixed}` });
 }
 
 /** What a value must be, by option. */
@@ -197,7 +203,6 @@ const SHAPES: readonly {
     accepted: "takes a function",
     fits: (value) => typeof value === "function",
   },
-  { keys: ["store"], accepted: "takes a session store", fits: (value) => can(value, "find") },
   { keys: ["clock"], accepted: "takes an object with now()", fits: (value) => can(value, "now") },
   {
     keys: ["entropy"],

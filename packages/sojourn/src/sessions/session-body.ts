@@ -9,6 +9,7 @@ import type { Judgement } from "../engine/session.ts";
 import type { Core } from "./core.ts";
 import { decodeStored } from "./data-codec.ts";
 import { loginFrom } from "./login.ts";
+import { deepFreeze, explaining } from "./read-only.ts";
 import type { AbsenceReason } from "./explain.ts";
 import type { TokenCarrier } from "./standing.ts";
 
@@ -195,17 +196,9 @@ export class SessionBody {
 
   #decode(): object {
     const live = this.#live;
-    if (live === undefined || live.judgement.state === "locked") return EMPTY;
-    const encoded = live.data ?? new Map(Object.entries(live.stored.data));
-    const snapshot = decodeData(encoded);
-    return this.core.development ? deepFreeze(snapshot) : snapshot;
+    const readable = live !== undefined && live.judgement.state !== "locked";
+    const encoded = readable ? (live.data ?? new Map(Object.entries(live.stored.data))) : undefined;
+    const snapshot = encoded === undefined ? EMPTY : deepFreeze(decodeData(encoded));
+    return this.core.development ? explaining(snapshot) : snapshot;
   }
-}
-
-function deepFreeze<Value>(value: Value): Value {
-  if (typeof value === "object" && value !== null && !Object.isFrozen(value)) {
-    Object.freeze(value);
-    for (const inner of Object.values(value)) deepFreeze(inner);
-  }
-  return value;
 }

@@ -23,9 +23,16 @@ import { checkLogin, checkSubject } from "./login-options.ts";
 import type { LoginOptions } from "./login-options.ts";
 import { SessionBody } from "./session-body.ts";
 import type { SessionParts } from "./session-body.ts";
+import { refuseAssignment } from "./read-only.ts";
+
+const UPDATE_TAKES = "takes a function that changes the draft; set(key, value) writes one key";
 
 export class Session<Data extends object = Record<string, unknown>> {
   readonly #body: SessionBody;
+
+  static {
+    refuseAssignment(this.prototype);
+  }
 
   /** Made by `sojourn` itself. */
   constructor(parts: SessionParts) {
@@ -93,8 +100,8 @@ export class Session<Data extends object = Record<string, unknown>> {
   }
 
   /**
-   * A plain snapshot. Changing it changes nothing (development freezes it); use `update` or `set`.
-   * Empty while locked.
+   * A plain snapshot, frozen; use `update` or `set`. Empty while locked. In development a `TypeError`
+   * names the call to make, and `structuredClone` takes its values only.
    */
   get data(): Readonly<Partial<Data>> {
     return this.#body.data as Readonly<Partial<Data>>;
@@ -140,6 +147,11 @@ export class Session<Data extends object = Record<string, unknown>> {
 
   get roles(): readonly string[] {
     return this.#body.shown?.stored.record.roles ?? [];
+  }
+
+  /** @internal Of its confirmed token, when it was read. */
+  get generation(): number | undefined {
+    return this.#body.shown?.stored.record.rotation.generation;
   }
 
   /** Changes with every decision and every data write: an ETag. */
@@ -211,6 +223,7 @@ export class Session<Data extends object = Record<string, unknown>> {
    */
   update(change: (draft: Partial<Data>) => void): Promise<void> {
     return this.#body.work(async () => {
+      if (typeof change !== "function") throw new ArgumentError("update", UPDATE_TAKES);
       const ref = await this.#body.rowFor();
       const stored = await updateData(this.#body.core, ref, (draft) =>
         change(draft as Partial<Data>),

@@ -80,7 +80,7 @@ export class Sessions<Data extends object = Record<string, unknown>> {
   /** Tickets that open one live connection each, for clients that cannot send the cookie. */
   readonly tickets: Tickets<Data>;
   /** @internal Sockets and streams; `sojourn/websocket` and `sojourn/sse` are its faces. */
-  readonly live: LiveRoom;
+  readonly live: LiveRoom<Data>;
 
   /** Use `createSessions`. */
   constructor(parts: SessionsParts) {
@@ -89,7 +89,7 @@ export class Sessions<Data extends object = Record<string, unknown>> {
     this.#parts = parts;
     this.#watches = new Watches(parts.core);
     this.tickets = new Tickets<Data>(parts.core, parts.tenant);
-    this.live = new LiveRoom(parts.core, this.#watches);
+    this.live = new LiveRoom<Data>(parts.core, this.#watches);
   }
 
   /** Every transition, with reason and actor. `"*"` hears all. Events of this process only. */
@@ -105,7 +105,8 @@ export class Sessions<Data extends object = Record<string, unknown>> {
    * @throws {ArgumentError} for fields it does not know: id and secret are never the caller's.
    */
   async open(options: OpenOptions<Data>): Promise<OpenedSession<Data>> {
-    const { subject, tenant: wanted, data, ...login } = options;
+    const given: Partial<OpenOptions<Data>> | undefined = options;
+    const { subject, tenant: wanted, data, ...login } = given ?? {};
     checkSubject("open.subject", subject);
     checkLogin("open", login);
     const tenant = this.#in(wanted === undefined ? {} : { tenant: wanted });
@@ -142,7 +143,7 @@ export class Sessions<Data extends object = Record<string, unknown>> {
     if (verdict.state === "ended") return { state: "ended", reason: verdict.reason };
     if (verdict.state === "unknown") return { state: "unknown" };
     const made = this.sessionOf(verdict, tenant, undefined);
-    const session = made instanceof Promise ? await made : made;
+    const session = made instanceof Session ? made : await made;
     const { judgement, successor } = verdict;
     if (judgement.state === "pending" || judgement.state === "locked") {
       return { state: judgement.state, session };

@@ -2,6 +2,7 @@
  * Works off what is overdue, a little at a time. Correctness never waits for it: a passed deadline
  * is judged at every read. It gives each ended session its event, and keeps the store small.
  */
+import type { EndedSession } from "../engine/ports.ts";
 import { isClaim } from "./claims.ts";
 import type { Core } from "./core.ts";
 import { announceEnds } from "./events.ts";
@@ -55,10 +56,20 @@ export class Sweeper {
       );
       const sessions = result.ended.filter(({ record }) => !isClaim(record));
       announceEnds(this.#core, sessions);
+      await this.#forget(result.ended.filter(({ record }) => isClaim(record)));
       ended += sessions.length;
       if (!result.more) break;
     }
     return ended;
+  }
+
+  /** A claim that is over is nothing that anybody would read. */
+  async #forget(claims: readonly EndedSession[]): Promise<void> {
+    if (claims.length === 0) return;
+    const deltas = claims.map(({ record: { tenant, id, absoluteExpiresAt: until } }) => {
+      return { kind: "tombstone" as const, ref: { tenant, id }, until };
+    });
+    await this.#core.attempt("sweep", () => this.#core.store.apply(deltas, "sweep"));
   }
 
   async close(): Promise<void> {

@@ -6,6 +6,8 @@ import {
   MINUTE,
   SECOND,
   secretOf,
+  sessionIn,
+  successorIn,
   visit,
   world,
 } from "../../../../tests/support/world.ts";
@@ -76,15 +78,49 @@ describe("a ticket", () => {
   it("is worth nothing when its session has ended, locked or is unknown, and is not used up", async () => {
     const { place, session, ticket } = await withTicket();
     await session.lock();
+    const creates = place.store.calls("create");
     expect(await place.sessions.tickets.redeem(ticket)).toBeUndefined();
-    await session.unlock({ amr: ["pwd"] });
-    expect((await place.sessions.tickets.redeem(ticket))?.subject).toBe("alice");
+    expect(place.store.calls("create")).toBe(creates);
     const second = await withTicket(place);
     await second.session.logout();
     expect(await place.sessions.tickets.redeem(second.ticket)).toBeUndefined();
     const elsewhere = world({ store: new MemoryStore() });
     const third = await withTicket(place);
     expect(await elsewhere.sessions.tickets.redeem(third.ticket)).toBeUndefined();
+  });
+
+  const hard: readonly (readonly [string, (session: Session<Data>) => Promise<unknown>])[] = [
+    ["rotate", (session) => session.rotate()],
+    ["step-up", (session) => session.stepUp({ amr: ["otp"] })],
+    ["lock and unlock", (session) => session.lock().then(() => session.unlock({ amr: ["pwd"] }))],
+  ];
+  it.each(hard)("is worth nothing after a %s: neither is its maker's token", async (_name, act) => {
+    const { place, session, token, ticket } = await withTicket();
+    const before = (await place.sessions.tickets.issue(session)).ticket;
+    await act(session);
+    const after = (await place.sessions.tickets.issue(session)).ticket;
+    // Not even for the time that the token itself may still be under way.
+    expect(await place.sessions.tickets.redeem(ticket)).toBeUndefined();
+    await place.clock.advanceAsync(10 * SECOND);
+    expect(await place.sessions.authenticate(token)).toMatchObject({ reason: "replaced" });
+    expect(await place.sessions.tickets.redeem(before)).toBeUndefined();
+    expect((await place.sessions.tickets.redeem(after))?.subject).toBe("alice");
+  });
+
+  it("stays good while the browser's token is replaced in the usual way, hard ones before or not", async () => {
+    const rotateEveryMs = 5 * MINUTE;
+    const place = world({ policy: { extends: "owasp-asvs-l2", rotateEveryMs } });
+    const { session } = await place.sessions.open({ subject: "alice", amr: ["pwd"] });
+    let { token } = await session.rotate();
+    for (let turn = 0; turn < 3; turn += 1) {
+      await place.clock.advanceAsync(rotateEveryMs);
+      const { ticket } = await place.sessions.tickets.issue(
+        sessionIn(await place.sessions.authenticate(token)),
+      );
+      token = successorIn(await place.sessions.authenticate(token, { canSetToken: true }));
+      expect((await place.sessions.authenticate(token)).state).toBe("active");
+      expect((await place.sessions.tickets.redeem(ticket))?.subject).toBe("alice");
+    }
   });
 
   it("[TN-01] is worth nothing in another tenant", async () => {
@@ -219,9 +255,15 @@ describe("what a store keeps of a ticket", () => {
     expect(page.items.map(({ kind }) => kind)).toEqual(["user"]);
     const claim = Buffer.from(ticket.slice(5), "base64url").subarray(30, 48).toString("base64url");
     expect(await place.sessions.describe(`ses_${claim}`)).toBeUndefined();
-    await place.clock.advanceAsync(2 * MINUTE);
+    const kept = { tenant: "default~ticket", ...any };
+    await place.clock.advanceAsync(MINUTE);
     place.events.length = 0;
     expect(await place.sessions.sweep()).toBe(0);
+    expect(await store.count(kept, place.clock.now())).toMatchObject({ count: 1 });
+    // As soon as no clock can take the ticket for good any more, not when ended sessions go.
+    await place.clock.advanceAsync(MINUTE);
+    expect(await place.sessions.sweep()).toBe(0);
+    expect(await store.count(kept, place.clock.now())).toMatchObject({ count: 0 });
     expect(place.events).toEqual([]);
     expect(await place.sessions.tickets.redeem(ticket)).toBeUndefined();
     expect((await place.sessions.find(idOf(session)))?.subject).toBe("alice");

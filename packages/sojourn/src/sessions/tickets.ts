@@ -4,11 +4,10 @@
  */
 import { ArgumentError, SessionEndedError, SessionLockedError } from "../engine/errors.ts";
 import type { SojournError } from "../engine/errors.ts";
-import { idOfHandle } from "../protocol/words.ts";
 import { claimRecord } from "./claims.ts";
 import type { Core } from "./core.ts";
-import { decodeStored } from "./data-codec.ts";
-import { Session } from "./session.ts";
+import type { Session } from "./session.ts";
+import { hasReplacedToken, inspectBy, sessionFrom, warrantOf } from "./warrant.ts";
 
 const LIFE_MS = 30_000;
 const LIFE_MS_MIN = 1_000;
@@ -50,13 +49,13 @@ export class Tickets<Data extends object = Record<string, unknown>> {
       const message = `whole milliseconds from ${LIFE_MS_MIN} to ${LIFE_MS_MAX}`;
       throw new ArgumentError("tickets.issue.lifeMs", message);
     }
-    const id = idOfHandle(session.id ?? "");
-    if (id === undefined) throw nothingToBindTo(session);
     checkStanding(session);
-    const { tenant, absoluteExpiresAt = 0 } = session;
+    const warrant = warrantOf(session);
+    if (warrant === undefined) throw nothingToBindTo(session);
+    const { absoluteExpiresAt = 0 } = session;
     const expiresAt = Math.min(this.#core.now() + lifeMs, absoluteExpiresAt);
     const desk = (await this.#core.keys()).tickets;
-    return { ticket: await desk.mint({ tenant, id, expiresAt }), expiresAt };
+    return { ticket: await desk.mint({ ...warrant, expiresAt }), expiresAt };
   }
 
   /**
@@ -64,7 +63,8 @@ export class Tickets<Data extends object = Record<string, unknown>> {
    * session is judged first, so that trouble of the store does not use the ticket up.
    *
    * @returns the session as it is now, or `undefined`: forged, expired, used before, of another
-   * tenant, or its session is not active any more. Which one is told to nobody.
+   * tenant, its session is not active any more, or has had its tokens replaced by a hard rotation
+   * since: what its maker's token is no longer worth, no ticket is. Which one is told to nobody.
    * @throws {StoreUnavailableError | ClockJumpedError} Trouble: the ticket may be tried again.
    */
   async redeem(
@@ -79,15 +79,13 @@ export class Tickets<Data extends object = Record<string, unknown>> {
       return undefined;
     }
     if (core.now() >= proved.expiresAt) return undefined;
-    const loaded = await core.inspect({ tenant, id: proved.id });
+    const loaded = await inspectBy(core, { tenant, ...proved });
     if (loaded?.judgement.state !== "active") return undefined;
     if (!(await this.#claim(tenant, proved.claim, proved.expiresAt))) {
       core.emit("token-unknown", { tenant, session: proved.id, why: "ticket used before" });
       return undefined;
     }
-    const { stored, judgement, now } = loaded;
-    const data = await decodeStored(core, stored);
-    return new Session<Data>({ core, tenant, live: { stored, judgement, data, at: now } });
+    return sessionFrom<Data>(core, loaded);
   }
 
   /** @returns true for exactly one caller. */
@@ -120,12 +118,4 @@ function checkStanding<Data extends object>(session: Session<Data>): void {
     const message = "the request's token was just replaced: ask again with the new one";
     throw new ArgumentError(PATH, message, "ERR_ASSURANCE");
   }
-}
-
-/**
- * True for a straggler of a hard rotation: its token is served for the transit time at the
- * assurance it had. What is bound to the session instead would rise to the assurance just reached.
- */
-export function hasReplacedToken<Data extends object>(session: Session<Data>): boolean {
-  return session.assurance !== session.describe()?.assurance;
 }

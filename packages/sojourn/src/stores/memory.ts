@@ -1,5 +1,6 @@
 /** Sessions in the memory of one process: for tests, development and single-process services. */
 import { ConfigError, StoreUnavailableError } from "../engine/errors.ts";
+import { unknownOptions } from "../engine/given.ts";
 import type {
   CreateOptions,
   CreateResult,
@@ -41,6 +42,7 @@ export interface MemoryStoreOptions {
   readonly maxDataBytes?: number;
 }
 
+const OPTIONS: readonly (keyof MemoryStoreOptions)[] = ["maxSessions", "maxDataBytes"];
 const SESSIONS_MAX_DEFAULT = 1_000_000;
 const DATA_BYTES_MAX_DEFAULT = 65_536;
 /** However small the store, ids that were used up are remembered in this number. */
@@ -63,7 +65,10 @@ export class MemoryStore implements SessionStore {
   #installation: Installation | undefined;
   #closed = false;
 
-  constructor(options: MemoryStoreOptions = {}) {
+  constructor(given: MemoryStoreOptions = {}) {
+    const options = (given as MemoryStoreOptions | null) ?? {};
+    const problems = unknownOptions(options, OPTIONS, "MemoryStore.");
+    if (problems.length > 0) throw new ConfigError(problems);
     const maxSessions = atLeastOne("maxSessions", options.maxSessions ?? SESSIONS_MAX_DEFAULT);
     const maxDataBytes = atLeastOne("maxDataBytes", options.maxDataBytes ?? DATA_BYTES_MAX_DEFAULT);
     this.#table = new MemoryTable(Math.max(maxSessions, TOMBSTONES_MIN));
@@ -162,7 +167,7 @@ export class MemoryStore implements SessionStore {
   }
 
   tail(from: string, handlers: TailHandlers): Subscription {
-    if (this.#closed) throw new StoreUnavailableError("tail");
+    if (this.#closed) throw closedError("tail");
     return this.#log.subscribe(from, handlers);
   }
 
@@ -196,14 +201,17 @@ export class MemoryStore implements SessionStore {
 
   /** One step, whole or not at all: nothing here waits, so nothing can come between. */
   #run<Result>(operation: string, step: () => Result): Promise<Result> {
-    if (this.#closed)
-      return Promise.reject(new StoreUnavailableError(operation, { retryable: false }));
+    if (this.#closed) return Promise.reject(closedError(operation));
     try {
       return Promise.resolve(step());
     } catch (error) {
       return Promise.reject(error);
     }
   }
+}
+
+function closedError(operation: string): StoreUnavailableError {
+  return new StoreUnavailableError(`${operation}: the store is closed`, { retryable: false });
 }
 
 /** @throws {ConfigError} */

@@ -7,6 +7,7 @@
  */
 import { ConfigError } from "../engine/errors.ts";
 import type { ConfigProblem } from "../engine/errors.ts";
+import { unknownOptions } from "../engine/given.ts";
 import type {
   CreateOptions,
   CreateResult,
@@ -67,6 +68,13 @@ export interface SqliteStoreOptions {
   readonly maxDataBytes?: number;
 }
 
+const OPTIONS: readonly (keyof SqliteStoreOptions)[] = [
+  "path",
+  "database",
+  "busyTimeoutMs",
+  "tailPollMs",
+  "maxDataBytes",
+];
 const DEFAULTS = { busyTimeoutMs: 2000, tailPollMs: 100, maxDataBytes: 65_536 } as const;
 /** One transaction holds the write lock for at most so many touches or deltas. */
 const BATCH_MAX = 256;
@@ -243,9 +251,10 @@ interface Checked {
 }
 
 /** Every problem of the options at once. @throws {ConfigError} */
-function checked(options: SqliteStoreOptions): Checked {
+function checked(given: SqliteStoreOptions | null | undefined): Checked {
   requireRuntime(process.versions);
-  const problems: ConfigProblem[] = [];
+  const options = given ?? {};
+  const problems: ConfigProblem[] = unknownOptions(options, OPTIONS, "store.");
   const number = (name: keyof typeof DEFAULTS, min: number, max: number): number => {
     const value = options[name] ?? DEFAULTS[name];
     if (!Number.isSafeInteger(value) || value < min || value > max) {

@@ -21,6 +21,8 @@ const INSTANT_BYTES = 6;
 export interface Ticket {
   /** Of the session that it is for: 24 base64url characters. */
   readonly id: string;
+  /** Of the session's token when it was made. */
+  readonly generation: number;
   /** In the form of a session id, and of no session. */
   readonly claim: string;
   readonly expiresAt: number;
@@ -29,6 +31,7 @@ export interface Ticket {
 export interface TicketRequest {
   readonly tenant: string;
   readonly id: string;
+  readonly generation: number;
   readonly expiresAt: number;
 }
 
@@ -41,7 +44,7 @@ export interface TicketDesk {
 export function ticketDesk(tools: TokenTools): TicketDesk {
   const { ring } = tools;
   return {
-    mint({ tenant, id, expiresAt }) {
+    mint({ tenant, id, generation, expiresAt }) {
       const kid = ring.primary;
       const secret = new Uint8Array(SECRET_BYTES);
       for (let at = INSTANT_BYTES - 1, rest = expiresAt; at >= 0; at -= 1) {
@@ -49,7 +52,7 @@ export function ticketDesk(tools: TokenTools): TicketDesk {
         rest = Math.floor(rest / 256);
       }
       decodeGroups(newSessionId(tools.entropy), 0, secret.subarray(INSTANT_BYTES));
-      const body = buildBody({ type: TYPE, kid, id, generation: 0, secret });
+      const body = buildBody({ type: TYPE, kid, id, generation, secret });
       const mac = macOver(ring, body, { type: TYPE, kid, tenant });
       invariant(mac !== undefined, "the primary key is in the ring");
       return chain(mac, (bytes) => tokenText(TYPE, body, bytes));
@@ -65,5 +68,6 @@ export function ticketDesk(tools: TokenTools): TicketDesk {
 function read(parsed: ParsedToken): Ticket {
   const secret = tokenSecret(parsed);
   const expiresAt = secret.subarray(0, INSTANT_BYTES).reduce((sum, byte) => sum * 256 + byte, 0);
-  return { id: parsed.id, claim: encodeBase64Url(secret.subarray(INSTANT_BYTES)), expiresAt };
+  const claim = encodeBase64Url(secret.subarray(INSTANT_BYTES));
+  return { id: parsed.id, generation: parsed.generation, claim, expiresAt };
 }

@@ -45,6 +45,10 @@ describe("resolving a preset", () => {
       path: "policy",
       message: 'no preset has the name "owasp-asvs-2"; did you mean "owasp-asvs-l2"?',
     });
+    expect(problemsOf("owasp")[0]?.message).toBe(
+      'no preset has the name "owasp"; did you mean "owasp-asvs-l1" or "owasp-asvs-l2" or ' +
+        '"owasp-asvs-l3"?',
+    );
     expect(problemsOf({ extends: "sass" })[0]?.message).toContain('did you mean "saas"?');
     expect(problemsOf({ extends: "toString" })[0]?.path).toBe("policy.extends");
   });

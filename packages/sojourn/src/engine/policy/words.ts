@@ -49,11 +49,16 @@ export function listed(names: readonly string[]): string {
   return names.map((name) => JSON.stringify(name)).join(", ");
 }
 
-/** Complain about a name nobody knows: with the nearest one that exists, or with all of them. */
+/** Complain about a name nobody knows: with those it is a part of, the nearest one, or all. */
 export function unknownName(what: string, given: string, known: readonly string[]): string {
+  const part = given.toLowerCase();
+  const family = known.filter((name) => name.toLowerCase().includes(part));
   const guess = nearest(given, known);
+  const guesses = part !== "" && family.length > 0 ? family : guess === undefined ? [] : [guess];
   const hint =
-    guess === undefined ? `accepted: ${listed(known)}` : `did you mean ${JSON.stringify(guess)}?`;
+    guesses.length === 0
+      ? `accepted: ${listed(known)}`
+      : `did you mean ${guesses.map((name) => JSON.stringify(name)).join(" or ")}?`;
   return `no ${what} has the name ${describe(given)}; ${hint}`;
 }
 
