@@ -33,6 +33,8 @@ interface Duel {
   goals(added: (name: string) => number): readonly Goal[];
 }
 
+/** Below, the compiler of the engine is what is measured. */
+const WARM_UP_REQUESTS = 40_000;
 const BARE = "bare";
 const AGAIN = "bare, again";
 
@@ -42,7 +44,7 @@ async function overhead({ framework, apps, goals }: Duel, effort: Effort): Promi
   const runners: Runner[] = [];
   for (const [name, app] of apps) runners.push(await runnerOf(framework, name, await app));
   const [bare] = runners;
-  for (const runner of runners) await run(runner, 3 * requests);
+  for (const runner of runners) await run(runner, WARM_UP_REQUESTS);
   for (let round = 0; round < effort.samples; round += 1) {
     for (const runner of runners) runner.samples.push(await run(runner, requests));
   }
