@@ -1,7 +1,7 @@
 /** What was handed over: options that nobody knows, and things taken for one another. */
 import type { ConfigProblem } from "./errors.ts";
 
-/** A problem for each option that is not in `known`. @param prefix Before each name, with its dot. */
+/** A problem for each option not in `known`. @param prefix Before each name, with its dot. */
 export function unknownOptions(
   given: object | null | undefined,
   known: readonly string[],

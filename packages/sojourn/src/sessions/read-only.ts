@@ -18,7 +18,7 @@ const INSTEAD_OF_THEIRS: Readonly<Record<string, string>> = {
 /**
  * Refuse assignments to instances of a class. In strict code the engine would do for members that
  * have no setter; in sloppy code it is silent, and what is new would be kept by the object alone.
- * Behind the prototype, where only what it does not have is looked for, this costs no call anything.
+ * Behind the prototype only what it does not have is looked for: no call becomes slower.
  */
 export function refuseAssignment(face: object): void {
   for (const [name, member] of Object.entries(Object.getOwnPropertyDescriptors(face))) {

@@ -100,8 +100,8 @@ export class Session<Data extends object = Record<string, unknown>> {
   }
 
   /**
-   * A plain snapshot, frozen; use `update` or `set`. Empty while locked. In development a `TypeError`
-   * names the call to make, and `structuredClone` takes its values only.
+   * A plain snapshot, frozen; use `update` or `set`. Empty while locked. In development a
+   * `TypeError` names the call to make, and `structuredClone` takes its values only.
    */
   get data(): Readonly<Partial<Data>> {
     return this.#body.data as Readonly<Partial<Data>>;
