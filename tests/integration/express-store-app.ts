@@ -21,7 +21,7 @@ export interface Options {
 
 export type Factory = (options: Options) => RequestHandler;
 export const FACTORIES: Readonly<Record<string, Factory>> = {
-  "express-session": upstream as unknown as Factory,
+  "express-session": upstream as Factory,
   "sojourn/express-session": ours as Factory,
 };
 /** What routes do with the session, whichever package made it. */

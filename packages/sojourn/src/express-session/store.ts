@@ -3,12 +3,11 @@ import { EventEmitter } from "node:events";
 import { baseOf, rememberBase } from "./changes.ts";
 import { Cookie } from "./cookie.ts";
 import { Session } from "./session.ts";
-import type { Callback, SessionData } from "./types.ts";
+import type { Callback, CallbackError, SessionData } from "./types.ts";
 
 /** What a store's reading methods call back. */
 export type Answer<Value> = Found<Value | null>;
-// oxlint-disable-next-line typescript/no-explicit-any -- as `Callback`
-export type Found<Value> = (error: any, value?: Value) => void;
+export type Found<Value> = (error: CallbackError, value?: Value) => void;
 
 declare abstract class StoreClass extends EventEmitter {
   constructor();

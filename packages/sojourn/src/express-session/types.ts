@@ -58,12 +58,11 @@ export interface SessionOptions<Req extends IncomingMessage = IncomingMessage> {
   proxy?: boolean | undefined;
 }
 
-/** Errors of stores come as they are; `ENOENT` says "not found". */
-export type StoreError = Error & { readonly code?: string };
-
 /** As upstream types it: applications annotate `Error`, `Error | null`, `unknown` or nothing. */
 // oxlint-disable-next-line typescript/no-explicit-any -- nothing else takes all of those
-export type Callback = (error?: any) => void;
+export type CallbackError = any;
+
+export type Callback = (error?: CallbackError) => void;
 
 /** The part of a request that sessions read and write. */
 export interface SessionRequest extends IncomingMessage {

@@ -3,9 +3,9 @@
  *
  * The new session's id follows from the old credential, and a claim under an id that follows from
  * it too is made first and kept for 400 days: a second conversion meets the one or the other, in
- * every process and after any crash. The old credential is then the session's generation 0, so that lost
- * answers, parallel requests and stragglers are the rotation protocol's business. Ours is made
- * first, the old session ended next: between the two both are good, never neither.
+ * every process and after any crash. The old credential is then the session's generation 0, so
+ * that lost answers, parallel requests and stragglers are the rotation protocol's business. Ours
+ * is made first, the old session ended next: between the two both are good, never neither.
  *
  * @see docs/decisions/0012-converting-foreign-sessions.md
  */
