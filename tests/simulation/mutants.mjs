@@ -60,7 +60,7 @@ export const MUTANTS = [
     from: "if (record.end !== undefined) {",
     to: "if (record.end?.at === 0) {",
     scenario: "quiet",
-    finds: "I1: revoke wrote to an ended session",
+    finds: "ending an ended session",
   },
   {
     guard: "no branch while the successor may be under way",
