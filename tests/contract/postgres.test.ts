@@ -2,30 +2,41 @@ import { Pool } from "pg";
 import { PostgresStore } from "sojourn/stores/postgres";
 import { caseKit, storeCasesFor } from "sojourn/testing";
 import { afterAll, beforeAll, describe, it } from "vitest";
-import { startPostgres } from "../../tools/engines.mjs";
+import { startPgBouncer, startPostgres } from "../../tools/engines.mjs";
 
 const seed = Number(process.env["SOJOURN_SEED"] ?? Math.floor(Math.random() * 2 ** 32));
 const engine = await startPostgres();
+const bouncer = await startPgBouncer(engine);
 
-afterAll(() => engine.stop());
-
-describe(`the PostgreSQL store keeps the store contract (seed ${seed})`, () => {
-  const pools = [0, 1].map(() => new Pool({ connectionString: engine.url, max: 10 }));
-  for (const pool of pools) pool.on("error", () => undefined);
-  const [store, peer] = pools.map((pool) => new PostgresStore({ pool, tailPollMs: 20 })) as [
-    PostgresStore,
-    PostgresStore,
-  ];
-  const kit = caseKit({ seed, peer });
-
-  beforeAll(async () => {
-    await Promise.all([store.health(), peer.health()]);
-  });
-
-  afterAll(async () => {
-    await Promise.all([store.close(), peer.close()]);
-    await Promise.all(pools.map((pool) => pool.end()));
-  });
-
-  it.each(storeCasesFor(store.capabilities))("$name", ({ run }) => run(store, kit));
+afterAll(async () => {
+  await bouncer.stop();
+  await engine.stop();
 });
+
+const WAYS = [
+  ["directly", engine.url, "direct"],
+  ["through PgBouncer in transaction mode", bouncer.url, "pooled"],
+] as const;
+
+describe.each(WAYS)(
+  `PostgreSQL %s keeps the store contract (seed ${seed})`,
+  (_way, url, schema) => {
+    const pools = [0, 1].map(() => new Pool({ connectionString: url, max: 10 }));
+    for (const pool of pools) pool.on("error", () => undefined);
+    const [store, peer] = pools.map(
+      (pool) => new PostgresStore({ pool, schema, tailPollMs: 20 }),
+    ) as [PostgresStore, PostgresStore];
+    const kit = caseKit({ seed, peer });
+
+    beforeAll(async () => {
+      await Promise.all([store.health(), peer.health()]);
+    });
+
+    afterAll(async () => {
+      await Promise.all([store.close(), peer.close()]);
+      await Promise.all(pools.map((pool) => pool.end()));
+    });
+
+    it.each(storeCasesFor(store.capabilities))("$name", ({ run }) => run(store, kit));
+  },
+);

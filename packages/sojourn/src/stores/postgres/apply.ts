@@ -2,7 +2,15 @@
 import { differsByTouch, mergeSessions } from "../../engine/merge.ts";
 import type { SessionRef, StoreDelta, StoredData, StoredSession } from "../../engine/ports.ts";
 import type { SessionRecord } from "../../engine/record.ts";
-import { COLUMNS, decodeStored, encodeColumns, encodeData, keyOf, WHOLE } from "./codec.ts";
+import {
+  AFTER_WHOLE,
+  COLUMNS,
+  decodeStored,
+  encodeColumns,
+  encodeData,
+  keyOf,
+  WHOLE,
+} from "./codec.ts";
 import type { Database, Sql } from "./database.ts";
 import { entomb } from "./ends.ts";
 import { AT_KEY, epochOf, SUBJECT_EPOCH, TENANT } from "./find.ts";
@@ -12,14 +20,16 @@ import { textIn, textInOrNull } from "./text.ts";
 /** One transaction holds locks for at most so many deltas. */
 const BATCH_MAX = 64;
 
-const FIND = `SELECT ${WHOLE}, ${SUBJECT_EPOCH} FROM sojourn.session s WHERE ${AT_KEY}`;
+const ENTOMBED = `EXISTS (SELECT FROM sojourn.tombstone b WHERE b.hash = sojourn.id_hash($1, ${TENANT}))`;
+const FIND =
+  `SELECT ${WHOLE}, ${SUBJECT_EPOCH}, ${ENTOMBED} ` +
+  `FROM (SELECT) one LEFT JOIN sojourn.session s ON ${AT_KEY}`;
 /** Every row of the batch, locked in the order of keys before any is written. */
 const LOCK_ROWS =
   "SELECT 1 FROM unnest($1::bytea[], $2::text[]) u (id, tenant) " +
   "JOIN sojourn.tenant t ON t.name = u.tenant " +
   "JOIN sojourn.session s ON s.id = u.id AND s.tenant = t.no " +
   "ORDER BY s.id, s.tenant FOR NO KEY UPDATE OF s";
-const ENTOMBED = `SELECT 1 FROM sojourn.tombstone b WHERE b.hash = sojourn.id_hash($1, ${TENANT})`;
 const FIRST_COLUMN = 6;
 const PUT =
   "INSERT INTO sojourn.session " +
@@ -106,8 +116,8 @@ function applyDelta(sql: Sql, delta: StoreDelta): Promise<void> {
 async function applySession(sql: Sql, session: StoredSession): Promise<void> {
   const { record, subjectEpoch } = session;
   if (record.subject !== null) await applyEpoch(sql, record.tenant, record.subject, subjectEpoch);
-  if ((await sql.rows(ENTOMBED, ...keyOf(record))).length > 0) return;
-  const before = await find(sql, record);
+  const { before, entombed } = await find(sql, record);
+  if (entombed) return;
   if (before === undefined) {
     await put(sql, session);
     return note(sql, record, record.end === undefined ? CHANGE.created : CHANGE.ended);
@@ -126,7 +136,7 @@ async function applySession(sql: Sql, session: StoredSession): Promise<void> {
 }
 
 async function applyTombstone(sql: Sql, ref: SessionRef, until: number): Promise<void> {
-  const before = (await find(sql, ref))?.record;
+  const before = (await find(sql, ref)).before?.record;
   await entomb(sql, ref, Math.max(until, before?.absoluteExpiresAt ?? until));
   if (before === undefined) return;
   if (before.end === undefined) await note(sql, before, CHANGE.ended);
@@ -138,9 +148,15 @@ async function applyEpoch(sql: Sql, tenant: string, subject: string, epoch: numb
   await sql.rows(RAISE, textIn(subject), textIn(tenant), epoch, JSON.stringify({ epoch }));
 }
 
-async function find(sql: Sql, ref: SessionRef): Promise<StoredSession | undefined> {
-  const [row] = await sql.rows(FIND, ...keyOf(ref));
-  return row && decodeStored(row, ref.tenant);
+interface Found {
+  readonly before: StoredSession | undefined;
+  readonly entombed: boolean;
+}
+
+async function find(sql: Sql, ref: SessionRef): Promise<Found> {
+  const [row = []] = await sql.rows(FIND, ...keyOf(ref));
+  const before = typeof row[0] === "string" ? decodeStored(row, ref.tenant) : undefined;
+  return { before, entombed: row[AFTER_WHOLE + 1] === "t" };
 }
 
 async function put(sql: Sql, session: StoredSession): Promise<void> {
