@@ -121,11 +121,13 @@ export function startPostgres(options = {}) {
  * another connection of few.
  *
  * @param {Pick<Engine, "port">} postgres
+ * @param {number} [port] Default: a free one.
  */
-export function startPgBouncer(postgres) {
+export function startPgBouncer(postgres, port) {
   const program = needed("pgbouncer");
   const account = ordinaryAccount();
-  return attempt(async (port) => {
+  return attempt(async (free) => {
+    const listening = port ?? free;
     const folder = mkdtempSync(join(tmpdir(), "sojourn-pgbouncer-"));
     if (account !== undefined) chownSync(folder, account.uid, account.gid);
     const file = join(folder, "pgbouncer.ini");
@@ -134,7 +136,7 @@ export function startPgBouncer(postgres) {
       `* = host=${HOST} port=${postgres.port} user=postgres`,
       "[pgbouncer]",
       `listen_addr = ${HOST}`,
-      `listen_port = ${port}`,
+      `listen_port = ${listening}`,
       "unix_socket_dir =",
       "auth_type = any",
       "pool_mode = transaction",
@@ -145,8 +147,8 @@ export function startPgBouncer(postgres) {
     return start({
       name: "pgbouncer",
       folder,
-      port,
-      url: `postgres://postgres@${HOST}:${port}/postgres`,
+      port: listening,
+      url: `postgres://postgres@${HOST}:${listening}/postgres`,
       command: [program, file],
       account,
       hello: startupMessage(),
