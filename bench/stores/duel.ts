@@ -16,7 +16,7 @@ export interface Recording {
 
 export interface BarePool {
   query<Row>(text: string): Promise<{ readonly rows: readonly Row[] }>;
-  query(query: { text: string; values: readonly unknown[] }): Promise<unknown>;
+  query(query: { name?: string; text: string; values: readonly unknown[] }): Promise<unknown>;
 }
 
 export interface Duellists {
@@ -86,8 +86,9 @@ export async function duel(kind: Kind, sides: Duellists, rounds: number): Promis
     const works = Array.from({ length: kind.operations }, () => kind.work());
     sides.calls.take();
     const ours = await spent(works, each);
-    const again = sides.calls.take().map(({ text, values }) => {
+    const again = sides.calls.take().map(({ text, values, name }) => {
       const twin = { text: text.replaceAll(sides.from, sides.to), values };
+      if (name !== undefined) return () => sides.bare.query({ ...twin, name });
       return () => sides.bare.query(twin);
     });
     const theirs = await spent(again, each);

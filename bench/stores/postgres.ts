@@ -64,6 +64,7 @@ async function measured(world: World, effort: Effort): Promise<Section> {
   for (const kind of kinds(world.store, maker, { records, now })) {
     outcomes.push(await duel(kind, world.sides, rounds));
   }
+  outcomes.push(await duel(preparedFind(world, records), world.sides, rounds));
   const crowdMs = await revokeCrowd(world.store, maker, now);
   const lags = await lagsOfFollowers(world, maker, { now, rounds: effort.samples * 6 });
   const p99 = lags.toSorted((a, b) => a - b)[Math.floor(lags.length * 0.99)] ?? Number.NaN;
@@ -206,6 +207,22 @@ function kinds(
   ];
 }
 
+/** Where connections are not shared, each may keep the statement: the server plans it once. */
+function preparedFind(world: World, records: readonly SessionRecord[]): Kind {
+  const { pool } = world.sides.calls;
+  const store = new PostgresStore({ pool, schema: "ours", prepare: true });
+  let at = 0;
+  return {
+    name: "find, prepared",
+    operations: 512,
+    work: () => {
+      at = (at + 7919) % records.length;
+      const record = records[at] ?? (records[0] as SessionRecord);
+      return () => store.find(record);
+    },
+  };
+}
+
 async function revokeCrowd(store: PostgresStore, maker: RecordMaker, now: number): Promise<number> {
   const times: number[] = [];
   for (let turn = 0; turn < 5; turn += 1) {
@@ -232,10 +249,14 @@ async function lagsOfFollowers(
     () => new Pool({ connectionString: url, max: 1 }),
   );
   const heardAt = new Map<string, number[]>();
+  const following: Promise<void>[] = [];
   const followers = pools.map((pool) => {
     pool.on("error", () => undefined);
     const follower = new PostgresStore({ pool: pool as never, schema: "ours" });
+    const { promise, resolve } = Promise.withResolvers<void>();
+    following.push(promise);
     follower.tail("now", {
+      frontier: () => resolve(),
       change: (change) => {
         if (change.kind !== "session" || change.what !== "ended") return;
         heardAt.get(change.ref.id)?.push(performance.now());
@@ -243,6 +264,7 @@ async function lagsOfFollowers(
     });
     return follower;
   });
+  await Promise.all(following);
   const lags: number[] = [];
   for (let turn = 0; turn < plan.rounds; turn += 1) {
     const record = maker.make("follower", plan.now);

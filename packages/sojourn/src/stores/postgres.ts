@@ -56,6 +56,12 @@ export interface PostgresStoreOptions {
   readonly pool: PostgresPool;
   /** Schema of the tables, made if it is not there; default `"sojourn"`. */
   readonly schema?: string;
+  /**
+   * Let connections keep prepared statements, which doubles the rate of reads; default `false`.
+   * Only for connections that are not shared: to PostgreSQL itself, or through PgBouncer 1.21 or
+   * newer with `max_prepared_statements`.
+   */
+  readonly prepare?: boolean;
   /** How often the tail asks for changes of other processes; 1–10 000 ms, default 100. */
   readonly tailPollMs?: number;
   /** How long a follower may be away before it must start over; 1 s – 1 d, default 15 min. */
@@ -83,7 +89,7 @@ export class PostgresStore implements SessionStore {
   constructor(options: PostgresStoreOptions) {
     const { tailPollMs, logKeptMs, maxDataBytes, schema } = checked(options);
     this.#logKeptMs = logKeptMs;
-    this.#database = new Database(options.pool, schema);
+    this.#database = new Database(options.pool, schema, options.prepare === true);
     this.#tail = new Tail({
       pollMs: tailPollMs,
       now: () => Date.now(),

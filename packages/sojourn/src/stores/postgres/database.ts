@@ -11,7 +11,7 @@ import { createHash } from "node:crypto";
 import { StoreUnavailableError } from "../../engine/errors.ts";
 import type { SqlRow } from "./codec.ts";
 import { queryOf } from "./driver.ts";
-import type { PostgresClient, PostgresPool } from "./driver.ts";
+import type { PostgresClient, PostgresPool, Statement } from "./driver.ts";
 import { isBroken, isCollision, storeFault } from "./faults.ts";
 import { migrate } from "./schema.ts";
 import { textIn } from "./text.ts";
@@ -57,14 +57,17 @@ export const SETTINGS: { readonly durable: string; readonly relaxed: string } = 
 export class Database {
   readonly #pool: PostgresPool;
   readonly #schema: string;
-  readonly #statements: Map<string, string> = new Map<string, string>();
+  readonly #prepare: boolean;
+  readonly #statements: Map<string, Statement> = new Map<string, Statement>();
   readonly #tenants: Set<string> = new Set<string>();
   #opened: Promise<void> | undefined;
   #closed = false;
 
-  constructor(pool: PostgresPool, schema: string) {
+  /** @param prepare Let connections keep statements: not through a pooler that shares them. */
+  constructor(pool: PostgresPool, schema: string, prepare: boolean) {
     this.#pool = pool;
     this.#schema = schema;
+    this.#prepare = prepare;
     // A connection that breaks while it is idle would else end the process.
     pool.on("error", ignore);
   }
@@ -186,23 +189,29 @@ export class Database {
     text: string,
     values: readonly unknown[],
   ): Promise<readonly SqlRow[]> {
-    const { rows } = await client.query(queryOf(this.#named(text), values));
+    const statement = values.length === 0 ? this.#named(text) : this.#kept(text);
+    const { rows } = await client.query(queryOf(statement, values));
     return rows as readonly SqlRow[];
   }
 
-  /** The statement with the schema's own name in it. */
-  #named(text: string): string {
-    if (!text.includes("sojourn.")) return text;
+  /** A statement with parameters: one of a few dozen that never change. */
+  #kept(text: string): Statement {
     const known = this.#statements.get(text);
     if (known !== undefined) return known;
-    const named = text.replaceAll(/\bsojourn\./g, `"${this.#schema}".`);
-    if (this.#statements.size < STATEMENTS_KEPT_MAX) this.#statements.set(text, named);
-    return named;
+    const named = this.#named(text);
+    const name = `sojourn_${createHash("sha256").update(named.text).digest("hex").slice(0, 24)}`;
+    const made = this.#prepare ? { ...named, name } : named;
+    this.#statements.set(text, made);
+    return made;
+  }
+
+  /** The statement with the schema's own name in it. */
+  #named(text: string): Statement {
+    return { text: text.replaceAll(/\bsojourn\./g, `"${this.#schema}".`) };
   }
 }
 
 const TENANTS_KNOWN_MAX = 10_000;
-const STATEMENTS_KEPT_MAX = 200;
 
 function beginning({ locks = [], statementTimeoutMs }: TransactionOptions): string {
   const ordered = [...new Set(locks)].toSorted((a, b) => (a < b ? -1 : 1));
@@ -219,7 +228,7 @@ function beginning({ locks = [], statementTimeoutMs }: TransactionOptions): stri
 /** @returns true when not even that could be said: the connection is of no use any more. */
 async function undone(client: PostgresClient): Promise<boolean> {
   try {
-    await client.query(queryOf("ROLLBACK", []));
+    await client.query(queryOf({ text: "ROLLBACK" }, []));
     return false;
   } catch {
     return true;

@@ -2,6 +2,8 @@
 
 /** Every column comes as the server's text, whatever type parsers the application has set. */
 export interface PostgresQuery {
+  /** Of a statement that the connection may keep; absent unless the store was told so. */
+  name?: string;
   text: string;
   values: unknown[];
   rowMode: "array";
@@ -31,6 +33,12 @@ export interface PostgresPool {
 const TEXT = (value: string): string => value;
 const TYPES = { getTypeParser: () => TEXT };
 
-export function queryOf(text: string, values: readonly unknown[]): PostgresQuery {
-  return { text, values: [...values], rowMode: "array", types: TYPES };
+/** A statement as it is sent again and again. */
+export interface Statement {
+  readonly name?: string;
+  readonly text: string;
+}
+
+export function queryOf(statement: Statement, values: readonly unknown[]): PostgresQuery {
+  return { ...statement, values: [...values], rowMode: "array", types: TYPES };
 }
