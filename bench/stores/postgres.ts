@@ -13,7 +13,7 @@ import type { Section } from "../report.ts";
 import { crowdName, DATA_BYTES, randomText, recordMaker, TENANT } from "../sqlite/world.ts";
 import type { RecordMaker } from "../sqlite/world.ts";
 import { duel, recording } from "./duel.ts";
-import type { Duellists, Kind } from "./duel.ts";
+import type { Duellists, Kind, Outcome } from "./duel.ts";
 
 const SESSIONS = { full: 100_000, quick: 20_000 } as const;
 const SESSIONS_PER_SUBJECT = 4;
@@ -35,10 +35,10 @@ export async function postgres(effort: Effort): Promise<Section> {
   for (const pool of pools) pool.on("error", () => undefined);
   const [pool, barePool] = pools as [Pool, Pool];
   try {
-    const calls = recording(pool as never);
+    const calls = recording(pool);
     const store = new PostgresStore({ pool: calls.pool, schema: "ours" });
-    const twin = new PostgresStore({ pool: barePool as never, schema: "bare" });
-    const sides: Duellists = { calls, bare: barePool as never, from: '"ours".', to: '"bare".' };
+    const twin = new PostgresStore({ pool: barePool, schema: "bare" });
+    const sides: Duellists = { calls, bare: barePool, from: '"ours".', to: '"bare".' };
     return await measured({ store, twin, sides, url: engine.url }, effort);
   } finally {
     await Promise.all(pools.map((one) => one.end()));
@@ -60,7 +60,7 @@ async function measured(world: World, effort: Effort): Promise<Section> {
   const records = await seed(world, maker, { count, now });
   const bytes = await bytesPerSession(world, count);
   const rounds = effort.samples * 2;
-  const outcomes = [];
+  const outcomes: Outcome[] = [];
   for (const kind of kinds(world.store, maker, { records, now })) {
     outcomes.push(await duel(kind, world.sides, rounds));
   }
@@ -217,8 +217,8 @@ function preparedFind(world: World, records: readonly SessionRecord[]): Kind {
     operations: 512,
     work: () => {
       at = (at + 7919) % records.length;
-      const record = records[at] ?? (records[0] as SessionRecord);
-      return () => store.find(record);
+      const record = records[at];
+      return async () => record && store.find(record);
     },
   };
 }
@@ -252,11 +252,11 @@ async function lagsOfFollowers(
   const following: Promise<void>[] = [];
   const followers = pools.map((pool) => {
     pool.on("error", () => undefined);
-    const follower = new PostgresStore({ pool: pool as never, schema: "ours" });
-    const { promise, resolve } = Promise.withResolvers<void>();
-    following.push(promise);
+    const follower = new PostgresStore({ pool, schema: "ours" });
+    let begun = (): void => undefined;
+    following.push(new Promise((resolve) => void (begun = resolve)));
     follower.tail("now", {
-      frontier: () => resolve(),
+      frontier: () => begun(),
       change: (change) => {
         if (change.kind !== "session" || change.what !== "ended") return;
         heardAt.get(change.ref.id)?.push(performance.now());

@@ -1,8 +1,8 @@
-import { Pool } from "pg";
 import { PostgresStore } from "sojourn/stores/postgres";
 import { caseKit, storeCasesFor } from "sojourn/testing";
 import { afterAll, beforeAll, describe, it } from "vitest";
 import { startPgBouncer, startPostgres } from "../../tools/engines.mjs";
+import { poolTo } from "../support/postgres.ts";
 
 const seed = Number(process.env["SOJOURN_SEED"] ?? Math.floor(Math.random() * 2 ** 32));
 const engine = await startPostgres();
@@ -21,8 +21,7 @@ const WAYS = [
 describe.each(WAYS)(
   `PostgreSQL %s keeps the store contract (seed ${seed})`,
   (_way, url, schema) => {
-    const pools = [0, 1].map(() => new Pool({ connectionString: url, max: 10 }));
-    for (const pool of pools) pool.on("error", () => undefined);
+    const pools = [poolTo(url), poolTo(url)];
     const [store, peer] = pools.map(
       (pool) => new PostgresStore({ pool, schema, tailPollMs: 20 }),
     ) as [PostgresStore, PostgresStore];

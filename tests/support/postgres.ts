@@ -34,6 +34,7 @@ export function intercepted(
 
 /** Something that waits until it is opened. */
 export function gate(): { readonly open: () => void; readonly opened: Promise<void> } {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  return { open: resolve, opened: promise };
+  let open = (): void => undefined;
+  const opened = new Promise<void>((resolve) => void (open = resolve));
+  return { open, opened };
 }
