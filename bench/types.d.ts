@@ -1,4 +1,4 @@
-/** What the benchmarks use of a package that comes without types. */
+/** What the benchmarks use of packages that come without types. */
 declare module "express-session" {
   import type { RequestHandler } from "express";
 
@@ -30,4 +30,19 @@ declare module "express-session" {
   }
 
   export = session;
+}
+
+declare module "pg" {
+  import type { PostgresPool } from "sojourn/stores/postgres";
+
+  /** As the store takes it, and what a benchmark asks it itself. */
+  export class Pool implements PostgresPool {
+    constructor(options: { connectionString: string; max?: number });
+    connect: PostgresPool["connect"];
+    on: PostgresPool["on"];
+    off: PostgresPool["off"];
+    query<Row>(text: string): Promise<{ readonly rows: readonly Row[] }>;
+    query(query: { name?: string; text: string; values: readonly unknown[] }): Promise<unknown>;
+    end(): Promise<void>;
+  }
 }

@@ -1,5 +1,5 @@
 /**
- * Real Redis and PostgreSQL servers for tests and benchmarks: on 127.0.0.1, on a free port, in a
+ * Real Redis, PostgreSQL and PgBouncer servers for tests and benchmarks: on 127.0.0.1, on a free port, in a
  * folder of their own. They end with the process that started them, however that one ends: a shell
  * beside each waits for the pipe from its parent to close.
  *
@@ -8,7 +8,7 @@
  */
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, chownSync, mkdtempSync, realpathSync, rmSync } from "node:fs";
+import { chmodSync, chownSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -111,6 +111,47 @@ export function startPostgres(options = {}) {
       account,
       hello: startupMessage(),
       // An error until it accepts sessions, then how it wants to know who asks.
+      welcome: (answer) => answer[0] === "R".charCodeAt(0),
+    });
+  });
+}
+
+/**
+ * Start PgBouncer in transaction mode before a PostgreSQL server: each transaction may run on
+ * another connection of few.
+ *
+ * @param {Pick<Engine, "port">} postgres
+ * @param {number} [port] Default: a free one.
+ */
+export function startPgBouncer(postgres, port) {
+  const program = needed("pgbouncer");
+  const account = ordinaryAccount();
+  return attempt(async (free) => {
+    const listening = port ?? free;
+    const folder = mkdtempSync(join(tmpdir(), "sojourn-pgbouncer-"));
+    if (account !== undefined) chownSync(folder, account.uid, account.gid);
+    const file = join(folder, "pgbouncer.ini");
+    const settings = [
+      "[databases]",
+      `* = host=${HOST} port=${postgres.port} user=postgres`,
+      "[pgbouncer]",
+      `listen_addr = ${HOST}`,
+      `listen_port = ${listening}`,
+      "unix_socket_dir =",
+      "auth_type = any",
+      "pool_mode = transaction",
+      "default_pool_size = 5",
+      "max_client_conn = 500",
+    ];
+    writeFileSync(file, settings.join("\n"));
+    return start({
+      name: "pgbouncer",
+      folder,
+      port: listening,
+      url: `postgres://postgres@${HOST}:${listening}/postgres`,
+      command: [program, file],
+      account,
+      hello: startupMessage(),
       welcome: (answer) => answer[0] === "R".charCodeAt(0),
     });
   });

@@ -50,6 +50,15 @@ const programs = [
     debian: ["postgresql"],
     elsewhere: "install PostgreSQL 15 or newer (macOS: brew install postgresql@17)",
   },
+  {
+    name: "pgbouncer",
+    runners: ["contract", "integration"],
+    commands: ["pgbouncer"],
+    // Debian keeps it where a user's PATH does not lead.
+    paths: ["/usr/sbin/pgbouncer"],
+    debian: ["pgbouncer"],
+    elsewhere: "install PgBouncer 1.18 or newer (macOS: brew install pgbouncer)",
+  },
 ];
 
 /** @param {string} path */

@@ -76,14 +76,3 @@ export function storeFault(error: unknown, operation: string): Error {
   const retryable = advice?.[1] ?? false;
   return new StoreUnavailableError(`${operation}: ${text}`, { cause: error, retryable });
 }
-
-/** A file written by a newer release. Refused, not guessed at. */
-export class StoreSchemaError extends SojournError {
-  constructor(found: number, known: number) {
-    super(
-      "ERR_STORE_SCHEMA",
-      `the database has schema version ${found}, this release knows up to ${known}; ` +
-        "run a release that knows it, or restore the backup from before the upgrade",
-    );
-  }
-}

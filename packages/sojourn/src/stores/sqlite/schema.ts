@@ -4,7 +4,7 @@
  */
 import { ConfigError } from "../../engine/errors.ts";
 import type { Driver } from "./driver.ts";
-import { StoreSchemaError } from "./faults.ts";
+import { StoreSchemaError } from "../schema-error.ts";
 
 /** "SJRN": tells our files from any other SQLite database. */
 const APPLICATION_ID = 0x534a524e;

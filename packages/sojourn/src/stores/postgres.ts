@@ -1,0 +1,267 @@
+/**
+ * Sessions in PostgreSQL 15 or newer, shared by any number of processes and machines. The pool is
+ * the application's own; it may lead through PgBouncer in transaction mode.
+ */
+import { ConfigError, StoreUnavailableError } from "../engine/errors.ts";
+import type { ConfigProblem } from "../engine/errors.ts";
+import type {
+  CreateOptions,
+  CreateResult,
+  DataOperation,
+  Installation,
+  Page,
+  PageOptions,
+  PatchResult,
+  ReplaceResult,
+  RevokeOptions,
+  RevokeResult,
+  RevokeSubjectOptions,
+  RevokeSubjectResult,
+  SessionFilter,
+  SessionRef,
+  SessionStore,
+  StoreCapabilities,
+  StoreDelta,
+  StoredSession,
+  StoreHealth,
+  Subscription,
+  SweepOptions,
+  SweepResult,
+  TailHandlers,
+  Touch,
+  TouchResult,
+} from "../engine/ports.ts";
+import type { SessionEnd, SessionRecord, SessionSummary } from "../engine/record.ts";
+import { applyDeltas } from "./postgres/apply.ts";
+import { createSession } from "./postgres/create.ts";
+import { Database } from "./postgres/database.ts";
+import type { PostgresPool } from "./postgres/driver.ts";
+import { purgeSubject, revokeSession, revokeSubject } from "./postgres/ends.ts";
+import { epochOf, findSession } from "./postgres/find.ts";
+import { healthOf } from "./postgres/identity.ts";
+import { countOf, pageOf } from "./postgres/queries.ts";
+import { sweepSessions } from "./postgres/sweep.ts";
+import { Tail } from "./postgres/tail.ts";
+import { patchSession, replaceSession, touchSessions } from "./postgres/writes.ts";
+
+export type {
+  PostgresClient,
+  PostgresPool,
+  PostgresQuery,
+  PostgresResult,
+} from "./postgres/driver.ts";
+
+export interface PostgresStoreOptions {
+  /** A `Pool` of `pg` 8, to the primary. The store does not end it. */
+  readonly pool: PostgresPool;
+  /** Schema of the tables, made if it is not there; default `"sojourn"`. */
+  readonly schema?: string;
+  /**
+   * Let connections keep prepared statements, which doubles the rate of reads; default `false`.
+   * Only for connections that are not shared: to PostgreSQL itself, or through PgBouncer 1.21 or
+   * newer with `max_prepared_statements`.
+   */
+  readonly prepare?: boolean;
+  /** How often the tail asks for changes of other processes; 1–10 000 ms, default 100. */
+  readonly tailPollMs?: number;
+  /** How long a follower may be away before it must start over; 1 s – 1 d, default 15 min. */
+  readonly logKeptMs?: number;
+  /** Data of one session in bytes of UTF-8; 1–16 777 216, default 65 536. */
+  readonly maxDataBytes?: number;
+}
+
+const DEFAULTS = { tailPollMs: 100, logKeptMs: 900_000, maxDataBytes: 65_536 } as const;
+const SWEEP_MAX = 10_000;
+const TOUCHES_MAX = 1000;
+const SCHEMA_NAME = /^[a-z_][a-z0-9_]{0,62}$/;
+
+export class PostgresStore implements SessionStore {
+  readonly capabilities: StoreCapabilities;
+  readonly #database: Database;
+  readonly #tail: Tail;
+  readonly #logKeptMs: number;
+
+  /**
+   * Nothing is sent before the first use.
+   *
+   * @throws {ConfigError} for wrong options.
+   */
+  constructor(options: PostgresStoreOptions) {
+    const { tailPollMs, logKeptMs, maxDataBytes, schema } = checked(options);
+    this.#logKeptMs = logKeptMs;
+    this.#database = new Database(options.pool, schema, options.prepare === true);
+    this.#tail = new Tail({
+      pollMs: tailPollMs,
+      now: () => Date.now(),
+      run: (work) => this.#database.run("tail", work),
+    });
+    this.capabilities = {
+      name: "postgres",
+      atomicIndex: true,
+      query: "full",
+      expiry: "sweep",
+      tail: "replayable",
+      durability: ["local"],
+      evicts: false,
+      shared: true,
+      maxDataBytes,
+    };
+  }
+
+  installation(candidate: Installation): Promise<Installation> {
+    return this.#database.run("installation", async (sql) => {
+      const { id, bucketKey } = candidate;
+      await sql.rows(
+        "INSERT INTO sojourn.meta (key, value) VALUES ('installation', $1) " +
+          "ON CONFLICT (key) DO NOTHING",
+        JSON.stringify({ id, bucketKey }),
+      );
+      const [row] = await sql.rows("SELECT value FROM sojourn.meta WHERE key = 'installation'");
+      return JSON.parse(String(row?.[0])) as Installation;
+    });
+  }
+
+  subjectEpoch(tenant: string, subject: string): Promise<number> {
+    return this.#database.run("subjectEpoch", (sql) => epochOf(sql, tenant, subject));
+  }
+
+  /**
+   * One round trip; with `limits` or `replaces` a transaction of seven under the subject's lock.
+   *
+   * @throws {DataTooLargeError} for data over `maxDataBytes`; nothing was written.
+   */
+  create(record: SessionRecord, options: CreateOptions): Promise<CreateResult> {
+    const { maxDataBytes } = this.capabilities;
+    return this.#told(createSession(this.#database, record, options, maxDataBytes));
+  }
+
+  /** One round trip. */
+  find(ref: SessionRef): Promise<StoredSession | undefined> {
+    return this.#database.run("find", (sql) => findSession(sql, ref));
+  }
+
+  replace(record: SessionRecord, expectedVersion: number): Promise<ReplaceResult> {
+    return this.#told(
+      this.#database.run("replace", (sql) => replaceSession(sql, record, expectedVersion)),
+    );
+  }
+
+  patchData(
+    ref: SessionRef,
+    operations: readonly DataOperation[],
+    expectedVersion?: number,
+  ): Promise<PatchResult> {
+    const limits = { expectedVersion, maxDataBytes: this.capabilities.maxDataBytes };
+    return this.#told(
+      this.#database.run("patchData", (sql) => patchSession(sql, ref, operations, limits)),
+    );
+  }
+
+  /** One round trip for 1000 of them. Not waited for by the disk. */
+  async touch(batch: readonly Touch[]): Promise<readonly TouchResult[]> {
+    const results: TouchResult[] = [];
+    for (let from = 0; from < batch.length; from += TOUCHES_MAX) {
+      const part = batch.slice(from, from + TOUCHES_MAX);
+      results.push(...(await this.#database.run("touch", (sql) => touchSessions(sql, part))));
+    }
+    return results;
+  }
+
+  revoke(ref: SessionRef, end: SessionEnd, options: RevokeOptions): Promise<RevokeResult> {
+    return this.#told(revokeSession(this.#database, ref, end, options));
+  }
+
+  revokeSubject(
+    tenant: string,
+    subject: string,
+    options: RevokeSubjectOptions,
+  ): Promise<RevokeSubjectResult> {
+    return this.#told(revokeSubject(this.#database, { tenant, subject }, options));
+  }
+
+  listBySubject(tenant: string, subject: string, page: PageOptions): Promise<Page<SessionSummary>> {
+    return this.#database.run("listBySubject", (sql) => pageOf(sql, { tenant, subject }, page));
+  }
+
+  /** Short pages with a cursor come where thousands of rows in a row do not match. */
+  query(filter: SessionFilter, page: PageOptions): Promise<Page<SessionSummary>> {
+    return this.#database.transaction("query", {}, (sql) => pageOf(sql, filter, page));
+  }
+
+  /** Exact up to 10 000 rows, beyond that a lower bound. */
+  count(filter: SessionFilter, now: number): Promise<{ count: number; exact: boolean }> {
+    return this.#database.transaction("count", {}, (sql) => countOf(sql, filter, now));
+  }
+
+  /** One transaction of at most 10 000 rows. Does nothing while another process sweeps. */
+  sweep(options: SweepOptions): Promise<SweepResult> {
+    const bounded = { ...options, limit: Math.min(options.limit, SWEEP_MAX) };
+    return this.#told(sweepSessions(this.#database, bounded, this.#logKeptMs));
+  }
+
+  tail(from: string, handlers: TailHandlers): Subscription {
+    if (this.#database.closed) throw new StoreUnavailableError("tail", { retryable: false });
+    return this.#tail.subscribe(from, handlers);
+  }
+
+  apply(deltas: readonly StoreDelta[], _origin: string): Promise<void> {
+    return this.#told(applyDeltas(this.#database, deltas));
+  }
+
+  purgeSubject(tenant: string, subject: string, now: number): Promise<number> {
+    return this.#told(purgeSubject(this.#database, { tenant, subject }, now));
+  }
+
+  health(): Promise<StoreHealth> {
+    return healthOf(this.#database);
+  }
+
+  /** Ends the tail. The pool stays open: it is the application's. */
+  async close(): Promise<void> {
+    this.#database.close();
+    await this.#tail.close();
+  }
+
+  /** Followers in this process hear of its own changes without waiting for the next poll. */
+  async #told<Result>(written: Promise<Result>): Promise<Result> {
+    const result = await written;
+    this.#tail.nudge();
+    return result;
+  }
+}
+
+interface Checked {
+  readonly schema: string;
+  readonly tailPollMs: number;
+  readonly logKeptMs: number;
+  readonly maxDataBytes: number;
+}
+
+/** Every problem of the options at once. @throws {ConfigError} */
+function checked(options: PostgresStoreOptions): Checked {
+  const problems: ConfigProblem[] = [];
+  const number = (name: keyof typeof DEFAULTS, min: number, max: number): number => {
+    const value = options[name] ?? DEFAULTS[name];
+    if (!Number.isSafeInteger(value) || value < min || value > max) {
+      problems.push({ path: `store.${name}`, message: `expected a whole number, ${min}–${max}` });
+    }
+    return value;
+  };
+  const numbers = {
+    tailPollMs: number("tailPollMs", 1, 10_000),
+    logKeptMs: number("logKeptMs", 1000, 86_400_000),
+    maxDataBytes: number("maxDataBytes", 1, 16_777_216),
+  };
+  const schema = options.schema ?? "sojourn";
+  if (typeof schema !== "string" || !SCHEMA_NAME.test(schema) || schema.startsWith("pg_")) {
+    const message = "expected a name of small letters, digits and _, not beginning with pg_";
+    problems.push({ path: "store.schema", message });
+  }
+  const pool: unknown = options.pool;
+  const usable = ["connect", "on", "off"].every(
+    (name) => typeof (pool as Record<string, unknown> | undefined)?.[name] === "function",
+  );
+  if (!usable) problems.push({ path: "store.pool", message: "expected a Pool of pg 8" });
+  if (problems.length > 0) throw new ConfigError(problems);
+  return { schema, ...numbers };
+}

@@ -1,0 +1,198 @@
+/** Ends by revocation, and erasing. The first end is kept. Invariants I2, I5. */
+import { StoreUnavailableError } from "../../engine/errors.ts";
+import type {
+  EndedSession,
+  RevokeOptions,
+  RevokeResult,
+  RevokeSubjectOptions,
+  RevokeSubjectResult,
+  SessionRef,
+} from "../../engine/ports.ts";
+import type { SessionEnd } from "../../engine/record.ts";
+import { decodeBeforeEnd, encodeEnd, keyOf, SUMMARY, SUMMARY_AGAIN } from "./codec.ts";
+import { SETTINGS } from "./database.ts";
+import type { Database, Sql } from "./database.ts";
+import { AT_KEY, epochOf, findSummary } from "./find.ts";
+import { APPEND, CHANGE, endDetail } from "./log.ts";
+import { idIn, textIn } from "./text.ts";
+
+const ATTEMPTS_MAX = 5;
+const PURGE_TIMEOUT_MS = 60_000;
+
+const REVOKE =
+  `WITH ${SETTINGS.durable}, ended AS (UPDATE sojourn.session s SET ended_at = $3, ending = $4 ` +
+  `FROM setting WHERE ${AT_KEY} AND s.ended_at IS NULL ` +
+  `RETURNING s.tenant, s.id AS key, ${SUMMARY}), logged AS (` +
+  `${APPEND} SELECT e.tenant, ${CHANGE.ended}, e.key, e.subject, $5::text FROM ended e) ` +
+  `SELECT ${SUMMARY_AGAIN} FROM ended s`;
+const ENTOMB =
+  "INSERT INTO sojourn.tombstone (hash, until) " +
+  "SELECT sojourn.id_hash(u.id, t.no), u.until FROM unnest($1::bytea[], $3::bigint[]) " +
+  "u (id, until), sojourn.tenant t WHERE t.name = $2 " +
+  "ON CONFLICT (hash) DO UPDATE SET until = greatest(tombstone.until, excluded.until)";
+const END_ROWS =
+  "WITH ended AS (UPDATE sojourn.session s SET ended_at = u.at, ending = u.ending FROM " +
+  "unnest($1::bytea[], $2::text[], $3::bigint[], $4::text[], $5::text[]) WITH ORDINALITY " +
+  "u (id, tenant, at, ending, detail, n) JOIN sojourn.tenant t ON t.name = u.tenant " +
+  "WHERE s.id = u.id AND s.tenant = t.no AND s.ended_at IS NULL " +
+  "RETURNING s.tenant, s.id, s.subject, u.detail, u.n) " +
+  `${APPEND} SELECT e.tenant, ${CHANGE.ended}, e.id, e.subject, e.detail FROM ended e ORDER BY e.n`;
+
+/** $3 is the epoch that is known under the hash of an erased name, or 0. */
+const RAISE =
+  "WITH raised AS (INSERT INTO sojourn.subject_epoch AS e (tenant, subject, epoch) " +
+  "SELECT t.no, $1, $3::integer + 1 FROM sojourn.tenant t WHERE t.name = $2 " +
+  "ON CONFLICT (tenant, subject) DO UPDATE SET epoch = greatest(e.epoch, $3::integer) + 1 " +
+  "RETURNING e.tenant, e.subject, e.epoch) " +
+  `${APPEND} SELECT r.tenant, ${CHANGE.subject}, NULL, r.subject, ` +
+  "(jsonb_build_object('epoch', r.epoch) || $4::jsonb)::text FROM raised r " +
+  "RETURNING detail::jsonb ->> 'epoch'";
+const END_SUBJECT =
+  "WITH live AS MATERIALIZED (SELECT s.tenant, s.id FROM sojourn.session s " +
+  "WHERE s.subject = $1 AND s.tenant = (SELECT t.no FROM sojourn.tenant t WHERE t.name = $2) " +
+  "AND s.ended_at IS NULL ORDER BY s.id FOR NO KEY UPDATE), " +
+  "raised AS (UPDATE sojourn.session s SET epoch = greatest(s.epoch, $4) FROM live l " +
+  "WHERE s.id = l.id AND s.tenant = l.tenant AND l.id = $3 RETURNING s.tenant, s.id, s.subject), " +
+  "ended AS (UPDATE sojourn.session s SET ended_at = $5, ending = $6 FROM live l " +
+  "WHERE s.id = l.id AND s.tenant = l.tenant AND l.id IS DISTINCT FROM $3 " +
+  `RETURNING s.tenant, s.id AS key, ${SUMMARY}), ` +
+  `logged AS (${APPEND} SELECT tenant, ${CHANGE.changed}, id, subject, NULL FROM raised ` +
+  `UNION ALL SELECT tenant, ${CHANGE.ended}, key, subject, $7::text FROM ended) ` +
+  `SELECT ${SUMMARY_AGAIN} FROM ended s`;
+
+const ALL_OF_SUBJECT =
+  "SELECT s.id FROM sojourn.session s WHERE s.subject = $1 " +
+  "AND s.tenant = (SELECT t.no FROM sojourn.tenant t WHERE t.name = $2) ORDER BY s.id FOR UPDATE";
+/** Followers hear of the erasure; older rows of the log forget the name. */
+const FORGET =
+  "UPDATE sojourn.change c SET subject = NULL FROM sojourn.tenant t " +
+  "WHERE t.name = $2 AND c.tenant = t.no AND c.subject = $1 AND c.id IS NOT NULL";
+const FORGET_EPOCHS =
+  "DELETE FROM sojourn.change c USING sojourn.tenant t " +
+  "WHERE t.name = $2 AND c.tenant = t.no AND c.subject = $1 AND c.id IS NULL";
+const TELL_ERASED =
+  `${APPEND} SELECT t.no, ${CHANGE.erased}, NULL, $1, $3::text ` +
+  "FROM sojourn.tenant t WHERE t.name = $2";
+const ERASE_SUBJECT =
+  "WITH gone AS (DELETE FROM sojourn.session s USING sojourn.tenant t WHERE t.name = $2 " +
+  "AND s.tenant = t.no AND s.subject = $1 " +
+  "RETURNING s.tenant, s.id, s.ended_at, s.created_at + s.life_ms AS until), " +
+  `logged AS (${APPEND} SELECT g.tenant, ${CHANGE.ended}, g.id, NULL, $4::text ` +
+  "FROM gone g WHERE g.ended_at IS NULL), " +
+  "entombed AS (INSERT INTO sojourn.tombstone (hash, until) " +
+  "SELECT sojourn.id_hash(g.id, g.tenant), g.until FROM gone g WHERE g.until > $3 " +
+  "ON CONFLICT (hash) DO UPDATE SET until = greatest(tombstone.until, excluded.until)) " +
+  "SELECT count(*) FROM gone";
+const FORGET_SUBJECT =
+  "WITH gone AS (DELETE FROM sojourn.subject_epoch e USING sojourn.tenant t " +
+  "WHERE t.name = $2 AND e.tenant = t.no AND e.subject = $1) " +
+  "INSERT INTO sojourn.erased_subject AS x (hash, epoch) " +
+  "SELECT sojourn.subject_hash($1, t.no), $3 FROM sojourn.tenant t WHERE t.name = $2 " +
+  "ON CONFLICT (hash) DO UPDATE SET epoch = greatest(x.epoch, excluded.epoch)";
+
+/** End sessions that the transaction has locked, each with its line in the log, in this order. */
+export async function endRows(sql: Sql, ended: readonly EndedSession[]): Promise<void> {
+  if (ended.length === 0) return;
+  await sql.rows(
+    END_ROWS,
+    ended.map(({ record }) => Buffer.from(idIn(record.id))),
+    ended.map(({ record }) => textIn(record.tenant)),
+    ended.map(({ end }) => end.at),
+    ended.map(({ end }) => encodeEnd(end)),
+    ended.map(({ end }) => endDetail(end)),
+  );
+}
+
+/** One statement, unless an absent id is to be remembered: then under the id's lock. */
+export async function revokeSession(
+  database: Database,
+  ref: SessionRef,
+  end: SessionEnd,
+  options: RevokeOptions,
+): Promise<RevokeResult> {
+  const until = options.tombstoneUntil;
+  if (until === undefined) return database.run("revoke", (sql) => endOne(sql, ref, end));
+  await database.run("revoke", () => database.knowTenant(ref.tenant));
+  const locks = [database.lock("id", ref.tenant, ref.id)];
+  return database.transaction("revoke", { locks }, async (sql) => {
+    const result = await endOne(sql, ref, end);
+    if (result.outcome === "absent") await entomb(sql, ref, until);
+    return result;
+  });
+}
+
+async function endOne(sql: Sql, ref: SessionRef, end: SessionEnd): Promise<RevokeResult> {
+  for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt += 1) {
+    const values = [...keyOf(ref), end.at, encodeEnd(end), endDetail(end)];
+    const [row] = await sql.rows(REVOKE, ...values);
+    if (row !== undefined) {
+      const record = decodeBeforeEnd(row, ref.tenant);
+      return { outcome: "ended", record, end, durability: "local" };
+    }
+    const known = await findSummary(sql, ref);
+    if (known === undefined) return { outcome: "absent", durability: "local" };
+    const already = { outcome: "already", record: known, durability: "local" } as const;
+    if (known.end !== undefined) return { ...already, end: known.end };
+    // It was opened between the two statements: once more.
+  }
+  throw new StoreUnavailableError("revoke: the session changed with every look at it");
+}
+
+/** Remember an id as used up. Its tenant must be known. */
+export async function entomb(sql: Sql, ref: SessionRef, until: number): Promise<void> {
+  await sql.rows(ENTOMB, [Buffer.from(idIn(ref.id))], textIn(ref.tenant), [until]);
+}
+
+export async function revokeSubject(
+  database: Database,
+  who: { readonly tenant: string; readonly subject: string },
+  options: RevokeSubjectOptions,
+): Promise<RevokeSubjectResult> {
+  const { except, end } = options;
+  const { tenant, subject } = who;
+  await database.run("revokeSubject", () => database.knowTenant(tenant));
+  const locks = [database.lock("subject", tenant, subject)];
+  return database.transaction("revokeSubject", { locks }, async (sql) => {
+    const name = [textIn(subject), textIn(tenant)];
+    const before = await epochOf(sql, tenant, subject);
+    const detail = JSON.stringify(except === undefined ? {} : { except: textIn(except) });
+    const [raised] = await sql.rows(RAISE, ...name, before, detail);
+    if (raised === undefined) throw database.tenantLost("revokeSubject");
+    const epoch = Number(raised[0]);
+    const rows = await sql.rows(
+      END_SUBJECT,
+      ...name,
+      except === undefined ? null : idIn(except),
+      epoch,
+      end.at,
+      encodeEnd(end),
+      endDetail(end),
+    );
+    const ended = rows.map((row) => ({ record: decodeBeforeEnd(row, tenant), end }));
+    return { epoch, ended, durability: "local" };
+  });
+}
+
+/** Erase a subject. Its name stays nowhere; the raised epoch is kept under a hash of it. */
+export async function purgeSubject(
+  database: Database,
+  who: { readonly tenant: string; readonly subject: string },
+  now: number,
+): Promise<number> {
+  const { tenant, subject } = who;
+  await database.run("purgeSubject", () => database.knowTenant(tenant));
+  const locks = [database.lock("subject", tenant, subject)];
+  const options = { locks, statementTimeoutMs: PURGE_TIMEOUT_MS };
+  return database.transaction("purgeSubject", options, async (sql) => {
+    const name = [textIn(subject), textIn(tenant)];
+    const epoch = (await epochOf(sql, tenant, subject)) + 1;
+    await sql.rows(ALL_OF_SUBJECT, ...name);
+    await sql.rows(FORGET, ...name);
+    await sql.rows(FORGET_EPOCHS, ...name);
+    await sql.rows(TELL_ERASED, ...name, JSON.stringify({ epoch }));
+    const end = endDetail({ reason: "subject_revoked", at: now });
+    const [row] = await sql.rows(ERASE_SUBJECT, ...name, now, end);
+    await sql.rows(FORGET_SUBJECT, ...name, epoch);
+    return Number(row?.[0]);
+  });
+}

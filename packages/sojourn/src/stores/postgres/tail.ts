@@ -1,0 +1,294 @@
+/**
+ * Changes of every process, by polling the primary. Transactions commit in another order than they
+ * were numbered in, so no number tells what has been read: each poll asks for what its snapshot
+ * shows and that of the poll before it did not. Nothing is missed however late a transaction
+ * commits, nothing is told twice, and a long transaction holds up nobody.
+ */
+import { StoreUnavailableError } from "../../engine/errors.ts";
+import type { StoreChange, Subscription, TailHandlers } from "../../engine/ports.ts";
+import type { SessionEnd } from "../../engine/record.ts";
+import type { SqlRow } from "./codec.ts";
+import type { Sql } from "./database.ts";
+import { requirePrimary } from "./find.ts";
+import { INCARNATION } from "./identity.ts";
+import { CHANGE } from "./log.ts";
+import { parsePosition, resumeClause } from "./position.ts";
+import type { Position } from "./position.ts";
+import { idOut, textOut } from "./text.ts";
+
+const ROWS_PER_READ = 1000;
+/** A poll that takes long is not followed by the next at once. */
+const REST_FACTOR = 2;
+const TROUBLED_POLL_MS_MAX = 1000;
+
+interface Subscriber {
+  readonly handlers: TailHandlers;
+  /** Where the caller wants to begin. */
+  readonly from: string;
+  /** In step with the others: it is told what each poll finds. */
+  placed: boolean;
+  open: boolean;
+}
+
+export interface TailOptions {
+  readonly pollMs: number;
+  /** Milliseconds since the epoch, for `frontier`. */
+  readonly now: () => number;
+  /** Do something in one statement after another, with faults wrapped. */
+  readonly run: <Result>(work: (sql: Sql) => Promise<Result>) => Promise<Result>;
+}
+
+/** What every answer of the log begins with, found rows or none. */
+interface Reading {
+  readonly snapshot: string;
+  readonly incarnation: string;
+  /** Rows of transactions below it may have been dropped. */
+  readonly floor: bigint;
+  readonly rows: readonly SqlRow[];
+}
+
+export class Tail {
+  readonly #options: TailOptions;
+  readonly #subscribers: Set<Subscriber> = new Set<Subscriber>();
+  #timer: NodeJS.Timeout | undefined;
+  #polling: Promise<void> | undefined;
+  #again = false;
+  /** The snapshot up to which everything has been told, and of which incarnation it is. */
+  #seen: { readonly snapshot: string; readonly incarnation: string } | undefined;
+
+  constructor(options: TailOptions) {
+    this.#options = options;
+  }
+
+  subscribe(from: string, handlers: TailHandlers): Subscription {
+    const subscriber: Subscriber = { handlers, from, placed: false, open: true };
+    this.#subscribers.add(subscriber);
+    this.nudge();
+    return {
+      close: () => {
+        subscriber.open = false;
+        this.#subscribers.delete(subscriber);
+        if (this.#subscribers.size === 0) this.#stop();
+      },
+    };
+  }
+
+  /** This process has just committed a change: look at once, once for all that come meanwhile. */
+  nudge(): void {
+    if (this.#subscribers.size === 0) return;
+    if (this.#polling !== undefined) {
+      this.#again = true;
+      return;
+    }
+    clearTimeout(this.#timer);
+    this.#polling = this.#poll().finally(() => {
+      this.#polling = undefined;
+      // Somebody came while it was ending.
+      if (this.#again) this.nudge();
+    });
+  }
+
+  /** @returns once a poll under way has come to its end. */
+  async close(): Promise<void> {
+    for (const subscriber of this.#subscribers) subscriber.open = false;
+    this.#subscribers.clear();
+    this.#stop();
+    await this.#polling;
+  }
+
+  #stop(): void {
+    clearTimeout(this.#timer);
+    // Nobody was told what happens from here on: whoever comes next begins anew.
+    this.#seen = undefined;
+  }
+
+  async #poll(): Promise<void> {
+    const began = performance.now();
+    let troubled = false;
+    do {
+      this.#again = false;
+      try {
+        await this.#deliver();
+      } catch (error) {
+        troubled = true;
+        this.#report(error);
+      }
+    } while (this.#again && !troubled && this.#subscribers.size > 0);
+    if (troubled) this.#again = false;
+    if (this.#subscribers.size === 0) return;
+    const { pollMs } = this.#options;
+    const took = performance.now() - began;
+    const rest = Math.max(pollMs, took * REST_FACTOR);
+    const wait = troubled ? Math.min(rest * REST_FACTOR, TROUBLED_POLL_MS_MAX) : rest;
+    this.#timer = setTimeout(() => this.nudge(), Math.max(wait, pollMs)).unref();
+  }
+
+  /** One turn: what is new to all, then the proof of freshness, then who is new. */
+  async #deliver(): Promise<void> {
+    const at = this.#options.now();
+    await this.#options.run(async (sql) => {
+      const seen = this.#seen;
+      const first = await read(sql, seen === undefined ? NOTHING : sinceClause(seen.snapshot));
+      const { snapshot, incarnation, floor } = first;
+      const lost =
+        seen !== undefined && (seen.incarnation !== incarnation || xminOf(seen.snapshot) < floor);
+      if (lost) this.#tellGap();
+      else if (seen !== undefined) await this.#tellAll(sql, first, sinceClause(seen.snapshot));
+      this.#seen = { snapshot, incarnation };
+      for (const subscriber of this.#subscribers) {
+        if (!subscriber.placed) await this.#place(sql, subscriber, first);
+      }
+    });
+    const { snapshot, incarnation } = this.#seen ?? {};
+    if (snapshot === undefined || incarnation === undefined) return;
+    const position = `${incarnation}:${xminOf(snapshot)}`;
+    for (const subscriber of this.#subscribers) {
+      if (!subscriber.placed) continue;
+      call(subscriber, () => subscriber.handlers.frontier?.(position, at));
+    }
+  }
+
+  async #tellAll(sql: Sql, first: Reading, clause: string): Promise<void> {
+    const told = [...this.#subscribers].filter(({ placed }) => placed);
+    await this.#tellRows(sql, { first, clause }, told);
+  }
+
+  /** Row after row in the order of the log, in as many reads as it takes, up to one snapshot. */
+  async #tellRows(
+    sql: Sql,
+    { first, clause }: { readonly first: Reading; readonly clause: string },
+    told: readonly Subscriber[],
+  ): Promise<void> {
+    let { rows } = first;
+    for (;;) {
+      for (const row of rows) {
+        const change = changeOf(row, first.incarnation);
+        for (const one of told) call(one, () => one.handlers.change(change));
+      }
+      const last = rows.at(-1);
+      if (last === undefined || rows.length < ROWS_PER_READ) return;
+      const after = `(c.xid, c.seq) > ('${last[XID]}', ${last[SEQ]})`;
+      const shown = `pg_visible_in_snapshot(c.xid, '${first.snapshot}')`;
+      ({ rows } = await read(sql, `(${clause}) AND ${after} AND ${shown}`));
+    }
+  }
+
+  /** Bring a new subscriber to where the others are, or tell it that the log does not reach back. */
+  async #place(sql: Sql, subscriber: Subscriber, now: Reading): Promise<void> {
+    subscriber.placed = true;
+    if (subscriber.from === "now") return;
+    const position = parsePosition(subscriber.from, now.incarnation);
+    if (position === undefined || !reaches(position, now)) {
+      call(subscriber, () => subscriber.handlers.gap?.());
+      return;
+    }
+    const clause = resumeClause(position);
+    const shown = `(${clause}) AND pg_visible_in_snapshot(c.xid, '${now.snapshot}')`;
+    const first = { ...(await read(sql, shown)), snapshot: now.snapshot };
+    await this.#tellRows(sql, { first, clause }, [subscriber]);
+  }
+
+  #tellGap(): void {
+    for (const subscriber of this.#subscribers) {
+      if (subscriber.placed) call(subscriber, () => subscriber.handlers.gap?.());
+    }
+  }
+
+  #report(error: unknown): void {
+    for (const subscriber of this.#subscribers) {
+      call(subscriber, () => subscriber.handlers.error?.(error));
+    }
+  }
+}
+
+const SNAPSHOT = 0;
+const RECOVERING = 1;
+const IDENTITY = 2;
+const FLOOR = 3;
+const XID = 4;
+const HORIZON = 5;
+const SEQ = 6;
+const WHAT = 7;
+const TENANT = 8;
+const ID = 9;
+const SUBJECT = 10;
+const DETAIL = 11;
+
+const NOTHING = "false";
+
+/** New since a snapshot: begun after it, or under way when it was taken. */
+function sinceClause(snapshot: string): string {
+  const [, xmax = "0", under = ""] = snapshot.split(":");
+  const late = under.split(",").filter((xid) => /^\d+$/.test(xid));
+  const begun = `c.xid >= '${BigInt(xmax)}'`;
+  if (late.length === 0) return begun;
+  return `${begun} OR c.xid IN (${late.map((xid) => `'${xid}'`).join(", ")})`;
+}
+
+async function read(sql: Sql, clause: string): Promise<Reading> {
+  const rows = await sql.rows(
+    `SELECT pg_current_snapshot(), pg_is_in_recovery(), ${INCARNATION}, ` +
+      "(SELECT m.value FROM sojourn.meta m WHERE m.key = 'log_floor'), c.* " +
+      "FROM (SELECT) one LEFT JOIN (" +
+      "SELECT c.xid, c.horizon, c.seq, c.what, t.name, encode(c.id, 'hex'), c.subject, c.detail " +
+      "FROM sojourn.change c JOIN sojourn.tenant t ON t.no = c.tenant " +
+      `WHERE ${clause} ORDER BY c.xid, c.seq LIMIT ${ROWS_PER_READ}) c ON true`,
+  );
+  const [head = []] = rows;
+  requirePrimary(head[RECOVERING]);
+  if (typeof head[IDENTITY] !== "string") throw new StoreUnavailableError("tail: no incarnation");
+  return {
+    snapshot: String(head[SNAPSHOT]),
+    incarnation: head[IDENTITY],
+    floor: BigInt(head[FLOOR] ?? 0),
+    rows: rows.filter((row) => typeof row[XID] === "string"),
+  };
+}
+
+function xminOf(snapshot: string): bigint {
+  return BigInt(snapshot.split(":")[0] ?? 0);
+}
+
+/** Whether the log still has, and ever had, all that follows a position. */
+function reaches({ horizon, xid }: Position, { snapshot, floor }: Reading): boolean {
+  const next = BigInt(snapshot.split(":")[1] ?? 0);
+  return horizon >= floor && (xid ?? horizon) <= next;
+}
+
+const WHATS: Readonly<Record<number, "created" | "changed" | "data" | "ended">> = {
+  [CHANGE.created]: "created",
+  [CHANGE.changed]: "changed",
+  [CHANGE.data]: "data",
+  [CHANGE.ended]: "ended",
+};
+
+function changeOf(row: SqlRow, incarnation: string): StoreChange {
+  const position = `${incarnation}:${row[HORIZON]}.${row[XID]}.${row[SEQ]}`;
+  const tenant = textOut(String(row[TENANT]));
+  const subject = typeof row[SUBJECT] === "string" ? textOut(row[SUBJECT]) : null;
+  const detail: unknown = typeof row[DETAIL] === "string" ? JSON.parse(row[DETAIL]) : undefined;
+  const what = WHATS[Number(row[WHAT])];
+  if (what === undefined) {
+    const { epoch, except } = detail as { epoch: number; except?: string };
+    const change = { kind: "subject", tenant, subject: subject ?? "", epoch, position } as const;
+    return except === undefined ? change : { ...change, except: textOut(except) };
+  }
+  const ref = { tenant, id: idOut(String(row[ID])) };
+  const change = { kind: "session", what, ref, subject, position } as const;
+  if (what === "data") return { ...change, keys: (detail ?? []) as string[] };
+  return detail === undefined ? change : { ...change, end: detail as SessionEnd };
+}
+
+/** A handler's mistake must not undo the write it was told of. */
+function call(subscriber: Subscriber, run: () => void): void {
+  if (!subscriber.open) return;
+  try {
+    run();
+  } catch (error) {
+    try {
+      subscriber.handlers.error?.(error);
+    } catch {
+      // A handler of errors that fails has nobody left to tell.
+    }
+  }
+}
