@@ -1,0 +1,189 @@
+/** Create, decide, patch, touch: each encodes what it is given and leaves the judging to a script. */
+import { DataTooLargeError, StoreUnavailableError } from "../../engine/errors.ts";
+import { chooseEvictions } from "../../engine/liveness.ts";
+import { dataBytes } from "../../engine/merge.ts";
+import type {
+  CreateOptions,
+  CreateResult,
+  DataOperation,
+  EndedSession,
+  PatchResult,
+  ReplaceResult,
+  SessionRef,
+  StoredData,
+  Touch,
+  TouchResult,
+} from "../../engine/ports.ts";
+import type { SessionRecord } from "../../engine/record.ts";
+import type { Argument } from "./client.ts";
+import type { Base, Ground } from "./ground.ts";
+import { summariesOf } from "./reads.ts";
+import { encodeRow, endText, reasonNumber } from "./row.ts";
+
+const NO_DATA: StoredData = Object.freeze({});
+/** Touches one script takes: it must not keep others waiting. */
+const TOUCHES_MAX = 100;
+const NONE = "";
+
+export class Writes {
+  readonly #ground: Ground;
+  readonly #maxDataBytes: number;
+
+  constructor(ground: Ground, maxDataBytes: number) {
+    this.#ground = ground;
+    this.#maxDataBytes = maxDataBytes;
+  }
+
+  async create(record: SessionRecord, options: CreateOptions): Promise<CreateResult> {
+    const { data = NO_DATA, replaces, limits } = options;
+    const bytes = dataBytes(data);
+    if (bytes > this.#maxDataBytes) throw new DataTooLargeError(this.#maxDataBytes, bytes);
+    // Another tenant's session is none that this one could replace.
+    if (replaces !== undefined && replaces.ref.tenant !== record.tenant) return { outcome: "gone" };
+    const dataVersion = Math.min(Object.keys(data).length, 1);
+    const base = await this.#ground.ready();
+    const { names, scripts } = base;
+    const { subject } = record;
+    const place = names.session(record);
+    const whose = subject === null ? undefined : names.subject(record.tenant, subject);
+    const bucket = whose?.bucket ?? 0;
+    const { row, hash } = encodeRow({ record, data, dataVersion, bucket });
+    const old = replaces === undefined ? undefined : names.session(replaces.ref);
+    const keys = [names.key("s", place.tag, place.name), names.tombstone(place)];
+    if (whose !== undefined) keys.push(whose.epoch, whose.index);
+    const args: Argument[] = [
+      place.tag,
+      place.name,
+      row,
+      `${options.now}`,
+      `${options.subjectEpoch ?? NONE}`,
+      `${limits?.max ?? NONE}`,
+      limits?.onLimit ?? NONE,
+      old?.tag ?? NONE,
+      old?.name ?? NONE,
+      `${replaces?.dataVersion ?? NONE}`,
+      ...hash,
+    ];
+    const reply = await this.#ground.link.run(scripts.create, keys, args);
+    return createdOf(reply as unknown[], record, { base, options });
+  }
+
+  async replace(record: SessionRecord, expectedVersion: number): Promise<ReplaceResult> {
+    const { names, scripts } = await this.#ground.ready();
+    const place = names.session(record);
+    const { end } = record;
+    const ending = end === undefined ? [] : [`${reasonNumber(end)}`, `${end.at}`, endText(end)];
+    const { end: _end, ...endless } = record;
+    const facts = { data: NO_DATA, dataVersion: 0, bucket: 0 };
+    const { row } = encodeRow({ record: endless, ...facts });
+    const pressed = end !== undefined || record.state === "locked";
+    const reply = await this.#ground.link.run(
+      pressed ? scripts.replacePressed : scripts.replace,
+      [names.key("s", place.tag, place.name)],
+      [place.tag, place.name, `${expectedVersion}`, row, ...ending],
+    );
+    const [outcome, createdAt] = (reply as Buffer[]).map(String);
+    // Creation never changes: the spans of the row count from the stored one.
+    if (outcome === "created") {
+      return this.replace({ ...record, createdAt: Number(createdAt) }, expectedVersion);
+    }
+    return outcome as ReplaceResult;
+  }
+
+  async patch(
+    ref: SessionRef,
+    operations: readonly DataOperation[],
+    expectedVersion: number | undefined,
+  ): Promise<PatchResult> {
+    const { names, scripts } = await this.#ground.ready();
+    const place = names.session(ref);
+    const keys = [...new Set(operations.map((operation) => operation.key))];
+    const reply = await this.#ground.link.run(
+      scripts.patch,
+      [names.key("s", place.tag, place.name), names.key("d", place.tag, place.name)],
+      [
+        place.tag,
+        place.name,
+        `${expectedVersion ?? NONE}`,
+        `${this.#maxDataBytes}`,
+        JSON.stringify(keys),
+        ...operations.flatMap((one) =>
+          one.op === "set" ? ["s", one.key, one.value] : ["d", one.key, NONE],
+        ),
+      ],
+    );
+    const [outcome, number = 0] = reply as [Buffer, number | undefined];
+    switch (String(outcome)) {
+      case "patched":
+        return { outcome: "patched", dataVersion: number };
+      case "too-large":
+        return { outcome: "too-large", bytes: number };
+      case "conflict":
+        return { outcome: "conflict" };
+      default:
+        return { outcome: "gone" };
+    }
+  }
+
+  async touch(batch: readonly Touch[]): Promise<readonly TouchResult[]> {
+    if (batch.length === 0) return [];
+    const base = await this.#ground.ready();
+    const parts: Promise<readonly TouchResult[]>[] = [];
+    for (let from = 0; from < batch.length; from += TOUCHES_MAX) {
+      parts.push(this.#touchSome(base, batch.slice(from, from + TOUCHES_MAX)));
+    }
+    return (await Promise.all(parts)).flat();
+  }
+
+  async #touchSome(base: Base, batch: readonly Touch[]): Promise<readonly TouchResult[]> {
+    const { names, scripts } = base;
+    const keys: string[] = [];
+    const args: string[] = [];
+    for (const { ref, seenAt, sent } of batch) {
+      const place = names.session(ref);
+      keys.push(names.key("s", place.tag, place.name));
+      args.push(place.name, `${seenAt ?? NONE}`);
+      args.push(`${sent?.generation ?? NONE}`, `${sent?.at ?? NONE}`);
+    }
+    const reply = (await this.#ground.link.run(scripts.touch, keys, args)) as readonly number[];
+    return reply.map((touched) => (touched === 1 ? "touched" : "gone"));
+  }
+}
+
+function createdOf(
+  reply: readonly unknown[],
+  record: SessionRecord,
+  call: { readonly base: Base; readonly options: CreateOptions },
+): CreateResult {
+  const { now, limits, replaces } = call.options;
+  const outcome = String(reply[0]);
+  switch (outcome) {
+    case "exists":
+    case "gone":
+    case "conflict":
+      return { outcome };
+    case "stale-epoch":
+      return { outcome, epoch: Number(reply[1]) };
+    case "limit": {
+      const live = summariesOf(reply.slice(1) as Buffer[]);
+      const verdict = limits && chooseEvictions(live, limits);
+      return { outcome, sessions: verdict?.outcome === "limit" ? verdict.sessions : live };
+    }
+    case "created": {
+      const epoch = Number(reply[1]);
+      const old = reply[2] as Buffer;
+      const ended = (pairs: readonly Buffer[], reason: "evicted" | "replaced"): EndedSession[] =>
+        summariesOf(pairs).map((one) => ({ record: one, end: { reason, at: now } }));
+      const evicted = ended(reply.slice(3) as Buffer[], "evicted");
+      const name = replaces && call.base.names.session(replaces.ref).name;
+      const [replaced] =
+        name === undefined || old.length === 0 ? [] : ended([Buffer.from(name), old], "replaced");
+      const stored = record.epoch === epoch ? record : { ...record, epoch };
+      const { durability } = call.base;
+      const created = { outcome, record: stored, evicted, durability } as const;
+      return replaced === undefined ? created : { ...created, replaced };
+    }
+    default:
+      throw new StoreUnavailableError("create: an answer of another release");
+  }
+}
