@@ -32,7 +32,7 @@ import type {
   TouchResult,
 } from "../engine/ports.ts";
 import type { SessionEnd, SessionRecord, SessionSummary } from "../engine/record.ts";
-import { adoptClient } from "./redis/client.ts";
+import { clientProblem } from "./redis/client.ts";
 import type { RedisClient } from "./redis/client.ts";
 import { Ends } from "./redis/ends.ts";
 import { Ground } from "./redis/ground.ts";
@@ -228,15 +228,10 @@ function checked(options: RedisStoreOptions): Checked {
   if (!Array.isArray(acceptRisks) || acceptRisks.some((risk) => !RISKS.includes(risk))) {
     refuse("acceptRisks", `expected a list of ${RISKS.map((risk) => `"${risk}"`).join(", ")}`);
   }
-  let client: RedisClient | undefined;
-  try {
-    client = adoptClient(options.client);
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    problems.push(...error.problems);
-  }
-  if (client === undefined || problems.length > 0) throw new ConfigError(problems);
-  return { client, prefix, buckets, maxDataBytes, acceptRisks };
+  const unfit = clientProblem(options.client);
+  if (unfit !== undefined) refuse("client", unfit);
+  if (problems.length > 0) throw new ConfigError(problems);
+  return { client: options.client, prefix, buckets, maxDataBytes, acceptRisks };
 }
 
 function isWithin(value: number, max: number): boolean {

@@ -3,7 +3,6 @@
  * of the package "redis" (node-redis 5 and 6), so that one can be passed as it is.
  */
 import type { Buffer } from "node:buffer";
-import { ConfigError } from "../../engine/errors.ts";
 
 export type Argument = string | Buffer;
 
@@ -42,18 +41,9 @@ export function bytesOption(bytes: typeof Buffer): CommandOptions {
   return { ...NO_TIMEOUT, typeMapping: { 36: bytes } };
 }
 
-/**
- * Refuse what cannot keep the store's promises.
- *
- * @throws {ConfigError} for what is no client, a cluster, a pool, or one with an offline queue.
- */
-export function adoptClient(client: unknown): RedisClient {
-  const problem = problemOf(client as Partial<RedisClient> | null | undefined);
-  if (problem !== undefined) throw new ConfigError([{ path: "store.client", message: problem }]);
-  return client as RedisClient;
-}
-
-function problemOf(client: Partial<RedisClient> | null | undefined): string | undefined {
+/** @returns what of a client would break a promise: a cluster, a pool, an offline queue. */
+export function clientProblem(given: unknown): string | undefined {
+  const client = given as Partial<RedisClient> | null | undefined;
   if (typeof client !== "object" || client === null) {
     return 'expected createClient({ …, disableOfflineQueue: true }) of the package "redis"';
   }

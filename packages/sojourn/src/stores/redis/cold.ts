@@ -44,16 +44,10 @@ export interface ColdFacts {
 }
 
 export function encodeCold(record: SessionRecord): Buffer {
-  const { rotation, createdAt } = record;
+  const { createdAt } = record;
   const out = new ByteWriter();
   out.count(partsOf(record));
-  out.count(rotation.generation).text(rotation.verifier);
-  out.span(rotation.confirmedAt - createdAt).span(rotation.lastIssued - rotation.generation);
-  if (rotation.fingerprint !== undefined) out.text(rotation.fingerprint);
-  if (rotation.pending !== undefined) writePending(out, rotation.pending, createdAt);
-  if (rotation.previous !== undefined) writePrevious(out, rotation.previous, createdAt);
-  if (rotation.replaced !== undefined) writeReplaced(out, rotation.replaced, createdAt);
-  if (rotation.forgiving !== undefined) out.count(rotation.forgiving);
+  writeRotation(out, record.rotation, createdAt);
   if (record.authenticatedAt !== createdAt) out.span(record.authenticatedAt - createdAt);
   writeAssurance(out, record.assurance, createdAt);
   if (record.kind !== USER) out.text(record.kind);
@@ -63,6 +57,16 @@ export function encodeCold(record: SessionRecord): Buffer {
   if (record.parent !== undefined) out.text(record.parent);
   if (record.actor !== undefined) out.text(record.actor);
   return out.bytes();
+}
+
+function writeRotation(out: ByteWriter, rotation: Rotation, createdAt: number): void {
+  out.count(rotation.generation).text(rotation.verifier);
+  out.span(rotation.confirmedAt - createdAt).span(rotation.lastIssued - rotation.generation);
+  if (rotation.fingerprint !== undefined) out.text(rotation.fingerprint);
+  if (rotation.pending !== undefined) writePending(out, rotation.pending, createdAt);
+  if (rotation.previous !== undefined) writePrevious(out, rotation.previous, createdAt);
+  if (rotation.replaced !== undefined) writeReplaced(out, rotation.replaced, createdAt);
+  if (rotation.forgiving !== undefined) out.count(rotation.forgiving);
 }
 
 function partsOf(record: SessionRecord): number {

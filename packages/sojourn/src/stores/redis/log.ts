@@ -47,7 +47,7 @@ export function entriesOf(reply: unknown): readonly LogEntry[] {
   if (reply === null || reply === undefined) return [];
   const streams = Array.isArray(reply)
     ? (reply as unknown[][]).map((stream) => stream[1])
-    : Object.values(reply as object);
+    : Object.values(reply);
   return streams.flatMap((entries) => (entries as RawEntry[]).map(entryOf));
 }
 

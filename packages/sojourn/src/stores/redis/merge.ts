@@ -61,11 +61,9 @@ export class Merge {
   async #put(base: Base, step: Step, expected: Buffer | undefined): Promise<string> {
     const { names, scripts } = base;
     const { record, data, dataVersion } = step.session;
-    const { tenant, subject, end } = record;
     const place = names.session(record);
-    const whose = subject === null ? undefined : names.subject(tenant, subject);
-    const bucket = whose?.bucket ?? 0;
-    const { row, hash } = encodeRow({ record, data, dataVersion, bucket });
+    const whose = names.subjectOf(record);
+    const { row, hash } = encodeRow({ record, data, dataVersion, bucket: whose?.bucket ?? 0 });
     // A hash that shrank may fit into the row now: nothing of it may stay behind.
     const writesData = step.writesData || (expected !== undefined && dataInHash(expected));
     const keys = [
@@ -74,20 +72,13 @@ export class Merge {
       names.key("d", place.tag, place.name),
       ...(whose === undefined ? [] : [whose.index]),
     ];
-    const detail =
-      step.note === "e" && end !== undefined
-        ? `${reasonNumber(end)} ${end.at} ${endText(end)}`
-        : "";
-    const changed = step.keys.length === 0 ? "" : JSON.stringify(step.keys);
-    const script = end === undefined ? scripts.put : scripts.putPressed;
+    const script = record.end === undefined ? scripts.put : scripts.putPressed;
     const reply = await this.#ground.link.run(script, keys, [
       place.tag,
       place.name,
       expected ?? "",
       row,
-      step.note,
-      detail,
-      changed,
+      ...notesOf(step),
       writesData ? "1" : "",
       ...(writesData ? hash : []),
     ]);
@@ -112,6 +103,14 @@ export class Merge {
     const key = names.key("s", place.tag, place.name);
     await this.#ground.link.run(scripts.bury, [key], [place.tag, place.name, `${until}`]);
   }
+}
+
+/** What the log is told: the change, the end that it is, and the data keys that changed. */
+function notesOf({ session, note, keys }: Step): readonly string[] {
+  const { end } = session.record;
+  const detail =
+    note === "e" && end !== undefined ? `${reasonNumber(end)} ${end.at} ${endText(end)}` : "";
+  return [note, detail, keys.length === 0 ? "" : JSON.stringify(keys)];
 }
 
 /** @returns `undefined` when the copy adds nothing. */

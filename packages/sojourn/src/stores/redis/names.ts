@@ -8,6 +8,7 @@
  */
 import { createHash, createHmac } from "node:crypto";
 import type { SessionRef } from "../../engine/ports.ts";
+import type { SessionRecord } from "../../engine/record.ts";
 
 const PLAIN_ID: RegExp = /^[\w-]{24}$/;
 const DEFAULT_TENANT = "default";
@@ -86,13 +87,13 @@ export class Names {
     };
   }
 
-  tag(bucket: number): string {
-    return (bucket % this.buckets).toString(16).padStart(2, "0");
+  /** @returns `undefined` for an anonymous session, which is in no index. */
+  subjectOf(record: Pick<SessionRecord, "tenant" | "subject">): SubjectPlace | undefined {
+    return record.subject === null ? undefined : this.subject(record.tenant, record.subject);
   }
 
-  /** All hash tags there are. */
-  tags(): readonly string[] {
-    return Array.from({ length: this.buckets }, (_, bucket) => this.tag(bucket));
+  tag(bucket: number): string {
+    return (bucket % this.buckets).toString(16).padStart(2, "0");
   }
 
   #hash(name: string): string {

@@ -14,9 +14,9 @@ import type {
   Touch,
   TouchResult,
 } from "../../engine/ports.ts";
-import type { SessionRecord } from "../../engine/record.ts";
-import type { Argument } from "./client.ts";
+import type { SessionRecord, SessionSummary } from "../../engine/record.ts";
 import type { Base, Ground } from "./ground.ts";
+import type { SessionPlace } from "./names.ts";
 import { summariesOf } from "./reads.ts";
 import { encodeRow, endText, reasonNumber } from "./row.ts";
 
@@ -35,7 +35,7 @@ export class Writes {
   }
 
   async create(record: SessionRecord, options: CreateOptions): Promise<CreateResult> {
-    const { data = NO_DATA, replaces, limits } = options;
+    const { data = NO_DATA, replaces } = options;
     const bytes = dataBytes(data);
     if (bytes > this.#maxDataBytes) throw new DataTooLargeError(this.#maxDataBytes, bytes);
     // Another tenant's session is none that this one could replace.
@@ -43,27 +43,14 @@ export class Writes {
     const dataVersion = Math.min(Object.keys(data).length, 1);
     const base = await this.#ground.ready();
     const { names, scripts } = base;
-    const { subject } = record;
     const place = names.session(record);
-    const whose = subject === null ? undefined : names.subject(record.tenant, subject);
+    const whose = names.subjectOf(record);
     const bucket = whose?.bucket ?? 0;
     const { row, hash } = encodeRow({ record, data, dataVersion, bucket });
     const old = replaces === undefined ? undefined : names.session(replaces.ref);
     const keys = [names.key("s", place.tag, place.name), names.tombstone(place)];
     if (whose !== undefined) keys.push(whose.epoch, whose.index);
-    const args: Argument[] = [
-      place.tag,
-      place.name,
-      row,
-      `${options.now}`,
-      `${options.subjectEpoch ?? NONE}`,
-      `${limits?.max ?? NONE}`,
-      limits?.onLimit ?? NONE,
-      old?.tag ?? NONE,
-      old?.name ?? NONE,
-      `${replaces?.dataVersion ?? NONE}`,
-      ...hash,
-    ];
+    const args = [place.tag, place.name, row, ...createArguments(options, old), ...hash];
     const reply = await this.#ground.link.run(scripts.create, keys, args);
     return createdOf(reply as unknown[], record, { base, options });
   }
@@ -150,12 +137,21 @@ export class Writes {
   }
 }
 
+/** What {@link CREATE} wants to know of the options. */
+function createArguments(
+  { now, subjectEpoch, limits, replaces }: CreateOptions,
+  old: SessionPlace | undefined,
+): string[] {
+  const wanted = [subjectEpoch, limits?.max, limits?.onLimit];
+  const replaced = [old?.tag, old?.name, replaces?.dataVersion];
+  return [`${now}`, ...[...wanted, ...replaced].map((one) => `${one ?? NONE}`)];
+}
+
 function createdOf(
   reply: readonly unknown[],
   record: SessionRecord,
   call: { readonly base: Base; readonly options: CreateOptions },
 ): CreateResult {
-  const { now, limits, replaces } = call.options;
   const outcome = String(reply[0]);
   switch (outcome) {
     case "exists":
@@ -164,26 +160,44 @@ function createdOf(
       return { outcome };
     case "stale-epoch":
       return { outcome, epoch: Number(reply[1]) };
-    case "limit": {
-      const live = summariesOf(reply.slice(1) as Buffer[]);
-      const verdict = limits && chooseEvictions(live, limits);
-      return { outcome, sessions: verdict?.outcome === "limit" ? verdict.sessions : live };
-    }
-    case "created": {
-      const epoch = Number(reply[1]);
-      const old = reply[2] as Buffer;
-      const ended = (pairs: readonly Buffer[], reason: "evicted" | "replaced"): EndedSession[] =>
-        summariesOf(pairs).map((one) => ({ record: one, end: { reason, at: now } }));
-      const evicted = ended(reply.slice(3) as Buffer[], "evicted");
-      const name = replaces && call.base.names.session(replaces.ref).name;
-      const [replaced] =
-        name === undefined || old.length === 0 ? [] : ended([Buffer.from(name), old], "replaced");
-      const stored = record.epoch === epoch ? record : { ...record, epoch };
-      const { durability } = call.base;
-      const created = { outcome, record: stored, evicted, durability } as const;
-      return replaced === undefined ? created : { ...created, replaced };
-    }
+    case "limit":
+      return { outcome, sessions: inTheWay(summariesOf(reply.slice(1) as Buffer[]), call.options) };
+    case "created":
+      return newSession(reply as readonly [unknown, number, Buffer, ...Buffer[]], record, call);
     default:
       throw new StoreUnavailableError("create: an answer of another release");
   }
+}
+
+/** Newest first, as the engine orders them. */
+function inTheWay(
+  live: readonly SessionSummary[],
+  { limits }: CreateOptions,
+): readonly SessionSummary[] {
+  const verdict = limits && chooseEvictions(live, limits);
+  return verdict?.outcome === "limit" ? verdict.sessions : live;
+}
+
+function newSession(
+  [, epoch, old, ...pairs]: readonly [unknown, number, Buffer, ...Buffer[]],
+  record: SessionRecord,
+  { base, options }: { readonly base: Base; readonly options: CreateOptions },
+): CreateResult {
+  const { now, replaces } = options;
+  const evicted = endedAs("evicted", pairs, now);
+  const stored = record.epoch === epoch ? record : { ...record, epoch };
+  const { durability } = base;
+  const created = { outcome: "created", record: stored, evicted, durability } as const;
+  if (replaces === undefined) return created;
+  const name = Buffer.from(base.names.session(replaces.ref).name);
+  const [replaced] = endedAs("replaced", [name, old], now);
+  return replaced === undefined ? created : { ...created, replaced };
+}
+
+function endedAs(
+  reason: "evicted" | "replaced",
+  pairs: readonly Buffer[],
+  at: number,
+): EndedSession[] {
+  return summariesOf(pairs).map((record) => ({ record, end: { reason, at } }));
 }

@@ -99,7 +99,7 @@ local function fileended(t, at, name)
 end
 
 -- End a session that was just read as not ended. The row grows by its end and stays where it is.
--- Told as `subject`: the change of the subject's epoch has said it already.
+-- Told as 'subject': the change of the subject's epoch has said it already.
 local function finish(t, name, raw, h, reason, at, text, told)
   local k = key('s', t, name)
   redis.call('SETRANGE', k, 1, string.char(3, h[FLAGS], reason))
