@@ -13,11 +13,13 @@ import { print, save } from "./report.ts";
 import type { Section } from "./report.ts";
 import { sqlite } from "./sqlite/sqlite.ts";
 import { startUp } from "./start-up.ts";
+import { redis } from "./stores/redis.ts";
 
 const SUITES: Readonly<Record<string, (effort: Effort) => Promise<Section>>> = {
   verify,
   lifecycle,
   sqlite,
+  redis,
   express: expressOverhead,
   fastify: fastifyOverhead,
   koa: koaOverhead,
