@@ -1,5 +1,5 @@
 /**
- * The stream of changes: entries `1-1`, `1-2`, … without a hole, so that whoever meets a hole knows
+ * The stream of changes: entries `0-1`, `0-2`, … without a hole, so that whoever meets a hole knows
  * that something was trimmed or erased before it was read.
  */
 import type { StoreChange } from "../../engine/ports.ts";
@@ -94,7 +94,7 @@ export async function forgetSubject(
       return part === whom.part;
     });
     if (theirs.length > 0) {
-      const ids = theirs.map((entry) => `1-${entry.seq}`);
+      const ids = theirs.map((entry) => `0-${entry.seq}`);
       await link.text("purgeSubject", ["XDEL", names.log, ...ids]);
     }
     const last = entries.at(-1)?.[0];

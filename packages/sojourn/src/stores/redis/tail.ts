@@ -130,7 +130,7 @@ export class Tail implements Subscription {
     if (seq === last) return true;
     if (seq > last) return false;
     const { log } = (await this.#ground.ready()).names;
-    const args = ["XRANGE", log, `1-${seq + 1}`, `1-${seq + 1}`];
+    const args = ["XRANGE", log, `0-${seq + 1}`, `0-${seq + 1}`];
     return ((await link.text("tail", args)) as unknown[]).length === 1;
   }
 
@@ -138,7 +138,7 @@ export class Tail implements Subscription {
     const at = Date.now();
     const { names } = await this.#ground.ready();
     const args = ["XREAD", "COUNT", `${ENTRIES_PER_READ}`, "BLOCK", `${BLOCK_MS}`];
-    const reading = link.text("tail", [...args, "STREAMS", names.log, `1-${place.seq}`]);
+    const reading = link.text("tail", [...args, "STREAMS", names.log, `0-${place.seq}`]);
     const entries = entriesOf(await bounded(reading, BLOCK_MS + OVERDUE_MS));
     if (this.#closed) return place;
     if (entries.length === 0) return this.#quiet(link, place);

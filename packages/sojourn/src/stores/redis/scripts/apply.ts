@@ -12,10 +12,10 @@ local was = load(KEYS[1])
 if (was or '') ~= expected then return 'retry' end
 if not was and redis.call('EXISTS', KEYS[1]) == 1 then return 'foreign' end
 local h, n = was and head(was), head(row)
-redis.call('SET', KEYS[1], row)
+local ended = n[STATE] == 3
+if ended then redis.call('SET', KEYS[1], row) end
 if ARGV[8] == '1' then redis.call('DEL', KEYS[3]) end
 if ARGV[9] then hset(KEYS[3], 9) end
-local ended = n[STATE] == 3
 local at = ended and struct.unpack('>I6', row, HEAD + n[SUBJECTLEN] + n[COLDLEN] + n[DATALEN] + 1)
 if KEYS[4] then redis.call('ZADD', KEYS[4], ended and -(at + 1) or n[CREATED], name) end
 if ended and not (h and h[STATE] == 3) then fileended(t, at, name) end
@@ -23,6 +23,7 @@ if not ended and not (h and h[DUE] == n[DUE]) then file(t, n[DUE], name) end
 local subject = named(n) and subjectof(row, n) or nil
 if ARGV[5] ~= '' then note(ARGV[5], t, name, subject, ARGV[6]) end
 if ARGV[7] ~= '' then note('d', t, name, subject, ARGV[7]) end
+if not ended then redis.call('SET', KEYS[1], row) end
 return 'put'`;
 
 /** KEYS: epoch. ARGV: tag, tenant part, subject, epoch. */

@@ -83,7 +83,7 @@ local function slot(at) return math.max(0, math.floor(at / SLOT)) end
 
 -- The change for the tail, in one unbroken count; the marker for caches that track keys.
 local function note(what, t, name, subject, detail)
-  redis.call('XADD', LOG, 'MAXLEN', '~', ${LOG_MAX}, '1-*',
+  redis.call('XADD', LOG, 'MAXLEN', '~', ${LOG_MAX}, '0-*',
     'w', what, 'n', name, 's', subject or '', 'x', subject and 1 or 0, 'd', detail or '')
   local marker = key('i', t, what == 's' and 'u' .. name .. subject or 's' .. name)
   redis.call('SET', marker, '')

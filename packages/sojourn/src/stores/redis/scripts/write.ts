@@ -1,4 +1,8 @@
-/** Create, decide, patch and touch, each as one script. Every refusal comes before a change. */
+/**
+ * Create, decide, patch and touch, each as one script. Every refusal comes before a change. Redis
+ * takes nothing back when a command fails inside a script, as on a foreign key in our space: so an
+ * end is written before all that follows from it, and a live row after all that belongs to it.
+ */
 
 /**
  * KEYS: session, tombstone[, epoch, index]. ARGV: tag, name, row, now, subjectEpoch, max, onLimit,
@@ -58,11 +62,11 @@ for _, one in ipairs(evict) do
   table.insert(answer, one.raw)
 end
 row = string.sub(row, 1, 8) .. struct.pack('>I4', epoch) .. string.sub(row, 13)
-redis.call('SET', KEYS[1], row)
-if ARGV[11] then hset(key('d', t, name), 11) end
+note('c', t, name, named(new) and subjectof(row, new) or nil)
 if KEYS[4] then redis.call('ZADD', KEYS[4], new[CREATED], name) end
 file(t, new[DUE], name)
-note('c', t, name, named(new) and subjectof(row, new) or nil)
+if ARGV[11] then hset(key('d', t, name), 11) end
+redis.call('SET', KEYS[1], row)
 return answer`;
 
 /**
