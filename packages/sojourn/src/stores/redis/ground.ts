@@ -26,7 +26,7 @@ if redis.call('HGET', KEYS[1], 'run') ~= ARGV[3] then
     'since', string.format('%.0f', started > since and since > 0 and started or now))
 end
 return redis.call('HMGET', KEYS[1], 'installation', 'buckets', 'layout', 'incarnation', 'since')`;
-const META_SCRIPT = scriptOf("installation", { prelude: "", body: META, flags: "allow-oom" });
+const META_SCRIPT = scriptOf("installation", META, "allow-oom");
 const LAYOUT = "1";
 
 export interface GroundOptions {

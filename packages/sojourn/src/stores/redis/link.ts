@@ -20,12 +20,8 @@ export interface Script {
 }
 
 /** @param flags `allow-oom` for what must work when memory is full; `no-writes` for reads. */
-export function scriptOf(
-  name: string,
-  parts: { readonly prelude: string; readonly body: string; readonly flags?: string },
-): Script {
-  const { prelude, body, flags } = parts;
-  const source = `#!lua${flags === undefined ? "" : ` flags=${flags}`}\n${prelude}${body}\n`;
+export function scriptOf(name: string, body: string, flags?: string): Script {
+  const source = `#!lua${flags === undefined ? "" : ` flags=${flags}`}\n${body}\n`;
   return { name, source, sha: createHash("sha1").update(source).digest("hex") };
 }
 

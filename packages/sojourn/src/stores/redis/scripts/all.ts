@@ -4,7 +4,7 @@ import { scriptOf } from "../link.ts";
 import type { Script } from "../link.ts";
 import { BURY, PUT, RAISE_TO } from "./apply.ts";
 import { DUE_TAGS, ERASE, RAISE, REVOKE, SWEEP, WORK_OFF } from "./end.ts";
-import { prelude } from "./prelude.ts";
+import { preludeFor } from "./prelude.ts";
 import { FIND, LIST } from "./read.ts";
 import { CREATE, PATCH, REPLACE, TOUCH } from "./write.ts";
 
@@ -35,9 +35,8 @@ export interface Scripts {
 }
 
 export function scriptsFor(names: Names): Scripts {
-  const head = prelude(names);
   const make = (name: string, body: string, flags?: string): Script =>
-    scriptOf(name, { prelude: head, body, ...(flags === undefined ? {} : { flags }) });
+    scriptOf(name, preludeFor(names, body), flags);
   return {
     create: make("create", CREATE),
     replace: make("replace", REPLACE),

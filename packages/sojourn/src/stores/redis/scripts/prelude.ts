@@ -10,22 +10,32 @@ export const LOG_MAX = 100_000;
 /** A tombstone outlives its instant by this much: the server's clock may be ahead of ours. */
 const TOMBSTONE_MARGIN_MS = 86_400_000;
 
-export function prelude(names: Names): string {
-  return `
+/**
+ * What `body` needs to run. Redis runs a script's text from its beginning each time, and making
+ * thirty functions takes longer than most bodies: so only those that are called are put before it.
+ */
+export function preludeFor(names: Names, body: string): string {
+  const constants = `
 local P, SALT, BUCKETS = '${names.prefix}', '${names.salt}', ${names.buckets}
 local LOG = P .. 'l'
-${PRELUDE}`;
+`;
+  let text = body;
+  for (const { name, source } of FUNCTIONS.toReversed()) {
+    if (new RegExp(`\\b${name}\\(`).test(text)) text = `${source}\n${text}`;
+  }
+  return constants + CONSTANTS + text;
 }
 
-const PRELUDE = `
+const CONSTANTS = `
 local FMT, HEAD = '>BBBBI4I4I6I6I6I6BBI4I4I6I2I2I3I3I4', ${HEADER_BYTES}
 local STATE, FLAGS, VERSION, EPOCH, CREATED, SEEN, IDLE, ABSOLUTE = 2, 3, 5, 6, 7, 8, 9, 10
 local IDLELOCK, DATAVERSION, PENDING, SENT, BUCKET = 11, 13, 14, 15, 16
 local SUBJECTLEN, COLDLEN, DATALEN, DUE = 17, 18, 19, 20
 local SLOT, INLINE = ${SLOT_MS}, ${INLINE_DATA_BYTES}
 local B64 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
+`;
 
-local function tag(bucket) return string.format('%02x', bucket % BUCKETS) end
+const SOURCE = `local function tag(bucket) return string.format('%02x', bucket % BUCKETS) end
 local function key(kind, t, name) return P .. kind .. ':{' .. t .. '}' .. name end
 local function hashed(name) return string.sub(redis.sha1hex(SALT .. name), 1, 32) end
 
@@ -139,3 +149,8 @@ local function hset(k, from)
   end
 end
 `;
+
+/** Each with the comment before it; a later one calls only earlier ones. */
+const FUNCTIONS: readonly { readonly name: string; readonly source: string }[] = SOURCE.split(
+  /\n(?=local function )/,
+).map((source) => ({ name: /function (\w+)/.exec(source)?.[1] ?? "", source }));
