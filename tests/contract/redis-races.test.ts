@@ -38,9 +38,8 @@ describe("three connections and another process", () => {
     const { now } = world.kit;
     const first = record();
     const ids = Array.from({ length: TIMES }, () => world.kit.id());
-    const other = await racer({
-      ...{ url: world.url, act: "create", now, times: TIMES, name: "other", record: first, ids },
-    });
+    const plan = { url: world.url, act: "create", now, times: TIMES, ids } as const;
+    const other = await racer({ ...plan, name: "other", record: first });
     other.go();
     const ours = Array.from({ length: 3 * TIMES }, (_, index) =>
       store(index).create({ ...first, id: world.kit.id() }, { now, limits: LIMITS }),

@@ -54,7 +54,7 @@ export interface RedisStoreOptions {
   readonly client: RedisClient;
   /** Before every key: up to 32 letters, digits and `_.:-`. Default none. */
   readonly prefix?: string;
-  /** Into how many parts subjects are hashed: a power of two, 1–65 536, default 256. Never changes. */
+  /** Parts that subjects are hashed into: a power of two, 1–65 536, default 256. Never changes. */
   readonly buckets?: number;
   /** Data of one session in bytes of UTF-8; 1–16 777 216, default 65 536. */
   readonly maxDataBytes?: number;

@@ -46,7 +46,7 @@ export function storeFault(error: unknown, operation: string): Error {
   return new StoreUnavailableError(`${operation}: ${text}`, { cause: named(error), retryable });
 }
 
-/** The error without what may follow its first words: Redis repeats arguments of what it refused. */
+/** The error without what may follow its first words: Redis repeats what it was sent. */
 function named(error: unknown): Error {
   const name = error instanceof Error ? error.name : typeof error;
   const words = wordsOf(error).split(/, with args|script: /)[0] ?? "";

@@ -125,7 +125,7 @@ export class Tail implements Subscription {
     return place;
   }
 
-  /** True when nothing between `seq` and the log's end is missing, as far as its beginning tells. */
+  /** True when the entry that follows `seq` is there still, or nothing has followed it. */
   async #reaches(link: Link, seq: number, last: number): Promise<boolean> {
     if (seq === last) return true;
     if (seq > last) return false;

@@ -1,4 +1,4 @@
-/** Create, decide, patch, touch: each encodes what it is given and leaves the judging to a script. */
+/** Create, decide, patch, touch: each encodes what it is given; scripts do the judging. */
 import { DataTooLargeError, StoreUnavailableError } from "../../engine/errors.ts";
 import { chooseEvictions } from "../../engine/liveness.ts";
 import { dataBytes } from "../../engine/merge.ts";

@@ -53,7 +53,7 @@ for _, name in ipairs(names) do
 end
 return answer`;
 
-/** KEYS: index. ARGV: chunk, now. Erases sessions, ended ones too. @returns erased, or 0 at last. */
+/** KEYS: index. ARGV: chunk, now. Erases sessions, ended ones too. @returns erased, looked at. */
 export const ERASE = `
 local now = tonumber(ARGV[2])
 local names = redis.call('ZRANGE', KEYS[1], 0, tonumber(ARGV[1]) - 1)
