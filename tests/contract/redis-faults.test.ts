@@ -235,6 +235,24 @@ describe("the tail", () => {
     late.subscription.close();
   });
 
+  it("tells a gap for a hole in the log, and for a position of another past", async () => {
+    const { world, store, heard } = await tailed();
+    for (let index = 0; index < 6; index += 1) {
+      await store.create(record(world), { now: world.kit.now });
+    }
+    await vi.waitFor(() => expect(heard.changes).toHaveLength(6), WITHIN);
+    const { position = "" } = heard.changes[0] ?? {};
+    heard.subscription.close();
+    const foreign = listen(store, position.replace(/^[^:]+/, "another"));
+    await vi.waitFor(() => expect(foreign.gaps).toBe(1), WITHIN);
+    foreign.subscription.close();
+    await world.admin.xDel("l", "0-4");
+    const late = listen(store, position);
+    await vi.waitFor(() => expect(late.changes).toHaveLength(4), WITHIN);
+    expect(late.gaps).toBe(1);
+    late.subscription.close();
+  });
+
   it("tells a gap when everything was flushed, and health tells another incarnation", async () => {
     const { world, store, heard } = await tailed();
     for (let index = 0; index < 5; index += 1) {

@@ -97,11 +97,12 @@ describe("three connections and another process", () => {
     for (let round = 0; round < 20; round += 1) {
       const first = record();
       const subjectEpoch = await stores[0].subjectEpoch(first.tenant, "alice");
-      const creates = Array.from({ length: 30 }, (_, index) =>
-        store(index).create({ ...first, id: world.kit.id() }, { now, subjectEpoch }),
-      );
       const end = { reason: "subject_revoked", at: now } as const;
+      const open = (index: number): Promise<unknown> =>
+        store(index).create({ ...first, id: world.kit.id() }, { now, subjectEpoch });
+      const creates = Array.from({ length: 15 }, (_, index) => open(index));
       const revoked = stores[2].revokeSubject(first.tenant, "alice", { now, end });
+      for (let index = 0; index < 15; index += 1) creates.push(open(index));
       await Promise.all(creates);
       await revoked;
       const { items } = await stores[1].listBySubject(first.tenant, "alice", { now });

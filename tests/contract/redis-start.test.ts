@@ -237,13 +237,45 @@ describe("what is stored", () => {
     const store = world.store();
     const { now } = world.kit;
     const one = record();
-    await store.create(one, { now, data: { old: "x".repeat(2_000) } });
+    await store.create(one, { now, data: { old: "x".repeat(2_000), kept: "1" } });
     await store.patchData(one, [{ op: "delete", key: "old" }]);
     const copy = await store.find(one);
     if (copy === undefined) throw new Error("the session is gone");
     const merged = { ...copy, record: { ...copy.record, client: "app", version: 9 } };
     await store.apply([{ kind: "session", session: merged }], "elsewhere");
+    await store.patchData(one, [{ op: "delete", key: "kept" }]);
     await store.patchData(one, [{ op: "set", key: "new", value: "y".repeat(3_000) }]);
     expect((await store.find(one))?.data).toEqual({ new: "y".repeat(3_000) });
+  });
+
+  it("is filed for the sweep once, however often its deadline moved forward and back", async () => {
+    const store = world.store();
+    const { now } = world.kit;
+    const one = record();
+    await store.create(one, { now });
+    for (let version = 1; version <= 20; version += 1) {
+      const idleMs = version % 2 === 0 ? 40 * 60_000 : (20 - version) * 60_000;
+      expect(await store.replace({ ...one, idleMs }, version)).toBe("replaced");
+    }
+    await store.sweep({ now: now + 35 * 60_000, limit: 100 });
+    const filed = await world.admin.keys("q:*");
+    const lengths = await Promise.all(filed.map((key) => world.admin.lLen(key)));
+    expect(lengths).toEqual([1]);
+    const { ended } = await store.sweep({ now: now + 40 * 60_000, limit: 100 });
+    expect(ended.map((session) => session.record.id)).toEqual([one.id]);
+  });
+
+  it("stays ended below its epoch when a revoke-all excepts it (I1)", async () => {
+    const store = world.store();
+    const { now } = world.kit;
+    const one = record();
+    await store.create(one, { now });
+    const epoch = { kind: "epoch", tenant: "default", subject: "alice", epoch: 5 } as const;
+    await store.apply([epoch], "elsewhere");
+    const end = { reason: "revoked", at: now } as const;
+    await store.revokeSubject("default", "alice", { now, except: one.id, end });
+    const { items } = await store.listBySubject("default", "alice", { now });
+    expect(items).toEqual([]);
+    expect(await store.touch([{ ref: one, seenAt: now + 1 }])).toEqual(["gone"]);
   });
 });
