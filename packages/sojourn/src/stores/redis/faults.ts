@@ -5,7 +5,7 @@
 import { SojournError, StoreUnavailableError } from "../../engine/errors.ts";
 
 /** What our scripts raise on a row of a newer release. */
-export const NEWER_ROW = "SOJOURN_NEWER";
+const NEWER_ROW = "SOJOURN_NEWER";
 
 /** First words of error replies, what they mean, and whether the call may succeed by itself. */
 const ADVICE: Readonly<Record<string, readonly [text: string, retryable: boolean]>> = {

@@ -25,7 +25,7 @@ export function sequenceOf(id: string): number {
   return Number(id.slice(id.indexOf("-") + 1));
 }
 
-export function entryOf([id, raw]: RawEntry): LogEntry {
+function entryOf([id, raw]: RawEntry): LogEntry {
   const fields = new Map<string, string>();
   const list = Array.isArray(raw)
     ? (raw as unknown[]).flat()

@@ -13,7 +13,7 @@ import { ByteReader, ByteWriter } from "./bytes.ts";
 import { decodeCold, encodeCold } from "./cold.ts";
 import { RedisRowError } from "./faults.ts";
 
-export const ROW_FORMAT = 1;
+const ROW_FORMAT = 1;
 /** Formats of newer releases; what begins otherwise is not ours. */
 const FORMAT_MAX = 31;
 export const HEADER_BYTES = 66;
@@ -24,7 +24,7 @@ export const SLOT_MS = 60_000;
 
 const STATES: readonly SessionState[] = ["pending", "active", "locked", "ended"];
 const ENDED = 3;
-export const FLAG = { hash: 1, subject: 2 } as const;
+const FLAG = { hash: 1, subject: 2 } as const;
 
 /** Offsets in the header. */
 const AT = {
@@ -65,7 +65,7 @@ export interface EncodedRow {
 }
 
 /** When the sweep has to look at a session: a lower bound, in slots. */
-export function slotOf(at: number): number {
+function slotOf(at: number): number {
   return Math.max(0, Math.floor(at / SLOT_MS));
 }
 

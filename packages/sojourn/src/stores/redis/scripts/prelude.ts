@@ -6,7 +6,7 @@ import { HEADER_BYTES, INLINE_DATA_BYTES, SLOT_MS } from "../row.ts";
 import type { Names } from "../names.ts";
 
 /** Most entries the stream of changes keeps; at about 100 B each. */
-export const LOG_MAX = 100_000;
+const LOG_MAX = 100_000;
 /** A tombstone outlives its instant by this much: the server's clock may be ahead of ours. */
 const TOMBSTONE_MARGIN_MS = 86_400_000;
 
