@@ -14,12 +14,14 @@ import type { Section } from "./report.ts";
 import { sqlite } from "./sqlite/sqlite.ts";
 import { startUp } from "./start-up.ts";
 import { postgres } from "./stores/postgres.ts";
+import { redis } from "./stores/redis.ts";
 
 const SUITES: Readonly<Record<string, (effort: Effort) => Promise<Section>>> = {
   verify,
   lifecycle,
   sqlite,
   postgres,
+  redis,
   express: expressOverhead,
   fastify: fastifyOverhead,
   koa: koaOverhead,

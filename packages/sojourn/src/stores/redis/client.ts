@@ -1,0 +1,66 @@
+/**
+ * What the store needs of a driver: commands in, replies out. The types are those of `createClient`
+ * of the package "redis" (node-redis 5 and 6), so that one can be passed as it is.
+ */
+import type { Buffer } from "node:buffer";
+
+export type Argument = string | Buffer;
+
+/** Replies give texts as bytes where this is asked for: 36 is RESP's `$`. */
+interface CommandOptions {
+  readonly typeMapping?: { readonly 36: typeof Buffer };
+  readonly timeout?: number | undefined;
+}
+
+/** A client of the package "redis", made with `disableOfflineQueue: true`. */
+export interface RedisClient {
+  readonly isOpen: boolean;
+  readonly isReady: boolean;
+  readonly options: { readonly disableOfflineQueue?: boolean };
+  sendCommand(args: Argument[], options?: never): Promise<unknown>;
+  connect(): Promise<unknown>;
+  close(): Promise<unknown>;
+  destroy(): void;
+  duplicate(): RedisClient;
+  on(event: "ready" | "error", listener: (...args: unknown[]) => void): unknown;
+  off(event: "ready" | "error", listener: (...args: unknown[]) => void): unknown;
+}
+
+/** The same with the options we pass. */
+export interface Sender {
+  sendCommand(args: readonly Argument[], options: CommandOptions): Promise<unknown>;
+}
+
+const NO_TIMEOUT: CommandOptions = { timeout: undefined };
+
+/** Options for replies of texts. Calls are bounded, so the driver's timer per command is not set. */
+export const TEXT: CommandOptions = NO_TIMEOUT;
+
+/** Options for replies of bytes. */
+export function bytesOption(bytes: typeof Buffer): CommandOptions {
+  return { ...NO_TIMEOUT, typeMapping: { 36: bytes } };
+}
+
+/** @returns what of a client would break a promise: a cluster, a pool, an offline queue. */
+export function clientProblem(given: unknown): string | undefined {
+  const client = given as Partial<RedisClient> | null | undefined;
+  if (typeof client !== "object" || client === null) {
+    return 'expected createClient({ …, disableOfflineQueue: true }) of the package "redis"';
+  }
+  if (typeof client.sendCommand !== "function" || typeof client.on !== "function") {
+    return 'expected a client of the package "redis", made by createClient()';
+  }
+  if ("masters" in client || "slots" in client) {
+    return "is a cluster; this release works with one primary: pass createClient()";
+  }
+  if (typeof client.isReady !== "boolean" || typeof client.duplicate !== "function") {
+    return "is a pool or of another driver; pass createClient() itself";
+  }
+  if (client.options?.disableOfflineQueue !== true) {
+    return (
+      "keeps commands while it is offline and replays them later, when nobody waits for them: " +
+      "make it with createClient({ …, disableOfflineQueue: true })"
+    );
+  }
+  return undefined;
+}

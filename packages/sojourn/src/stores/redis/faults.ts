@@ -1,0 +1,66 @@
+/**
+ * What a driver threw, told as what the store promises. Redis tells its errors apart by the first
+ * word of their text alone; no part of a command is ever repeated. Invariants I7, I12.
+ */
+import { SojournError, StoreUnavailableError } from "../../engine/errors.ts";
+
+/** What our scripts raise on a row of a newer release. */
+const NEWER_ROW = "SOJOURN_NEWER";
+
+/** First words of error replies, what they mean, and whether the call may succeed by itself. */
+const ADVICE: Readonly<Record<string, readonly [text: string, retryable: boolean]>> = {
+  OOM: ["Redis is at its maxmemory; give it more, nothing may be evicted", true],
+  LOADING: ["Redis is loading its data", true],
+  BUSY: ["Redis is busy with somebody's script", true],
+  MASTERDOWN: ["the replica has lost its primary", true],
+  NOREPLICAS: ["the primary has fewer replicas than min-replicas-to-write asks for", true],
+  READONLY: ["Redis is a replica and takes no writes", true],
+  MISCONF: ["Redis cannot write to its disk and takes no writes", true],
+  CLUSTERDOWN: ["the cluster does not serve this slot", true],
+  TRYAGAIN: ["the slot is being moved", true],
+  NOAUTH: ["Redis asks for a password; give the client one", false],
+  WRONGPASS: ["Redis refused the user name or password", false],
+  NOPERM: [
+    "the Redis user may not run this command; docs/stores/redis.md lists what is needed",
+    false,
+  ],
+  WRONGTYPE: ["a key in the store's space belongs to somebody else", false],
+};
+
+function wordsOf(error: unknown): string {
+  return error instanceof Error ? error.message : "";
+}
+
+/** The first word of an error reply: NOSCRIPT, OOM, … */
+export function replyCode(error: unknown): string {
+  return /^-?([A-Z]+)\b/.exec(wordsOf(error))?.[1] ?? "";
+}
+
+/** Wrap what a driver threw during `operation`; our own errors pass unchanged. */
+export function storeFault(error: unknown, operation: string): Error {
+  if (error instanceof SojournError) return error;
+  if (wordsOf(error).includes(NEWER_ROW)) return new RedisRowError();
+  const advice = ADVICE[replyCode(error)];
+  const text = advice?.[0] ?? "no answer from Redis";
+  const retryable = advice?.[1] ?? true;
+  return new StoreUnavailableError(`${operation}: ${text}`, { cause: named(error), retryable });
+}
+
+/** The error without what may follow its first words: Redis repeats what it was sent. */
+function named(error: unknown): Error {
+  const name = error instanceof Error ? error.name : typeof error;
+  const words = wordsOf(error).split(/, with args|script: /)[0] ?? "";
+  const kept = new Error(`${name}: ${words.slice(0, 200)}`);
+  delete (kept as { stack?: string }).stack;
+  return kept;
+}
+
+/** A row written by a newer release. Refused, not guessed at. */
+export class RedisRowError extends SojournError {
+  constructor() {
+    super(
+      "ERR_STORE_SCHEMA",
+      "a newer release wrote this session; run that release, or one that knows its format",
+    );
+  }
+}

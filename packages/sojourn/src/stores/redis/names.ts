@@ -1,0 +1,151 @@
+/**
+ * Where things lie. Every key carries the hash tag of its bucket, so that all of a subject is in
+ * one slot of a cluster; every variable part before the last is length-prefixed, so that two
+ * places never share a key. Epochs and tombstones are kept under hashes: they outlive an erasure.
+ *
+ * The commonest name, a session of the tenant "default", is its 24 characters alone: `s:{ff}<id>`
+ * has 30 bytes, which Redis keeps in 32.
+ */
+import { createHmac, createSecretKey, hash } from "node:crypto";
+import type { KeyObject } from "node:crypto";
+import type { SessionRef } from "../../engine/ports.ts";
+import type { SessionRecord } from "../../engine/record.ts";
+
+const PLAIN_ID: RegExp = /^[\w-]{24}$/;
+const DEFAULT_TENANT = "default";
+const HASH_CHARACTERS = 32;
+const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+/** The kinds of keys, see docs/decisions. */
+export type Kind = "s" | "d" | "t" | "u" | "e" | "q" | "z" | "w" | "y";
+
+/** Where a session is: the hash tag of its id, and its name behind it. */
+export interface SessionPlace {
+  readonly tag: string;
+  readonly name: string;
+}
+
+/** Where a subject's index and epoch are. */
+export interface SubjectPlace {
+  readonly tag: string;
+  readonly bucket: number;
+  /** The part of every subject of the tenant. */
+  readonly tenantPart: string;
+  readonly index: string;
+  readonly epoch: string;
+}
+
+export interface NamesOptions {
+  readonly prefix: string;
+  /** A power of two, 1–65536. */
+  readonly buckets: number;
+  /** The installation's 32 bytes. */
+  readonly bucketKey: Buffer;
+}
+
+export class Names {
+  readonly prefix: string;
+  readonly buckets: number;
+  /** Keeps hashes of one installation from meaning anything elsewhere. */
+  readonly salt: string;
+  readonly #bucketKey: KeyObject;
+
+  constructor(options: NamesOptions) {
+    this.prefix = options.prefix;
+    this.buckets = options.buckets;
+    // Bytes instead of a ready key make each HMAC take ten times as long.
+    this.#bucketKey = createSecretKey(options.bucketKey);
+    this.salt = createHmac("sha256", options.bucketKey).update("salt").digest("base64url");
+  }
+
+  key(kind: Kind, tag: string, name: string): string {
+    return `${this.prefix}${kind}:{${tag}}${name}`;
+  }
+
+  /** The stream of changes. */
+  get log(): string {
+    return `${this.prefix}l`;
+  }
+
+  session(ref: SessionRef): SessionPlace {
+    return { tag: this.tag(bucketOfId(ref.id)), name: sessionName(ref) };
+  }
+
+  tombstone(place: SessionPlace): string {
+    return this.key("t", place.tag, this.#hash(place.name));
+  }
+
+  subject(tenant: string, subject: string): SubjectPlace {
+    const bucket = this.#bucketOf(tenant, subject);
+    const tag = this.tag(bucket);
+    const part = tenantPart(tenant);
+    const index = this.key("u", tag, part + subject);
+    return {
+      tag,
+      bucket,
+      tenantPart: part,
+      index,
+      epoch: this.key("e", tag, this.#hash(part + subject)),
+    };
+  }
+
+  /** @returns `undefined` for an anonymous session, which is in no index. */
+  subjectOf(record: Pick<SessionRecord, "tenant" | "subject">): SubjectPlace | undefined {
+    return record.subject === null ? undefined : this.subject(record.tenant, record.subject);
+  }
+
+  tag(bucket: number): string {
+    return (bucket % this.buckets).toString(16).padStart(2, "0");
+  }
+
+  #hash(name: string): string {
+    return hash("sha1", this.salt + name, "hex").slice(0, HASH_CHARACTERS);
+  }
+
+  /** As `bucketOf` of `tokens/session-id.ts`: ids are made there, and must meet their subject. */
+  #bucketOf(tenant: string, subject: string): number {
+    const texts = [Buffer.from(tenant), Buffer.from(subject)];
+    const lengths = Buffer.alloc(8);
+    lengths.writeUInt32BE(texts[0]?.length ?? 0, 0);
+    lengths.writeUInt32BE(texts[1]?.length ?? 0, 4);
+    const digest = createHmac("sha256", this.#bucketKey)
+      .update(Buffer.concat([lengths, ...texts]))
+      .digest();
+    return digest.readUInt16BE(0);
+  }
+}
+
+export function sessionName({ tenant, id }: SessionRef): string {
+  if (tenant === DEFAULT_TENANT && PLAIN_ID.test(id)) return id;
+  return `${Buffer.byteLength(tenant)}.${tenant}${id}`;
+}
+
+/** The session that {@link sessionName} named. */
+export function refOfName(name: string): SessionRef {
+  const dot = name.indexOf(".");
+  if (dot === -1) return { tenant: DEFAULT_TENANT, id: name };
+  const rest = Buffer.from(name.slice(dot + 1));
+  const length = Number(name.slice(0, dot));
+  return {
+    tenant: rest.toString("utf8", 0, length),
+    id: rest.toString("utf8", length),
+  };
+}
+
+/** What stands before every subject of a tenant. */
+export function tenantPart(tenant: string): string {
+  return tenant === DEFAULT_TENANT ? "." : `${Buffer.byteLength(tenant)}.${tenant}`;
+}
+
+/** The tenant that {@link tenantPart} stands for. */
+export function tenantOfPart(part: string): string {
+  return part === "." ? DEFAULT_TENANT : part.slice(part.indexOf(".") + 1);
+}
+
+/** The bucket inside an id; 0 for what is no id of ours. */
+function bucketOfId(id: string): number {
+  if (!PLAIN_ID.test(id)) return 0;
+  const bits = [1, 2, 3].map((at) => ALPHABET.indexOf(id.charAt(at)));
+  const [a = 0, b = 0, c = 0] = bits;
+  return ((((a << 12) | (b << 6) | c) >> 0) & 0x3ffff) % 0x10000;
+}

@@ -1,0 +1,204 @@
+/** Reading: one round trip for a session with data and epoch, lists by keyset. */
+import { ArgumentError, StoreUnavailableError } from "../../engine/errors.ts";
+import { summaryOf } from "../../engine/liveness.ts";
+import type {
+  Page,
+  PageOptions,
+  SessionFilter,
+  SessionRef,
+  StoredSession,
+} from "../../engine/ports.ts";
+import type { SessionSummary } from "../../engine/record.ts";
+import type { Base, Ground } from "./ground.ts";
+import { refOfName, sessionName } from "./names.ts";
+import { RecentSessions } from "./recent.ts";
+import type { Recent } from "./recent.ts";
+import { dataInHash, decodeData, decodeDataVersion, decodeRecord, isRow } from "./row.ts";
+
+const PAGE_DEFAULT = 50;
+const PAGE_MAX = 200;
+/** Rows one call looks at: a page may be short, never slow. */
+const LOOKED_AT_MAX = 1_000;
+/** Sessions one count looks at; beyond it the count is not exact. */
+const COUNTED_MAX = 10_000;
+const NO_DATA: readonly Buffer[] = [];
+
+export class Reads {
+  readonly #ground: Ground;
+  readonly #foreign: (key: string) => void;
+  readonly #recent: RecentSessions = new RecentSessions();
+
+  /** @param foreign Told the key of what lies in our space and is not ours. */
+  constructor(ground: Ground, foreign: (key: string) => void) {
+    this.#ground = ground;
+    this.#foreign = foreign;
+  }
+
+  find(ref: SessionRef): Promise<StoredSession | undefined> {
+    const base = this.#ground.base;
+    const recent = base === undefined ? undefined : this.#recent.get(ref.tenant, ref.id);
+    return base === undefined || recent === undefined ? this.#first(ref) : this.#again(ref, recent);
+  }
+
+  forget(): void {
+    this.#recent.clear();
+  }
+
+  /** The row's bytes too, for a write that has to find them unchanged. */
+  async load(
+    base: Base,
+    ref: SessionRef,
+  ): Promise<{ readonly row: Buffer; readonly stored: StoredSession } | undefined> {
+    const place = base.names.session(ref);
+    const key = base.names.key("s", place.tag, place.name);
+    const reply = await this.#ground.link.run(base.scripts.find, [key], [place.tag, place.name]);
+    const [row, epoch, hash] = reply as [Buffer | null, number, Buffer[] | undefined];
+    if (row === null || !isRow(row)) {
+      if (epoch === 1) this.#foreign(key);
+      return undefined;
+    }
+    return { row, stored: storedOf(row, ref, { epoch, hash: hash ?? NO_DATA }) };
+  }
+
+  /** A script, since only the row says whose epoch has to be read with it. */
+  async #first(ref: SessionRef): Promise<StoredSession | undefined> {
+    const base = await this.#ground.ready();
+    const loaded = await this.load(base, ref);
+    if (loaded === undefined) return undefined;
+    const { stored } = loaded;
+    if (dataInHash(loaded.row)) return stored;
+    const { names } = base;
+    const place = names.session(ref);
+    const key = names.key("s", place.tag, place.name);
+    const { subject } = stored.record;
+    const keys = subject === null ? [key] : [key, names.subject(ref.tenant, subject).epoch];
+    // The driver's bytes lie in a larger piece that they would keep alive.
+    this.#recent.set(ref.id, { tenant: ref.tenant, keys, row: Buffer.from(loaded.row), stored });
+    return stored;
+  }
+
+  async #again(ref: SessionRef, recent: Recent): Promise<StoredSession | undefined> {
+    const reply = await this.#ground.link.bytes("find", ["MGET", ...recent.keys]);
+    const [row, epochText] = reply as [Buffer | null, Buffer | null | undefined];
+    const epoch = epochText === null || epochText === undefined ? 0 : Number(epochText.toString());
+    const { stored } = recent;
+    if (row !== null && epoch === stored.subjectEpoch && row.equals(recent.row)) return stored;
+    if (row === null || !isRow(row) || dataInHash(row)) {
+      this.#recent.delete(ref.id);
+      return row === null ? undefined : this.#first(ref);
+    }
+    const fresh = storedOf(row, ref, { epoch, hash: NO_DATA });
+    if (fresh.record.subject !== stored.record.subject) {
+      this.#recent.delete(ref.id);
+      return this.#first(ref);
+    }
+    recent.row = Buffer.from(row);
+    recent.stored = fresh;
+    return fresh;
+  }
+
+  async subjectEpoch(tenant: string, subject: string): Promise<number> {
+    const { names } = await this.#ground.ready();
+    const key = names.subject(tenant, subject).epoch;
+    return Number((await this.#ground.link.text("subjectEpoch", ["GET", key])) ?? 0);
+  }
+
+  /** Newest first by `createdAt`, then id. */
+  async list(tenant: string, subject: string, page: PageOptions): Promise<Page<SessionSummary>> {
+    const wanted = Math.min(Math.max(page.limit ?? PAGE_DEFAULT, 1), PAGE_MAX);
+    const after = placeOfCursor(page.cursor);
+    const { names, scripts } = await this.#ground.ready();
+    const place = names.subject(tenant, subject);
+    const reply = (await this.#ground.link.run(
+      scripts.list,
+      [place.index, place.epoch],
+      [
+        `${page.now}`,
+        `${wanted}`,
+        after === undefined ? "" : `${after.createdAt}`,
+        after === undefined ? "" : sessionName({ tenant, id: after.id }),
+        `${LOOKED_AT_MAX}`,
+      ],
+    )) as [number, Buffer, Buffer, ...Buffer[]];
+    const [more, createdAt, name, ...rows] = reply;
+    const items = summariesOf(rows);
+    if (more === 0) return { items };
+    return { items, cursor: `${String(createdAt)}.${refOfName(String(name)).id}` };
+  }
+
+  /** Live sessions of one subject. */
+  async count(filter: SessionFilter, now: number): Promise<{ count: number; exact: boolean }> {
+    const { tenant, subject, state = "live" } = filter;
+    if (subject === undefined || state !== "live") {
+      const message = "this store counts the live sessions of a subject; name one";
+      throw new ArgumentError("filter.subject", message);
+    }
+    let count = 0;
+    let seen = 0;
+    let cursor: string | undefined;
+    do {
+      const options = cursor === undefined ? { now } : { now, cursor };
+      const page = await this.list(tenant, subject, { ...options, limit: PAGE_MAX });
+      count += page.items.filter((item) => matches(item, filter)).length;
+      seen += page.items.length;
+      ({ cursor } = page);
+    } while (cursor !== undefined && seen < COUNTED_MAX);
+    return { count, exact: cursor === undefined };
+  }
+
+  /** A page of the list, without what the filter leaves out. */
+  async query(filter: SessionFilter, page: PageOptions): Promise<Page<SessionSummary>> {
+    const { tenant, subject, state = "live" } = filter;
+    if (subject === undefined || state !== "live") {
+      const message = "this store lists the live sessions of a subject; name one";
+      throw new ArgumentError("filter.subject", message);
+    }
+    const listed = await this.list(tenant, subject, page);
+    return { ...listed, items: listed.items.filter((item) => matches(item, filter)) };
+  }
+}
+
+function matches(item: SessionSummary, filter: SessionFilter): boolean {
+  const { device, createdFrom = -Infinity, createdBefore = Infinity } = filter;
+  if (device !== undefined && item.device?.id !== device) return false;
+  return item.createdAt >= createdFrom && item.createdAt < createdBefore;
+}
+
+function storedOf(
+  row: Buffer,
+  ref: SessionRef,
+  beside: { readonly epoch: number; readonly hash: readonly Buffer[] },
+): StoredSession {
+  const record = decodeRecord(row, { tenant: ref.tenant, id: ref.id });
+  return Object.freeze({
+    record: Object.freeze(record),
+    data: Object.freeze(decodeData(row, beside.hash)),
+    dataVersion: decodeDataVersion(row),
+    subjectEpoch: beside.epoch,
+  });
+}
+
+/** Names and rows in turn, as scripts give them. */
+export function summariesOf(pairs: readonly Buffer[]): SessionSummary[] {
+  const summaries: SessionSummary[] = [];
+  for (let index = 0; index + 1 < pairs.length; index += 2) {
+    const row = pairs[index + 1];
+    if (row === undefined || !isRow(row)) throw new StoreUnavailableError("a damaged row");
+    summaries.push(summaryOf(decodeRecord(row, refOfName(String(pairs[index])))));
+  }
+  return summaries;
+}
+
+const CURSOR: RegExp = /^(-?\d{1,16})\.(.+)$/s;
+
+/** A cursor is a place in time, so one of another listing cannot show what is not asked for. */
+function placeOfCursor(
+  cursor: string | undefined,
+): { readonly createdAt: number; readonly id: string } | undefined {
+  if (cursor === undefined) return undefined;
+  const [, createdAt, id] = CURSOR.exec(cursor) ?? [];
+  if (createdAt === undefined || id === undefined) {
+    throw new ArgumentError("page.cursor", "pass a cursor as a former page gave it, or none");
+  }
+  return { createdAt: Number(createdAt), id };
+}

@@ -1,0 +1,46 @@
+/** Reads that need more than one key, in one round trip and of one moment. */
+
+/** KEYS: session. ARGV: tag, name. @returns row, epoch, and data that are in a hash. */
+export const FIND = `
+local raw = load(KEYS[1])
+if not raw then return { false, redis.call('EXISTS', KEYS[1]) } end
+local h = head(raw)
+local data = {}
+if h[FLAGS] % 2 == 1 then data = redis.call('HGETALL', key('d', ARGV[1], ARGV[2])) end
+return { raw, epochof(raw, h, ARGV[2]), data }`;
+
+/**
+ * KEYS: index, epoch. ARGV: now, wanted, createdAt and name of the last one shown (or empty), most
+ * to look at. @returns whether there may be more, createdAt and name of the last one looked at,
+ * then name and row of each live one.
+ */
+export const LIST = `
+local now, wanted, room = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[5])
+local top, after = ARGV[3], ARGV[4]
+local epoch = tonumber(redis.call('GET', KEYS[2]) or 0)
+local answer = { 0, top, after }
+local offset, found = 0, 0
+if top == '' then top = '+inf' end
+while true do
+  local names = redis.call('ZREVRANGEBYSCORE', KEYS[1], top, 0, 'WITHSCORES', 'LIMIT', offset, 100)
+  for i = 1, #names, 2 do
+    local name, created = names[i], names[i + 1]
+    offset = offset + 1
+    if created ~= top or after == '' or before(name, after) then
+      if found >= wanted or room <= 0 then
+        answer[1] = 1
+        return answer
+      end
+      room = room - 1
+      answer[2], answer[3] = created, name
+      local raw = load(key('s', tagof(name), name))
+      local h = raw and head(raw)
+      if h and live(h, epoch, now) then
+        found = found + 1
+        table.insert(answer, name)
+        table.insert(answer, string.sub(raw, 1, HEAD + h[SUBJECTLEN] + h[COLDLEN]))
+      end
+    end
+  end
+  if #names < 200 then return answer end
+end`;

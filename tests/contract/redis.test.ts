@@ -1,0 +1,38 @@
+import { createClient } from "redis";
+import { RedisStore } from "sojourn/stores/redis";
+import { caseKit, storeCasesFor } from "sojourn/testing";
+import { afterAll, beforeAll, describe, it } from "vitest";
+import type { StoreCase } from "sojourn/testing";
+import { startRedis } from "../../tools/engines.mjs";
+
+const seed = Number(process.env["SOJOURN_SEED"] ?? Math.floor(Math.random() * 2 ** 32));
+const CAPABILITIES = new RedisStore({
+  client: createClient({ disableOfflineQueue: true }),
+}).capabilities;
+
+describe(`the Redis store keeps the store contract (seed ${seed})`, () => {
+  let run: (one: StoreCase) => Promise<void>;
+  let end: () => Promise<void>;
+
+  beforeAll(async () => {
+    const redis = await startRedis();
+    const open = (): RedisStore =>
+      new RedisStore({
+        client: createClient({ url: redis.url, disableOfflineQueue: true }),
+        acceptRisks: ["no-aof"],
+      });
+    const store = open();
+    const peer = open();
+    const kit = caseKit({ seed, peer, now: Date.now() });
+    run = (one) => one.run(store, kit);
+    end = async () => {
+      await store.close();
+      await peer.close();
+      await redis.stop();
+    };
+  });
+
+  afterAll(() => end());
+
+  it.each(storeCasesFor(CAPABILITIES))("$name", (one) => run(one));
+});
