@@ -1,4 +1,4 @@
-/** Numbers and short texts as bytes: variable-length integers, base64url at three bytes for four. */
+/** Numbers and short texts as bytes: integers of variable length, base64url at three for four. */
 import { textIn, textOut } from "./text.ts";
 
 const WHOLE_GROUPS = /^(?:[A-Za-z0-9_-]{4})+$/;

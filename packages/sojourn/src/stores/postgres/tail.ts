@@ -173,7 +173,7 @@ export class Tail {
     }
   }
 
-  /** Bring a new subscriber to where the others are, or tell it that the log does not reach back. */
+  /** Bring a new subscriber to where the others are, or tell it that the log begins later. */
   async #place(sql: Sql, subscriber: Subscriber, now: Reading): Promise<void> {
     subscriber.placed = true;
     if (subscriber.from === "now") return;
