@@ -201,6 +201,19 @@ describe("bad input", () => {
     expect(rows.length).toBeGreaterThan(1);
   });
 
+  it("a server that is too old or writes another encoding is refused before anything is made", async () => {
+    await pool.query("CREATE DATABASE latin ENCODING 'LATIN1' TEMPLATE template0");
+    const latin = poolTo(engine.url.replace(/postgres$/, "latin"), 1);
+    const old = intercepted(latin, (text) =>
+      text.replace("current_setting('server_version_num')", "'140011'"),
+    );
+    const refused = new PostgresStore({ pool: old }).health();
+    await expect(refused).rejects.toThrow(/older than PostgreSQL 15[\s\S]*encoded in LATIN1/);
+    const { rows } = await latin.query("SELECT 1 FROM pg_namespace WHERE nspname = 'sojourn'");
+    expect(rows).toEqual([]);
+    await latin.end();
+  });
+
   it("needs no right to make a schema once it is there", async () => {
     await new PostgresStore({ pool, schema: "given" }).health();
     await pool.query(

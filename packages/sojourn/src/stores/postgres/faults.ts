@@ -27,7 +27,7 @@ const ADVICE: Readonly<Record<string, Advice>> = {
   XX: ["the server reported damage or a fault of its own; see its log", false],
 };
 const UNKNOWN_SERVER: Advice = ["the server refused the statement", false];
-const UNREACHABLE: Advice = ["the server cannot be reached", true];
+const UNREACHABLE: Advice = ["the server cannot be reached; check address, TLS and network", true];
 
 const SQLSTATE = /^[0-9A-Z]{5}$/;
 

@@ -13,10 +13,11 @@ const SCHEMA_VERSION: number = MIGRATIONS.length;
 type Transact = <Result>(work: (sql: Sql) => Promise<Result>) => Promise<Result>;
 
 /**
- * @throws {ConfigError} when the schema holds what is not ours.
+ * @throws {ConfigError} when the server is too old, or the schema holds what is not ours.
  * @throws {StoreSchemaError} when a newer release wrote it.
  */
 export async function migrate(alone: Sql, schema: string, transact: Transact): Promise<void> {
+  await requireServer(alone);
   if ((await versionOf(alone, schema)) === SCHEMA_VERSION) return;
   await transact(async (sql) => {
     const found = await versionOf(sql, schema);
@@ -26,6 +27,24 @@ export async function migrate(alone: Sql, schema: string, transact: Transact): P
     }
     if (found < SCHEMA_VERSION) await sql.rows(SET_VERSION, String(SCHEMA_VERSION));
   });
+}
+
+const SERVER_VERSION_MIN = 150_000;
+
+/** @throws {ConfigError} */
+async function requireServer(sql: Sql): Promise<void> {
+  const [row = []] = await sql.rows(
+    "SELECT current_setting('server_version_num'), current_setting('server_encoding')",
+  );
+  const problems = [];
+  if (Number(row[0]) < SERVER_VERSION_MIN) {
+    problems.push("the server is older than PostgreSQL 15; upgrade it");
+  }
+  if (row[1] !== "UTF8") {
+    problems.push(`the database is encoded in ${row[1]}; make one with ENCODING 'UTF8'`);
+  }
+  if (problems.length === 0) return;
+  throw new ConfigError(problems.map((message) => ({ path: "store.pool", message })));
 }
 
 const SET_VERSION =
