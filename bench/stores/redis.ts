@@ -49,7 +49,7 @@ export async function redis(effort: Effort): Promise<Section> {
       const bytes = await memoryPerSession(client, { maker, sessions, perSubject });
       memory.push([perSubject, ...bytes]);
     }
-    await client.flushDb();
+    await client.flushDb("SYNC");
     const verified = await verifying(client, store, effort);
     const written = await writing(store, maker, effort);
     return section([...verified, ...written], memory, await crowdEndsMs(store, maker));
@@ -66,7 +66,7 @@ async function memoryPerSession(
   plan: { readonly maker: RecordMaker; readonly sessions: number; readonly perSubject: number },
 ): Promise<readonly [number, number]> {
   const { maker, sessions, perSubject } = plan;
-  await client.flushDb();
+  await client.flushDb("SYNC");
   const store = openStore(client);
   await store.check();
   const before = await usedMemory(client);
