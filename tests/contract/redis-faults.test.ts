@@ -1,9 +1,10 @@
 /** Faults of a real Redis: killed, full, stopped, emptied; and what the tail makes of them. */
+import { randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { StoreUnavailableError } from "sojourn";
+import { createSessions, StoreUnavailableError } from "sojourn";
 import type { SessionRecord, StoreChange, Subscription } from "sojourn";
 import type { RedisStore } from "sojourn/stores/redis";
 import { afterEach, describe, expect, it, vi } from "vitest";
@@ -147,6 +148,28 @@ describe("a server that is stopped", () => {
       process.kill(world.pid, "SIGCONT");
     }
     expect((await store.find(one))?.data).toEqual({ hanging: "1" });
+  });
+
+  it("is unavailable within the time-out of a store call, and nobody is logged out (I7)", async () => {
+    const world = await start();
+    const secrets = [randomBytes(32)];
+    const store = world.store();
+    const sessions = createSessions({ secrets, store, storeTimeoutMs: 200, sweep: false });
+    const { token } = await sessions.open({ subject: "alice" });
+    process.kill(world.pid, "SIGSTOP");
+    try {
+      for (let index = 0; index < 8; index += 1) {
+        const before = performance.now();
+        await reasonOf(sessions.authenticate(token));
+        expect(performance.now() - before).toBeLessThan(600);
+      }
+    } finally {
+      process.kill(world.pid, "SIGCONT");
+    }
+    const active = async (): Promise<void> =>
+      expect((await sessions.authenticate(token)).state).toBe("active");
+    await vi.waitFor(active, { timeout: 5_000, interval: 10 });
+    await sessions.close();
   });
 
   it("costs a caller its commands and no more when the connection is cut", async () => {

@@ -34,7 +34,7 @@ async function stored(one: SessionRecord): Promise<StoredSession> {
 }
 
 describe("three connections and another process", () => {
-  it("keep a limit of 3 among 160 creates of one subject", async () => {
+  it("keep a limit of 3 among 160 creates of one subject [DE-03]", async () => {
     const { now } = world.kit;
     const first = record();
     const ids = Array.from({ length: TIMES }, () => world.kit.id());
@@ -109,6 +109,19 @@ describe("three connections and another process", () => {
       expect(items).toEqual([]);
       await stores[0].purgeSubject(first.tenant, "alice", now);
     }
+  });
+
+  it("let exactly one of 100 decisions on the same version win [RT-02]", async () => {
+    const { now } = world.kit;
+    const one = record();
+    await stores[0].create(one, { now });
+    const decisions = Array.from({ length: 100 }, (_, index) =>
+      store(index).replace({ ...one, client: `c${index}` }, 1),
+    );
+    const results = await Promise.all(decisions);
+    expect(results.filter((result) => result === "replaced")).toHaveLength(1);
+    expect(results.filter((result) => result === "conflict")).toHaveLength(99);
+    expect((await stored(one)).record.client).toBe(`c${results.indexOf("replaced")}`);
   });
 
   it("replace a session once, whatever ends it meanwhile", async () => {

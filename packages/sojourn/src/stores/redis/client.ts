@@ -33,7 +33,7 @@ export interface Sender {
 
 const NO_TIMEOUT: CommandOptions = { timeout: undefined };
 
-/** Options for replies of texts. Calls are bounded, so the driver needs no timer per command. */
+/** Options for replies of texts. Calls are bounded: the driver's own timers are not needed. */
 export const TEXT: CommandOptions = NO_TIMEOUT;
 
 /** Options for replies of bytes. */
