@@ -1,4 +1,4 @@
-/** Numbers and short texts as bytes: variable-length integers, base64url at three bytes for four. */
+/** Numbers and short texts as bytes: integers as long as need be, base64url at 3 bytes for 4. */
 import { textIn, textOut } from "./text.ts";
 
 const WHOLE_GROUPS = /^(?:[A-Za-z0-9_-]{4})+$/;

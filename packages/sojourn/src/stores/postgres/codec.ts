@@ -37,7 +37,7 @@ export const AFTER_WHOLE = 20;
 const ENDED_AT = 11;
 
 /** A live record never says `ended`: an ended one keeps `active` in this column. */
-export function stateNumber(record: SessionSummary): number {
+function stateNumber(record: SessionSummary): number {
   const state = record.state === "ended" ? 1 : STATES.indexOf(record.state);
   invariant(state >= 0, "a session state is one of the known ones");
   return state;
@@ -162,7 +162,7 @@ export function encodeEnd(end: SessionEnd): string {
   return JSON.stringify([reason, end.cause ?? 0, end.actor ?? 0]);
 }
 
-export function decodeEnd(value: string | null | undefined, at: number): SessionEnd {
+function decodeEnd(value: string | null | undefined, at: number): SessionEnd {
   const read: unknown = JSON.parse(String(value));
   const [number, cause, actor] = Array.isArray(read) ? (read as Part[]) : [read as Part];
   const reason = END_REASONS[numberOf(number)];

@@ -32,7 +32,7 @@ const UNREACHABLE: Advice = ["the server cannot be reached; check address, TLS a
 const SQLSTATE = /^[0-9A-Z]{5}$/;
 
 /** The server's five-character code; `undefined` for an error that did not come from it. */
-export function sqlState(error: unknown): string | undefined {
+function sqlState(error: unknown): string | undefined {
   const code = codeOf(error);
   return code !== undefined && SQLSTATE.test(code) && /\d/.test(code) ? code : undefined;
 }
