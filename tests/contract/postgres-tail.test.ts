@@ -51,12 +51,16 @@ interface Heard {
   readonly close: () => void;
 }
 
-async function listen(store: PostgresStore, from: string = "now"): Promise<Heard> {
+/** Hear of one tenant: whoever is new also hears of the last seconds, in which others wrote. */
+async function listen(store: PostgresStore, tenant: string, from: string = "now"): Promise<Heard> {
   const changes: StoreChange[] = [];
   const frontiers: string[] = [];
   let gaps = 0;
   const subscription = store.tail(from, {
-    change: (change) => void changes.push(change),
+    change: (change) => {
+      const of = change.kind === "session" ? change.ref.tenant : change.tenant;
+      if (of === tenant) changes.push(change);
+    },
     frontier: (position) => void frontiers.push(position),
     gap: () => void (gaps += 1),
   });
@@ -84,7 +88,7 @@ describe("the tail of a PostgreSQL store", () => {
     const reader = storeOn();
     const writer = storeOn();
     await writer.health();
-    const heard = await listen(reader);
+    const heard = await listen(reader, tenant);
     const slow = slowToCommit();
     const late = revokeAll(slow.store, tenant, "late");
     await slow.began;
@@ -108,7 +112,7 @@ describe("the tail of a PostgreSQL store", () => {
     const tenant = kit.tenant();
     const [reader, writer] = [storeOn(), storeOn()];
     await writer.health();
-    const heard = await listen(reader);
+    const heard = await listen(reader, tenant);
     const slow = slowToCommit();
     const late = revokeAll(slow.store, tenant, "late");
     await slow.began;
@@ -119,7 +123,7 @@ describe("the tail of a PostgreSQL store", () => {
     slow.commit();
     await late;
     for (const place of places) {
-      const resumed = await listen(storeOn(), place);
+      const resumed = await listen(storeOn(), tenant, place);
       await vi.waitFor(() => expect(subjectsIn(resumed.changes)).toContain("late"), 5000);
       expect(resumed.gaps()).toBe(0);
     }
@@ -129,7 +133,7 @@ describe("the tail of a PostgreSQL store", () => {
     const tenant = kit.tenant();
     const [reader, writer] = [storeOn(), storeOn()];
     await writer.health();
-    const first = await listen(reader);
+    const first = await listen(reader, tenant);
     await revokeAll(writer, tenant, "first");
     await vi.waitFor(() => expect(first.changes).toHaveLength(1), 5000);
     first.close();
@@ -138,7 +142,7 @@ describe("the tail of a PostgreSQL store", () => {
         `'{"epoch":1}' FROM sojourn.tenant t, generate_series(1, 4321) n WHERE t.name = $1`,
       [tenant],
     );
-    const heard = await listen(storeOn(), first.changes[0]?.position ?? "");
+    const heard = await listen(storeOn(), tenant, first.changes[0]?.position ?? "");
     await vi.waitFor(() => expect(heard.changes).toHaveLength(4321), 5000);
     expect(subjectsIn(heard.changes)).toEqual(Array.from({ length: 4321 }, (_, n) => `${n + 1}`));
   });
@@ -146,14 +150,14 @@ describe("the tail of a PostgreSQL store", () => {
   it("tells of a gap once what follows a position was dropped, and to nobody who has read it", async () => {
     const tenant = kit.tenant();
     const store = storeOn(pool, { logKeptMs: 1000 });
-    const heard = await listen(store);
+    const heard = await listen(store, tenant);
     for (const subject of ["a", "b", "c"]) await revokeAll(store, tenant, subject);
     await vi.waitFor(() => expect(heard.changes).toHaveLength(3), 5000);
     await pool.query("UPDATE sojourn.change SET at = at - interval '1 hour'");
     await store.sweep({ now: 0, limit: 10 });
     const { rows } = await pool.query("SELECT 1 FROM sojourn.change");
     expect(rows).toEqual([]);
-    const resumed = await listen(storeOn(), heard.changes[0]?.position ?? "");
+    const resumed = await listen(storeOn(), tenant, heard.changes[0]?.position ?? "");
     expect(resumed.gaps()).toBe(1);
     await revokeAll(store, tenant, "d");
     await vi.waitFor(() => expect(subjectsIn(heard.changes)).toEqual(["a", "b", "c", "d"]), 5000);
@@ -179,9 +183,39 @@ describe("the tail of a PostgreSQL store", () => {
     await late;
   });
 
+  it("hears whatever is committed once it was asked for, before its first poll too", async () => {
+    const tenant = kit.tenant();
+    const writer = storeOn();
+    await writer.health();
+    const held = gate();
+    const asked = gate();
+    const reader = storeOn(
+      intercepted(pool, async (text) => {
+        if (!text.includes("pg_current_snapshot()")) return text;
+        asked.open();
+        await held.opened;
+        return text;
+      }),
+    );
+    await reader.health();
+    const slow = slowToCommit();
+    const late = revokeAll(slow.store, tenant, "begun-before");
+    await slow.began;
+    const listening = listen(reader, tenant);
+    await asked.opened;
+    slow.commit();
+    await late;
+    await revokeAll(writer, tenant, "begun-after");
+    held.open();
+    const heard = await listening;
+    await vi.waitFor(() => {
+      expect(subjectsIn(heard.changes).toSorted()).toEqual(["begun-after", "begun-before"]);
+    }, 5000);
+  });
+
   it("tells of a gap when the store's past changed", async () => {
     const store = storeOn();
-    const heard = await listen(store);
+    const heard = await listen(store, kit.tenant());
     const before = await store.health();
     await pool.query("UPDATE sojourn.meta SET value = 'restored' WHERE key = 'store'");
     await vi.waitFor(() => expect(heard.gaps()).toBe(1), 5000);

@@ -20,11 +20,15 @@ const ROWS_PER_READ = 1000;
 /** A poll that takes long is not followed by the next at once. */
 const REST_FACTOR = 2;
 const TROUBLED_POLL_MS_MAX = 1000;
+/** As long as a transaction of ours may take. */
+const OVERLAP_MS = 5000;
 
 interface Subscriber {
   readonly handlers: TailHandlers;
   /** Where the caller wants to begin. */
   readonly from: string;
+  /** When it came, by the process's own clock. */
+  readonly since: number;
   /** In step with the others: it is told what each poll finds. */
   placed: boolean;
   open: boolean;
@@ -61,7 +65,9 @@ export class Tail {
   }
 
   subscribe(from: string, handlers: TailHandlers): Subscription {
-    const subscriber: Subscriber = { handlers, from, placed: false, open: true };
+    // What was seen so far was seen before now, so the next poll misses nothing from here on.
+    const placed = from === "now" && this.#seen !== undefined;
+    const subscriber = { handlers, from, since: performance.now(), placed, open: true };
     this.#subscribers.add(subscriber);
     this.nudge();
     return {
@@ -173,16 +179,31 @@ export class Tail {
     }
   }
 
+<<<<<<< HEAD
   /** Bring a new subscriber to where the others are, or tell it that the log begins later. */
+=======
+  /** Bring a new subscriber to where the others are, or tell it of a log that is too short. */
+>>>>>>> 185d29305f7a9346026e31db55e33c7784d483b3
   async #place(sql: Sql, subscriber: Subscriber, now: Reading): Promise<void> {
     subscriber.placed = true;
-    if (subscriber.from === "now") return;
+    if (subscriber.from === "now") {
+      return this.#catchUp(
+        sql,
+        subscriber,
+        recentClause(performance.now() - subscriber.since),
+        now,
+      );
+    }
     const position = parsePosition(subscriber.from, now.incarnation);
     if (position === undefined || !reaches(position, now)) {
       call(subscriber, () => subscriber.handlers.gap?.());
       return;
     }
-    const clause = resumeClause(position);
+    await this.#catchUp(sql, subscriber, resumeClause(position), now);
+  }
+
+  /** Tell what the clause finds, up to the snapshot from which all go on together. */
+  async #catchUp(sql: Sql, subscriber: Subscriber, clause: string, now: Reading): Promise<void> {
     const shown = `(${clause}) AND pg_visible_in_snapshot(c.xid, '${now.snapshot}')`;
     const first = { ...(await read(sql, shown)), snapshot: now.snapshot };
     await this.#tellRows(sql, { first, clause }, [subscriber]);
@@ -223,6 +244,18 @@ function sinceClause(snapshot: string): string {
   const begun = `c.xid >= '${BigInt(xmax)}'`;
   if (late.length === 0) return begun;
   return `${begun} OR c.xid IN (${late.map((xid) => `'${xid}'`).join(", ")})`;
+}
+
+/**
+ * What happened since a subscriber came, `forMs` ago, and somewhat before: a change carries the time
+ * of its writing, its transaction may have committed that much later. Reads from the newest back.
+ */
+function recentClause(forMs: number): string {
+  const from = `clock_timestamp() - make_interval(secs => ${(forMs + OVERLAP_MS) / 1000})`;
+  const older =
+    `SELECT b.xid FROM sojourn.change b WHERE b.at < ${from} ` +
+    "ORDER BY b.xid DESC, b.seq DESC LIMIT 1";
+  return `c.at >= ${from} AND c.xid >= coalesce((${older}), '0')`;
 }
 
 async function read(sql: Sql, clause: string): Promise<Reading> {
