@@ -1,8 +1,4 @@
-<<<<<<< HEAD
-/** Numbers and short texts as bytes: integers of variable length, base64url at three for four. */
-=======
 /** Numbers and short texts as bytes: integers as long as need be, base64url at 3 bytes for 4. */
->>>>>>> 185d29305f7a9346026e31db55e33c7784d483b3
 import { textIn, textOut } from "./text.ts";
 
 const WHOLE_GROUPS = /^(?:[A-Za-z0-9_-]{4})+$/;

@@ -179,11 +179,7 @@ export class Tail {
     }
   }
 
-<<<<<<< HEAD
-  /** Bring a new subscriber to where the others are, or tell it that the log begins later. */
-=======
   /** Bring a new subscriber to where the others are, or tell it of a log that is too short. */
->>>>>>> 185d29305f7a9346026e31db55e33c7784d483b3
   async #place(sql: Sql, subscriber: Subscriber, now: Reading): Promise<void> {
     subscriber.placed = true;
     if (subscriber.from === "now") {
