@@ -243,8 +243,8 @@ function sinceClause(snapshot: string): string {
 }
 
 /**
- * What happened since a subscriber came, `forMs` ago, and somewhat before: a change carries the time
- * of its writing, its transaction may have committed that much later. Reads from the newest back.
+ * What happened since a subscriber came, `forMs` ago, and somewhat before: a change carries the
+ * time of its writing, its transaction may have committed that much later. Newest first.
  */
 function recentClause(forMs: number): string {
   const from = `clock_timestamp() - make_interval(secs => ${(forMs + OVERLAP_MS) / 1000})`;
