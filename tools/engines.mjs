@@ -1,7 +1,7 @@
 /**
  * Real Redis, PostgreSQL and PgBouncer servers for tests and benchmarks: on 127.0.0.1, on a free
- * port, in a folder of their own. They end with the process that started them, however that one ends: a shell
- * beside each waits for the pipe from its parent to close.
+ * port, in a folder of their own. They end with the process that started them, however that one
+ * ends: a shell beside each waits for the pipe from its parent to close.
  *
  *   const redis = await startRedis();      redis.url, redis.port, redis.pid
  *   await redis.stop();

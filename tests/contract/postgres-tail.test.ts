@@ -209,7 +209,7 @@ describe("the tail of a PostgreSQL store", () => {
     held.open();
     const heard = await listening;
     await vi.waitFor(() => {
-      expect(subjectsIn(heard.changes).toSorted()).toEqual(["begun-after", "begun-before"]);
+      expect(new Set(subjectsIn(heard.changes))).toEqual(new Set(["begun-before", "begun-after"]));
     }, 5000);
   });
 
