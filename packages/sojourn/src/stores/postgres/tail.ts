@@ -17,8 +17,8 @@ import type { Position } from "./position.ts";
 import { idOut, textOut } from "./text.ts";
 
 const ROWS_PER_READ = 1000;
-/** A poll that takes long is not followed by the next at once. */
-const REST_FACTOR = 2;
+/** A poll that takes long is not followed by the next at once; at most so many spans later. */
+const REST_SPANS_MAX = 2;
 const TROUBLED_POLL_MS_MAX = 1000;
 /** As long as a transaction of ours may take. */
 const OVERLAP_MS = 5000;
@@ -124,9 +124,9 @@ export class Tail {
     if (this.#subscribers.size === 0) return;
     const { pollMs } = this.#options;
     const took = performance.now() - began;
-    const rest = Math.max(pollMs, took * REST_FACTOR);
-    const wait = troubled ? Math.min(rest * REST_FACTOR, TROUBLED_POLL_MS_MAX) : rest;
-    this.#timer = setTimeout(() => this.nudge(), Math.max(wait, pollMs)).unref();
+    const rest = Math.max(pollMs, Math.min(took, pollMs * REST_SPANS_MAX));
+    const wait = troubled ? Math.max(pollMs, Math.min(took * 2, TROUBLED_POLL_MS_MAX)) : rest;
+    this.#timer = setTimeout(() => this.nudge(), wait).unref();
   }
 
   /** One turn: what is new to all, then the proof of freshness, then who is new. */
@@ -134,12 +134,12 @@ export class Tail {
     const at = this.#options.now();
     await this.#options.run(async (sql) => {
       const seen = this.#seen;
-      const first = await read(sql, seen === undefined ? NOTHING : sinceClause(seen.snapshot));
+      const first = await read(sql, seen === undefined ? NOTHING : sinceClauses(seen.snapshot));
       const { snapshot, incarnation, floor } = first;
       const lost =
         seen !== undefined && (seen.incarnation !== incarnation || xminOf(seen.snapshot) < floor);
       if (lost) this.#tellGap();
-      else if (seen !== undefined) await this.#tellAll(sql, first, sinceClause(seen.snapshot));
+      else if (seen !== undefined) await this.#tellAll(sql, first, sinceClauses(seen.snapshot));
       this.#seen = { snapshot, incarnation };
       for (const subscriber of this.#subscribers) {
         if (!subscriber.placed) await this.#place(sql, subscriber, first);
@@ -154,15 +154,15 @@ export class Tail {
     }
   }
 
-  async #tellAll(sql: Sql, first: Reading, clause: string): Promise<void> {
+  async #tellAll(sql: Sql, first: Reading, clauses: readonly string[]): Promise<void> {
     const told = [...this.#subscribers].filter(({ placed }) => placed);
-    await this.#tellRows(sql, { first, clause }, told);
+    await this.#tellRows(sql, { first, clauses }, told);
   }
 
   /** Row after row in the order of the log, in as many reads as it takes, up to one snapshot. */
   async #tellRows(
     sql: Sql,
-    { first, clause }: { readonly first: Reading; readonly clause: string },
+    { first, clauses }: { readonly first: Reading; readonly clauses: readonly string[] },
     told: readonly Subscriber[],
   ): Promise<void> {
     let { rows } = first;
@@ -175,7 +175,7 @@ export class Tail {
       if (last === undefined || rows.length < ROWS_PER_READ) return;
       const after = `(c.xid, c.seq) > ('${last[XID]}', ${last[SEQ]})`;
       const shown = `pg_visible_in_snapshot(c.xid, '${first.snapshot}')`;
-      ({ rows } = await read(sql, `(${clause}) AND ${after} AND ${shown}`));
+      ({ rows } = await read(sql, clauses, `${after} AND ${shown}`));
     }
   }
 
@@ -200,9 +200,9 @@ export class Tail {
 
   /** Tell what the clause finds, up to the snapshot from which all go on together. */
   async #catchUp(sql: Sql, subscriber: Subscriber, clause: string, now: Reading): Promise<void> {
-    const shown = `(${clause}) AND pg_visible_in_snapshot(c.xid, '${now.snapshot}')`;
-    const first = { ...(await read(sql, shown)), snapshot: now.snapshot };
-    await this.#tellRows(sql, { first, clause }, [subscriber]);
+    const shown = `pg_visible_in_snapshot(c.xid, '${now.snapshot}')`;
+    const first = { ...(await read(sql, [clause], shown)), snapshot: now.snapshot };
+    await this.#tellRows(sql, { first, clauses: [clause] }, [subscriber]);
   }
 
   #tellGap(): void {
@@ -231,20 +231,23 @@ const ID = 9;
 const SUBJECT = 10;
 const DETAIL = 11;
 
-const NOTHING = "false";
+const NOTHING: readonly string[] = ["false"];
 
-/** New since a snapshot: begun after it, or under way when it was taken. */
-function sinceClause(snapshot: string): string {
+/**
+ * New since a snapshot: begun after it, or under way when it was taken. Two clauses, so that each
+ * is a range of the index: joined by OR they would be a walk over the whole log.
+ */
+function sinceClauses(snapshot: string): readonly string[] {
   const [, xmax = "0", under = ""] = snapshot.split(":");
   const late = under.split(",").filter((xid) => /^\d+$/.test(xid));
   const begun = `c.xid >= '${BigInt(xmax)}'`;
-  if (late.length === 0) return begun;
-  return `${begun} OR c.xid IN (${late.map((xid) => `'${xid}'`).join(", ")})`;
+  if (late.length === 0) return [begun];
+  return [begun, `c.xid IN (${late.map((xid) => `'${xid}'`).join(", ")})`];
 }
 
 /**
  * What happened since a subscriber came, `forMs` ago, and somewhat before: a change carries the
- * time of its writing, its transaction may have committed that much later. Newest first.
+ * time of its writing, its transaction may have committed that much later.
  */
 function recentClause(forMs: number): string {
   const from = `clock_timestamp() - make_interval(secs => ${(forMs + OVERLAP_MS) / 1000})`;
@@ -254,14 +257,20 @@ function recentClause(forMs: number): string {
   return `c.at >= ${from} AND c.xid >= coalesce((${older}), '0')`;
 }
 
-async function read(sql: Sql, clause: string): Promise<Reading> {
+/** @param clauses Of which no row fits two. @param more What fits besides. */
+async function read(sql: Sql, clauses: readonly string[], more: string = "true"): Promise<Reading> {
+  const parts = clauses.map(
+    (clause) =>
+      `(SELECT c.* FROM sojourn.change c WHERE ${clause} AND ${more} ` +
+      `ORDER BY c.xid, c.seq LIMIT ${ROWS_PER_READ})`,
+  );
   const rows = await sql.rows(
     `SELECT pg_current_snapshot(), pg_is_in_recovery(), ${INCARNATION}, ` +
       "(SELECT m.value FROM sojourn.meta m WHERE m.key = 'log_floor'), c.* " +
       "FROM (SELECT) one LEFT JOIN (" +
       "SELECT c.xid, c.horizon, c.seq, c.what, t.name, encode(c.id, 'hex'), c.subject, c.detail " +
-      "FROM sojourn.change c JOIN sojourn.tenant t ON t.no = c.tenant " +
-      `WHERE ${clause} ORDER BY c.xid, c.seq LIMIT ${ROWS_PER_READ}) c ON true`,
+      `FROM (${parts.join(" UNION ALL ")}) c JOIN sojourn.tenant t ON t.no = c.tenant ` +
+      `ORDER BY c.xid, c.seq LIMIT ${ROWS_PER_READ}) c ON true`,
   );
   const [head = []] = rows;
   requirePrimary(head[RECOVERING]);
