@@ -163,6 +163,8 @@ export interface RevokeSubjectOptions {
   readonly now: number;
   readonly except?: string;
   readonly end: SessionEnd;
+  /** As with `revoke`. */
+  readonly durability?: Durability;
 }
 
 export interface RevokeSubjectResult {
@@ -236,8 +238,12 @@ export type StoreChange =
 
 export interface TailHandlers {
   change(change: StoreChange): void;
-  /** Everything up to `position` has been delivered as of `at`: a proof of freshness. */
-  frontier?(position: string, at: number): void;
+  /**
+   * A proof of freshness: whatever was acknowledged before `askedAt` has been delivered. `askedAt`
+   * is by this process's monotonic clock (`performance.now()`), taken before the store was asked.
+   * At least four times a second while the store answers, however quiet it is.
+   */
+  frontier?(position: string, askedAt: number): void;
   /** Changes may have been missed: forget what was derived from them. */
   gap?(): void;
   error?(error: unknown): void;
@@ -293,7 +299,21 @@ export interface StoreCapabilities {
   readonly evicts: boolean;
   /** True when another process can see what is written. */
   readonly shared: boolean;
+  /**
+   * True when writes it acknowledged may be missing after a failover. A process then remembers what
+   * it wrote for some minutes and writes it again when `StoreHealth.incarnation` changes.
+   */
+  readonly mayForget?: boolean;
   readonly maxDataBytes: number;
+}
+
+/**
+ * What a store that keeps sessions near adds. A session from here may only be answered as active
+ * and without a successor; whoever wants to judge more asks `find`, which always asks the store.
+ */
+export interface NearSessions {
+  /** As last read, unless it changed or freshness was proven longer ago than the bound. No I/O. */
+  peek(ref: SessionRef): StoredSession | undefined;
 }
 
 /** Revoke one: end reason and words go into the record. Alias kept short for stores. */
@@ -307,6 +327,8 @@ export type RevocationReason = EndReason;
  */
 export interface SessionStore {
   readonly capabilities: StoreCapabilities;
+  /** Present on a near-cache. Invariant I3. */
+  readonly near?: NearSessions;
   /** Keep `candidate` if there is none yet. @returns the one that is kept, for every caller. */
   installation(candidate: Installation): Promise<Installation>;
   /** The subject's present epoch; 0 when it never had one. */

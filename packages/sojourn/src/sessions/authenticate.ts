@@ -26,6 +26,11 @@ export async function authenticate(core: Core, text: string, how: Presentation):
   const proved = provedBefore(core, text, how.tenant);
   if (proved === undefined) return authenticateAnew(core, text, how);
   const ref: SessionRef = { tenant: how.tenant, id: proved.id };
+  const near = core.peek(ref);
+  if (near !== undefined && near.record.subject === proved.subject) {
+    const verdict = plain(core, proved, how, near);
+    if (verdict !== undefined) return verdict;
+  }
   const stored = await core.load(ref);
   if (stored?.record.subject !== proved.subject) return authenticateAnew(core, text, how);
   return plain(core, proved, how, stored) ?? judge(core, { ref, proved, how }, stored);

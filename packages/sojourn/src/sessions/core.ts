@@ -225,6 +225,12 @@ export class Core {
     }
   }
 
+  /** A session kept near and proven fresh, for the plain hit alone. No I/O. */
+  peek(ref: SessionRef): StoredSession | undefined {
+    const stored = this.store.near?.peek(ref);
+    return stored === undefined || this.touches.idle ? stored : this.#withTouch(ref, stored);
+  }
+
   /** What a `find` that answered means: the store is there, and local activity counts. */
   loaded(ref: SessionRef, stored: StoredSession | undefined): StoredSession | undefined {
     if (this.#storeDown) this.noteRecovery("find");
