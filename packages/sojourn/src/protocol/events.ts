@@ -64,6 +64,8 @@ export interface EventDetails {
   "credential-ignored": NoticeDetails & { readonly cookie: string };
   "store-unavailable": { readonly operation: string };
   "store-recovered": { readonly operation: string };
+  /** After a failover: what this process knew to be acknowledged was written again. */
+  "store-replayed": { readonly ended: number; readonly sessions: number; readonly tookMs: number };
 }
 
 export type EventName = keyof EventDetails;
@@ -93,4 +95,5 @@ export const EVENT_NAMES: readonly EventName[] = [
   "credential-ignored",
   "store-unavailable",
   "store-recovered",
+  "store-replayed",
 ];

@@ -17,6 +17,7 @@ import type {
   Clock,
   Digest,
   Entropy,
+  NearSessions,
   SessionRef,
   SessionStore,
   StoredSession,
@@ -26,6 +27,8 @@ import type { SessionRecord, SessionSummary } from "../engine/record.ts";
 import { assess } from "../engine/session.ts";
 import type { Judgement } from "../engine/session.ts";
 import { decodeBase64Url, encodeBase64Url } from "../tokens/base64url.ts";
+import { ChangeFeed } from "./change-feed.ts";
+import { Keeper } from "./keeper.ts";
 import type { TokenDesk } from "./token-desk.ts";
 import { Emitter } from "./emitter.ts";
 import type { EventInput } from "./emitter.ts";
@@ -62,6 +65,8 @@ export interface Loaded {
 
 export class Core {
   readonly store: SessionStore;
+  /** What other processes do, and this one. */
+  readonly changes: ChangeFeed;
   readonly timers: Timers;
   readonly entropy: Entropy;
   readonly digest: Digest;
@@ -76,13 +81,18 @@ export class Core {
   readonly #onError: (error: unknown) => void;
   #keys: TokenDesk | undefined;
   readonly #keysPromise: Promise<TokenDesk>;
+  readonly #near: NearSessions | undefined;
+  readonly #keeper: Keeper | undefined;
   #storeDown = false;
   #lastNow = 0;
   #learning = false;
   #bucketKey: Promise<Uint8Array> | undefined;
 
   constructor(parts: CoreParts) {
-    this.store = parts.store;
+    this.changes = new ChangeFeed(parts.store, (error) => this.noteTrouble("tail", error));
+    this.#keeper = parts.store.capabilities.mayForget === true ? this.#keep(parts) : undefined;
+    this.store = this.#keeper?.store ?? parts.store;
+    this.#near = parts.store.near;
     this.#clock = parts.clock;
     this.timers = parts.timers;
     this.entropy = parts.entropy;
@@ -92,7 +102,7 @@ export class Core {
     this.development = parts.development;
     this.#onError = parts.onError;
     this.emitter = new Emitter(parts.onError);
-    this.touches = new TouchQueue(parts.store, parts.timers, (error) =>
+    this.touches = new TouchQueue(this.store, parts.timers, (error) =>
       this.noteTrouble("touch", error),
     );
     this.#keysPromise = parts.keys;
@@ -100,6 +110,23 @@ export class Core {
       (keys) => void (this.#keys = keys),
       () => undefined,
     );
+  }
+
+  #keep({ store, timers }: CoreParts): Keeper {
+    return new Keeper({
+      store,
+      timers,
+      changes: this.changes,
+      monotonic: () => performance.now(),
+      replayed: (replay) => this.emit("store-replayed", { tenant: "", ...replay }),
+      trouble: (error) => this.noteTrouble("replay", error),
+    });
+  }
+
+  /** Stop listening and watching. What waits is sent by whoever closes. */
+  close(): void {
+    this.#keeper?.close();
+    this.changes.close();
   }
 
   /** Everything keyed; a promise only until the first derivation is done. */
@@ -200,6 +227,8 @@ export class Core {
   noteRecovery(operation: string): void {
     if (!this.#storeDown) return;
     this.#storeDown = false;
+    // What came back may be another server.
+    void this.#keeper?.check();
     this.emit("store-recovered", { tenant: "", operation });
   }
 
@@ -227,7 +256,7 @@ export class Core {
 
   /** A session kept near and proven fresh, for the plain hit alone. No I/O. */
   peek(ref: SessionRef): StoredSession | undefined {
-    const stored = this.store.near?.peek(ref);
+    const stored = this.#near?.peek(ref);
     return stored === undefined || this.touches.idle ? stored : this.#withTouch(ref, stored);
   }
 

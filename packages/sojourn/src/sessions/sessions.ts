@@ -296,6 +296,7 @@ export class Sessions<Data extends object = Record<string, unknown>> {
     this.#parts.conversions?.close();
     await this.#parts.sweeper.close();
     await this.#core.touches.flush();
+    this.#core.close();
     if (this.#parts.ownsStore) await this.#core.store.close();
   }
 

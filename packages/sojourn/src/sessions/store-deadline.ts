@@ -1,6 +1,8 @@
 /** A store that does not answer is a store that cannot answer: no request waits for it for ever. */
 import { SojournError, StoreUnavailableError } from "../engine/errors.ts";
 import type { SessionStore, Timers } from "../engine/ports.ts";
+import { Breaker } from "./breaker.ts";
+import { overlay } from "./store-overlay.ts";
 
 /** What requests wait for. A sweep, an import or a search may take its time. */
 const BOUNDED = [
@@ -25,46 +27,51 @@ export interface StoreDeadline {
 }
 
 type Call = (...args: unknown[]) => unknown;
+const LATE: unique symbol = Symbol("late");
 
 /**
  * The same store, but a call that is not answered within `timeoutMs`, or throws what is none of
  * our errors, fails with {@link StoreUnavailableError}. A write that was given up may still happen.
+ * After several such calls in a row the next fail at once, for half a second at a time.
  */
 export function withDeadline(store: SessionStore, deadline: StoreDeadline): SessionStore {
-  const bounded = new Map<PropertyKey, Call>(
-    BOUNDED.map((name) => [name, boundedCall(store, name, deadline)]),
-  );
-  return new Proxy(store, {
-    get(target, name) {
-      const call = bounded.get(name);
-      if (call !== undefined) return call;
-      const value: unknown = Reflect.get(target, name, target);
-      return typeof value === "function" ? (value as Call).bind(target) : value;
-    },
-  });
+  const breaker = new Breaker(deadline.timers);
+  const bounded = BOUNDED.map((name) => [name, boundedCall(store, name, { ...deadline, breaker })]);
+  return overlay(store, Object.fromEntries(bounded) as Partial<SessionStore>);
 }
 
 function boundedCall(
   store: SessionStore,
   name: (typeof BOUNDED)[number],
-  { timers, timeoutMs, report }: StoreDeadline,
+  { timers, timeoutMs, report, breaker }: StoreDeadline & { readonly breaker: Breaker },
 ): Call {
   return async (...args) => {
+    if (!breaker.admits()) {
+      throw unavailable(name, "not asked: it has not answered for a while");
+    }
     let cancel: (() => void) | undefined;
-    const late = new Promise<never>((_resolve, reject) => {
-      cancel = timers.after(timeoutMs, () => {
-        const cause = new Error(`no answer within ${timeoutMs} ms (option storeTimeoutMs)`);
-        reject(new StoreUnavailableError(name, { cause }));
-      });
+    const late = new Promise<typeof LATE>((resolve) => {
+      cancel = timers.after(timeoutMs, () => resolve(LATE));
     });
     try {
-      return await Promise.race([(store[name] as Call).apply(store, args), late]);
+      const result = await Promise.race([(store[name] as Call).apply(store, args), late]);
+      if (result !== LATE) {
+        breaker.answered();
+        return result;
+      }
     } catch (error) {
+      breaker.answered();
       if (error instanceof SojournError) throw error;
       report(error);
       throw new StoreUnavailableError(name, { cause: error });
     } finally {
       cancel?.();
     }
+    breaker.unanswered();
+    throw unavailable(name, `no answer within ${timeoutMs} ms (option storeTimeoutMs)`);
   };
+}
+
+function unavailable(name: string, why: string): StoreUnavailableError {
+  return new StoreUnavailableError(name, { cause: new Error(why) });
 }

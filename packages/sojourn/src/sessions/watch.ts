@@ -52,11 +52,11 @@ const WARNED_POLL_MS = 1_000;
 const SLEEP_MS_MAX = 60_000;
 const SLEEP_MS_MIN = 5;
 
-/** One store tail for all watchers of a process. */
+/** The watchers of a process, by session. */
 export class Watches {
   readonly #core: Core;
   readonly #watchers: Map<string, Set<Watcher>> = new Map();
-  #tail: Subscription | undefined;
+  #feed: Subscription | undefined;
   #closed = false;
 
   constructor(core: Core) {
@@ -65,10 +65,9 @@ export class Watches {
 
   add(ref: SessionRef, listener: NewsListener, observer?: Observer): Watch {
     if (this.#closed) return { close: () => undefined, refresh: () => undefined };
-    this.#tail ??= this.#core.store.tail("now", {
+    this.#feed ??= this.#core.changes.add({
       change: (change) => this.#deliver(change),
       gap: () => this.#all((watcher) => watcher.refresh()),
-      error: (error) => this.#core.noteTrouble("tail", error),
     });
     const key = ref.id + ref.tenant;
     const watcher = new Watcher(this.#core, ref, { listener, observer });
@@ -81,7 +80,7 @@ export class Watches {
         watcher.close();
         set.delete(watcher);
         if (set.size === 0 && this.#watchers.get(key) === set) this.#watchers.delete(key);
-        if (this.#watchers.size === 0) this.#stopTail();
+        if (this.#watchers.size === 0) this.#stop();
       },
     };
   }
@@ -90,12 +89,12 @@ export class Watches {
     this.#closed = true;
     this.#all((watcher) => watcher.close());
     this.#watchers.clear();
-    this.#stopTail();
+    this.#stop();
   }
 
-  #stopTail(): void {
-    this.#tail?.close();
-    this.#tail = undefined;
+  #stop(): void {
+    this.#feed?.close();
+    this.#feed = undefined;
   }
 
   #all(run: (watcher: Watcher) => void): void {

@@ -1,0 +1,228 @@
+import { describe, expect, it } from "vitest";
+import { ManualClock } from "../testing/manual-clock.ts";
+import { forgetfulStore } from "../../../../tests/support/forgetful-store.ts";
+import { failure, SECOND, world } from "../../../../tests/support/world.ts";
+import type { World } from "../../../../tests/support/world.ts";
+
+const UNAVAILABLE = { code: "ERR_STORE_UNAVAILABLE" };
+
+interface Region {
+  /** Two processes on the same store. */
+  readonly a: World;
+  readonly b: World;
+  copy(): Promise<void>;
+  failOver(): void;
+  /** Long enough for every process to have looked at the store, and for the store to settle. */
+  heal(): Promise<void>;
+}
+
+function region(): Region {
+  const clock = new ManualClock();
+  const store = forgetfulStore(() => clock.now());
+  const a = world({ clock, store });
+  const b = world({ beside: a });
+  return {
+    a,
+    b,
+    copy: () => store.copy(),
+    failOver: () => store.failOver(),
+    heal: () => clock.advanceAsync(12 * SECOND),
+  };
+}
+
+async function signIn(place: World, subject = "alice") {
+  const { token, session } = await place.sessions.open({ subject });
+  return { token, handle: session.id ?? "" };
+}
+
+async function stateOf(place: World, token: string): Promise<string> {
+  return (await place.sessions.authenticate(token, { activity: false })).state;
+}
+
+describe("after a failover that lost writes", () => {
+  it("a revocation sticks in the process that made it, at once, and everywhere soon (I2)", async () => {
+    const { a, b, copy, failOver, heal } = region();
+    const { token, handle } = await signIn(a);
+    await copy();
+    await a.sessions.revoke(handle);
+    failOver();
+    expect(await stateOf(a, token)).toBe("ended");
+    await heal();
+    expect(await stateOf(b, token)).toBe("ended");
+  });
+
+  it("a revocation of another process sticks where it was heard of, at once (I2)", async () => {
+    const { a, b, copy, failOver } = region();
+    const { token, handle } = await signIn(a);
+    expect(await stateOf(b, token)).toBe("active");
+    await copy();
+    await a.sessions.revoke(handle);
+    failOver();
+    expect(await stateOf(b, token)).toBe("ended");
+  });
+
+  it("is written again by a timer, without anybody asking, and told as an event", async () => {
+    const { a, b, copy, failOver, heal } = region();
+    const { token, handle } = await signIn(a);
+    await copy();
+    const other = await signIn(a, "bob");
+    await a.sessions.revoke(handle);
+    failOver();
+    await heal();
+    expect(a.named("store-replayed")).toMatchObject([{ ended: 1, sessions: 1 }]);
+    expect(await stateOf(b, token)).toBe("ended");
+    expect(await stateOf(b, other.token)).toBe("active");
+  });
+
+  it("a session that was just opened is no unknown one: here at once, elsewhere 503 first (I7)", async () => {
+    const { a, b, failOver, heal } = region();
+    const { token } = await signIn(a);
+    failOver();
+    expect(await failure(b.sessions.authenticate(token))).toMatchObject(UNAVAILABLE);
+    expect(await stateOf(a, token)).toBe("active");
+    expect(await stateOf(b, token)).toBe("active");
+    await heal();
+    expect(await stateOf(b, token)).toBe("active");
+  });
+
+  it("a session that nobody can write again is unknown once the store has settled", async () => {
+    const { a, b, failOver, heal } = region();
+    const { token } = await signIn(a);
+    await a.sessions.close();
+    failOver();
+    expect(await failure(b.sessions.authenticate(token))).toMatchObject(UNAVAILABLE);
+    await heal();
+    expect(await stateOf(b, token)).toBe("unknown");
+  });
+
+  it("a lost step-up and data of a new session come back", async () => {
+    const { a, b, failOver, heal } = region();
+    const { session } = await a.sessions.open({ subject: "alice", data: { color: "red" } });
+    await session.set("size", 7);
+    await session.stepUp({ amr: ["otp"] });
+    failOver();
+    await heal();
+    const found = await b.sessions.find(session.id ?? "");
+    expect(found?.data).toEqual({ color: "red", size: 7 });
+    expect(found?.assurance?.amr).toContain("otp");
+  });
+
+  it("data are written to a session that was lost, once it is back (I4)", async () => {
+    const { a, b, failOver, heal } = region();
+    const { session } = await a.sessions.open({ subject: "alice", data: { color: "red" } });
+    failOver();
+    await session.set("size", 7);
+    await heal();
+    expect((await b.sessions.find(session.id ?? ""))?.data).toEqual({ color: "red", size: 7 });
+  });
+
+  it("a lost revoke-all ends every older session again and spares the excepted one (I5)", async () => {
+    const { a, b, copy, failOver, heal } = region();
+    const [kept, gone] = [await signIn(a), await signIn(b)];
+    await copy();
+    await a.sessions.subject("alice").revokeAll({ except: kept.handle });
+    failOver();
+    expect(await stateOf(a, gone.token)).toBe("ended");
+    expect(await stateOf(a, kept.token)).toBe("active");
+    await heal();
+    expect(await stateOf(b, gone.token)).toBe("ended");
+    expect(await stateOf(b, kept.token)).toBe("active");
+  });
+
+  it("a new revoke-all outranks the epoch that was lost (I5)", async () => {
+    const { a, b, copy, failOver, heal } = region();
+    await signIn(a);
+    await copy();
+    await a.sessions.subject("alice").revokeAll();
+    const between = await signIn(a);
+    failOver();
+    await a.sessions.subject("alice").revokeAll();
+    await heal();
+    expect(await stateOf(b, between.token)).toBe("ended");
+  });
+
+  it("a login waits for no epoch that was lost: it is put back before (I5)", async () => {
+    const { a, b, copy, failOver, heal } = region();
+    await signIn(a);
+    await copy();
+    await a.sessions.subject("alice").revokeAll();
+    failOver();
+    const { token } = await signIn(a);
+    await heal();
+    expect(await stateOf(b, token)).toBe("active");
+  });
+
+  it("ending a lost session leaves a tombstone, so that it is not written back to life (I1)", async () => {
+    const { a, b, failOver, heal } = region();
+    const { token, handle } = await signIn(a);
+    failOver();
+    await a.sessions.revoke(handle);
+    await heal();
+    expect(await stateOf(b, token)).not.toBe("active");
+    expect(await stateOf(a, token)).not.toBe("active");
+  });
+
+  it("ending a session that another process may still know is trouble, not success (I7)", async () => {
+    const { a, b, failOver } = region();
+    const { handle } = await signIn(a);
+    failOver();
+    expect(await failure(b.sessions.revoke(handle))).toMatchObject(UNAVAILABLE);
+  });
+
+  it("what was erased on purpose is not written back, and not tried twice", async () => {
+    const { a, b } = region();
+    const { token, handle } = await signIn(a);
+    // Not even heard of.
+    a.sessions.inside().core.changes.close();
+    const { core, tenant } = b.sessions.inside();
+    await core.store.purgeSubject(tenant, "alice", core.now());
+    expect(await stateOf(a, token)).toBe("unknown");
+    a.store.resetCalls();
+    expect(await a.sessions.describe(handle)).toBeUndefined();
+    expect(a.store.calls("apply")).toBe(0);
+  });
+
+  it("is written again after a second failover, too", async () => {
+    const { a, b, copy, failOver, heal } = region();
+    const { token, handle } = await signIn(a);
+    await copy();
+    await a.sessions.revoke(handle);
+    failOver();
+    await heal();
+    failOver();
+    await a.clock.advanceAsync(2 * SECOND);
+    expect(await stateOf(b, token)).toBe("ended");
+    expect(a.named("store-replayed")).toHaveLength(2);
+  });
+
+  it("tries again soon when the store cannot take it", async () => {
+    const { a, b, copy, failOver } = region();
+    const { token, handle } = await signIn(a);
+    await copy();
+    await a.sessions.revoke(handle);
+    failOver();
+    a.store.fail("revoke", "before", 2);
+    await a.clock.advanceAsync(1_600);
+    expect(await stateOf(b, token)).toBe("ended");
+  });
+
+  it("stops looking when it is closed", async () => {
+    const { a } = region();
+    await signIn(a);
+    await a.clock.advanceAsync(SECOND);
+    await a.sessions.close();
+    a.store.resetCalls();
+    await a.clock.advanceAsync(60 * SECOND);
+    expect(a.store.calls()).toBe(0);
+  });
+});
+
+describe("a store that does not forget", () => {
+  it("is neither watched nor asked for its health", async () => {
+    const place = world();
+    const { token } = await signIn(place);
+    await place.clock.advanceAsync(60 * SECOND);
+    expect(await stateOf(place, token)).toBe("active");
+    expect(place.store.calls("health")).toBe(0);
+  });
+});

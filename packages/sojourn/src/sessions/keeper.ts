@@ -1,0 +1,265 @@
+/**
+ * Keeps what a store acknowledged true over a failover. It notes every acknowledged write in the
+ * outbox and writes it again when the store's incarnation changes, or when an answer shows that
+ * something is missing. Until the store has had time to get back what other processes know, an
+ * absent session is trouble, not an unknown session. Invariants I2, I7; decision 0021.
+ */
+import { StoreUnavailableError } from "../engine/errors.ts";
+import type {
+  CreateOptions,
+  CreateResult,
+  RevokeOptions,
+  RevokeResult,
+  RevokeSubjectOptions,
+  RevokeSubjectResult,
+  SessionRef,
+  SessionStore,
+  StoreChange,
+  StoredSession,
+  StoreHealth,
+  Subscription,
+  Timers,
+} from "../engine/ports.ts";
+import type { SessionEnd } from "../engine/record.ts";
+import type { ChangeFeed } from "./change-feed.ts";
+import { Outbox } from "./outbox.ts";
+import { overlay } from "./store-overlay.ts";
+
+/** How often the incarnation is looked at while there is anything to lose. */
+const WATCH_MS = 1_000;
+const RETRY_MS = 250;
+/** Every process has looked within {@link WATCH_MS} and is done writing within this. */
+const SETTLE_MS = 10_000;
+
+export interface Replay {
+  readonly ended: number;
+  readonly sessions: number;
+  readonly tookMs: number;
+}
+
+export interface KeeperParts {
+  readonly store: SessionStore;
+  readonly timers: Timers;
+  readonly changes: ChangeFeed;
+  /** Milliseconds that only grow. */
+  readonly monotonic: () => number;
+  /** Told after everything was written again. */
+  readonly replayed: (replay: Replay) => void;
+  readonly trouble: (error: unknown) => void;
+}
+
+export class Keeper {
+  /** The store as the engine uses it. */
+  readonly store: SessionStore;
+  readonly #inner: SessionStore;
+  readonly #parts: KeeperParts;
+  readonly #outbox: Outbox;
+  #incarnation: string | undefined;
+  #checking: Promise<void> | undefined;
+  #listening: Subscription | undefined;
+  #cancel: (() => void) | undefined;
+  #closed = false;
+
+  constructor(parts: KeeperParts) {
+    this.#parts = parts;
+    this.#inner = parts.store;
+    this.#outbox = new Outbox(parts.monotonic);
+    this.store = this.#overlay();
+  }
+
+  /** What other processes ended sticks here, too, even if the store forgets it. */
+  #heard(change: StoreChange): void {
+    if (change.kind === "subject") {
+      this.#outbox.raised(change.tenant, change.subject, change.epoch);
+    } else if (change.what === "ended" && change.end !== undefined) {
+      this.#outbox.ended(change.ref, change.end);
+    } else return;
+    this.#watch(WATCH_MS);
+  }
+
+  /** Look at the incarnation now; if it is another one, write everything again. Never rejects. */
+  check(): Promise<void> {
+    this.#checking ??= this.#check()
+      .catch((error: unknown) => {
+        this.#parts.trouble(error);
+        this.#watch(RETRY_MS);
+      })
+      .finally(() => void (this.#checking = undefined));
+    return this.#checking;
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#cancel?.();
+    this.#listening?.close();
+  }
+
+  /** At first use: nothing is opened for a process that never asks. */
+  #begin(): void {
+    if (this.#closed || this.#listening !== undefined) return;
+    this.#listening = this.#parts.changes.add({ change: (change) => this.#heard(change) });
+    void this.check();
+  }
+
+  async #check(): Promise<void> {
+    const { incarnation } = await this.#inner.health();
+    if (this.#incarnation !== undefined && this.#incarnation !== incarnation) {
+      const startedAt = this.#parts.monotonic();
+      const { ended, sessions } = await this.#outbox.replay(this.#inner);
+      this.#parts.replayed({ ended, sessions, tookMs: this.#parts.monotonic() - startedAt });
+    }
+    this.#incarnation = incarnation;
+    if (this.#outbox.size > 0) this.#watch(WATCH_MS);
+  }
+
+  #watch(ms: number): void {
+    if (this.#closed || (this.#cancel !== undefined && ms === WATCH_MS)) return;
+    this.#cancel?.();
+    this.#cancel = this.#parts.timers.after(ms, () => {
+      this.#cancel = undefined;
+      void this.check();
+    });
+  }
+
+  /** Something was acknowledged: from here on a change of the incarnation matters. */
+  #noted(): void {
+    this.#begin();
+    this.#watch(WATCH_MS);
+  }
+
+  #overlay(): SessionStore {
+    const inner = this.#inner;
+    const outbox = this.#outbox;
+    return overlay(inner, {
+      create: async (record, options) => {
+        const result = await inner.create(record, options);
+        this.#noteCreate(result, options);
+        return result;
+      },
+      find: (ref) => this.#find(ref),
+      replace: async (record, expectedVersion) => {
+        const result = await inner.replace(record, expectedVersion);
+        if (result === "replaced") {
+          outbox.decided({ ...record, version: expectedVersion + 1 });
+          this.#noted();
+        }
+        return result;
+      },
+      patchData: async (ref, operations, expectedVersion) => {
+        const write = () => inner.patchData(ref, operations, expectedVersion);
+        let result = await write();
+        if (result.outcome === "gone" && (await this.#lostLive(ref))) result = await write();
+        if (result.outcome === "patched") outbox.patched(ref, operations, result.dataVersion);
+        return result;
+      },
+      subjectEpoch: async (tenant, subject) => {
+        const stored = await inner.subjectEpoch(tenant, subject);
+        await this.#restoreEpoch(tenant, subject, stored);
+        return Math.max(stored, outbox.epochOf(tenant, subject));
+      },
+      revoke: (ref, end, options) => this.#revoke(ref, end, options),
+      revokeSubject: (tenant, subject, options) => this.#revokeSubject(tenant, subject, options),
+    });
+  }
+
+  /** An end of a session that the store has lost must meet whoever writes the session again. */
+  async #revoke(ref: SessionRef, end: SessionEnd, options: RevokeOptions): Promise<RevokeResult> {
+    const tombstoneUntil = options.tombstoneUntil ?? this.#outbox.expiryOf(ref);
+    const given = tombstoneUntil === undefined ? options : { ...options, tombstoneUntil };
+    const result = await this.#inner.revoke(ref, end, given);
+    const until = result.record?.absoluteExpiresAt ?? tombstoneUntil;
+    if (result.outcome !== "absent" || until !== undefined) {
+      this.#outbox.ended(ref, result.end ?? end, until);
+      this.#noted();
+    } else await this.#requireSettled();
+    return result;
+  }
+
+  async #revokeSubject(
+    tenant: string,
+    subject: string,
+    options: RevokeSubjectOptions,
+  ): Promise<RevokeSubjectResult> {
+    const known = this.#outbox.epochOf(tenant, subject);
+    let result = await this.#inner.revokeSubject(tenant, subject, options);
+    if (result.epoch <= known) {
+      // Sessions opened under the lost epoch would outlive this one.
+      await this.#restoreEpoch(tenant, subject, result.epoch);
+      const again = await this.#inner.revokeSubject(tenant, subject, options);
+      result = { ...again, ended: [...result.ended, ...again.ended] };
+    }
+    this.#outbox.raised(tenant, subject, result.epoch);
+    for (const { record, end } of result.ended) {
+      this.#outbox.ended(record, end, record.absoluteExpiresAt);
+    }
+    if (options.except !== undefined) await this.#noteExcepted(tenant, options.except);
+    this.#noted();
+    return result;
+  }
+
+  /** Put back an epoch that the store has forgotten, before anything is opened under its number. */
+  async #restoreEpoch(tenant: string, subject: string, stored: number): Promise<void> {
+    const epoch = this.#outbox.epochOf(tenant, subject);
+    if (epoch <= stored) return;
+    await this.#inner.apply([{ kind: "epoch", tenant, subject, epoch }], "outbox");
+    void this.check();
+  }
+
+  #noteCreate(result: CreateResult, options: CreateOptions): void {
+    if (result.outcome !== "created") return;
+    const { record, replaced, evicted } = result;
+    this.#outbox.opened(record, options.data ?? {}, record.epoch);
+    for (const one of replaced === undefined ? evicted : [replaced, ...evicted]) {
+      this.#outbox.ended(one.record, one.end, one.record.absoluteExpiresAt);
+    }
+    this.#noted();
+  }
+
+  /** It stays because its epoch was raised: that must not be lost while the subject's is kept. */
+  async #noteExcepted(tenant: string, id: string): Promise<void> {
+    const stored = await this.#inner.find({ tenant, id });
+    if (stored !== undefined && stored.record.end === undefined)
+      this.#outbox.decided(stored.record);
+  }
+
+  async #find(ref: SessionRef): Promise<StoredSession | undefined> {
+    const outbox = this.#outbox;
+    const { turn } = outbox;
+    const stored = await this.#inner.find(ref);
+    if (this.#listening === undefined) this.#begin();
+    if (outbox.lacks(stored, ref, turn)) return this.#recover(ref);
+    if (stored === undefined) await this.#requireSettled();
+    return stored;
+  }
+
+  /** A write found nothing where this process knows a live session: is it back now? */
+  async #lostLive(ref: SessionRef): Promise<boolean> {
+    if (this.#outbox.expiryOf(ref) === undefined) return false;
+    const stored = await this.#find(ref);
+    return stored !== undefined && stored.record.end === undefined;
+  }
+
+  async #recover(ref: SessionRef): Promise<StoredSession | undefined> {
+    const { turn } = this.#outbox;
+    await this.#outbox.replay(this.#inner, ref);
+    void this.check();
+    const stored = await this.#inner.find(ref);
+    if (!this.#outbox.lacks(stored, ref, turn)) return stored;
+    this.#outbox.drop(ref);
+    if (stored === undefined) await this.#requireSettled();
+    return stored;
+  }
+
+  /** @throws {StoreUnavailableError} while another process may still know what the store lost. */
+  async #requireSettled(): Promise<void> {
+    const health = await this.#inner.health();
+    if (sinceChange(health) >= SETTLE_MS) return;
+    const cause = new Error("the store changed; what it may have lost is being written again");
+    throw new StoreUnavailableError("find", { cause });
+  }
+}
+
+/** By the store's own time where it has one. */
+function sinceChange({ nowAt, incarnationSince }: StoreHealth): number {
+  return nowAt === undefined ? Infinity : nowAt - incarnationSince;
+}

@@ -1,0 +1,219 @@
+/**
+ * What this process knows to have been acknowledged in the last minutes: revocations, new sessions,
+ * decisions, epochs. An engine that fails over asynchronously may have lost the newest of them; then
+ * they are written again. The outbox dies with its process, and that is the window which remains.
+ */
+import { dataBytes, mergeRecords, patchedData } from "../engine/merge.ts";
+import type {
+  DataOperation,
+  SessionRef,
+  SessionStore,
+  StoreDelta,
+  StoredData,
+  StoredSession,
+} from "../engine/ports.ts";
+import type { SessionEnd, SessionRecord } from "../engine/record.ts";
+
+/** Replicas that lag further than this are no candidates for a promotion. */
+const KEPT_MS = 300_000;
+const BYTES_MAX = 67_108_864;
+/** What a record takes in memory, about. */
+const RECORD_BYTES = 1_500;
+/** Revocations on their way at once when they are written again. */
+const PARALLEL = 64;
+const BATCH = 100;
+const NO_DATA: StoredData = Object.freeze({});
+
+interface Kept {
+  readonly ref: SessionRef;
+  notedAt: number;
+  /** Order among notes and reads of this process. */
+  turn: number;
+  bytes: number;
+  session?: StoredSession;
+  end?: SessionEnd;
+  /** While this lies ahead an absent id is remembered as ended. */
+  until?: number;
+}
+
+interface KeptEpoch {
+  readonly tenant: string;
+  readonly subject: string;
+  epoch: number;
+  notedAt: number;
+  turn: number;
+}
+
+export class Outbox {
+  readonly #now: () => number;
+  readonly #sessions: Map<string, Kept> = new Map();
+  readonly #epochs: Map<string, KeptEpoch> = new Map();
+  #turn = 0;
+  #bytes = 0;
+
+  /** @param now Milliseconds that only grow. */
+  constructor(now: () => number) {
+    this.#now = now;
+  }
+
+  get size(): number {
+    return this.#sessions.size + this.#epochs.size;
+  }
+
+  /** Taken before a read, for {@link lacks}: what is noted later need not be in its answer. */
+  get turn(): number {
+    return this.#turn;
+  }
+
+  opened(record: SessionRecord, data: StoredData, subjectEpoch: number): void {
+    const dataVersion = Object.keys(data).length > 0 ? 1 : 0;
+    this.#keep(record, { session: { record, data, dataVersion, subjectEpoch } });
+  }
+
+  /** A record as it was written or read; its data stay what they were known to be. */
+  decided(record: SessionRecord): void {
+    const before = this.#sessions.get(keyOf(record))?.session;
+    const { data, dataVersion, subjectEpoch } = before ?? {
+      data: NO_DATA,
+      dataVersion: 0,
+      subjectEpoch: record.epoch,
+    };
+    const merged = before === undefined ? record : mergeRecords(before.record, record);
+    const session = { record: merged, data, dataVersion, subjectEpoch };
+    this.#keep(record, record.end === undefined ? { session } : { session, end: record.end });
+  }
+
+  /** Only where the session itself is kept: otherwise the store had it before this. */
+  patched(ref: SessionRef, operations: readonly DataOperation[], dataVersion: number): void {
+    const before = this.#sessions.get(keyOf(ref))?.session;
+    if (before === undefined || before.dataVersion >= dataVersion) return;
+    this.#keep(ref, {
+      session: { ...before, data: patchedData(before.data, operations), dataVersion },
+    });
+  }
+
+  ended(ref: SessionRef, end: SessionEnd, until?: number): void {
+    this.#keep(ref, until === undefined ? { end } : { end, until });
+  }
+
+  raised(tenant: string, subject: string, epoch: number): void {
+    const key = subjectKey(tenant, subject);
+    const known = this.epochOf(tenant, subject);
+    this.#epochs.delete(key);
+    const noted = { notedAt: this.#now(), turn: (this.#turn += 1) };
+    this.#epochs.set(key, { tenant, subject, epoch: Math.max(epoch, known), ...noted });
+    this.#forgetOld();
+  }
+
+  /** The highest epoch this process knows to have been acknowledged. */
+  epochOf(tenant: string, subject: string): number {
+    return this.#epochs.get(subjectKey(tenant, subject))?.epoch ?? 0;
+  }
+
+  /** When a session that is kept would have ended by itself. */
+  expiryOf(ref: SessionRef): number | undefined {
+    return this.#sessions.get(keyOf(ref))?.session?.record.absoluteExpiresAt;
+  }
+
+  /** True when the answer to a read begun at `turn` shows that the store has lost something. */
+  lacks(stored: StoredSession | undefined, ref: SessionRef, turn: number): boolean {
+    if (this.size === 0) return false;
+    const kept = this.#sessions.get(keyOf(ref));
+    if (kept !== undefined && kept.turn <= turn && lags(stored, kept)) return true;
+    if (this.#epochs.size === 0 || stored === undefined) return false;
+    const { tenant, subject } = stored.record;
+    if (subject === null) return false;
+    const raised = this.#epochs.get(subjectKey(tenant, subject));
+    return raised !== undefined && raised.turn <= turn && raised.epoch > stored.subjectEpoch;
+  }
+
+  /** What was written again and is still not there was erased on purpose. */
+  drop(ref: SessionRef): void {
+    const key = keyOf(ref);
+    this.#bytes -= this.#sessions.get(key)?.bytes ?? 0;
+    this.#sessions.delete(key);
+  }
+
+  /**
+   * Write everything again, or what concerns one session. Ends come first; every step is a merge,
+   * so that it may be done twice and by several processes at once.
+   *
+   * @returns how many revocations and how many sessions were written.
+   */
+  async replay(
+    store: SessionStore,
+    only?: SessionRef,
+  ): Promise<{ readonly ended: number; readonly sessions: number }> {
+    this.#forgetOld();
+    const one = only && this.#sessions.get(keyOf(only));
+    const kept = only === undefined ? [...this.#sessions.values()] : one ? [one] : [];
+    const ends = kept.filter((each) => each.end !== undefined);
+    for (let from = 0; from < ends.length; from += PARALLEL) {
+      await Promise.all(ends.slice(from, from + PARALLEL).map((each) => endAgain(store, each)));
+    }
+    const deltas: StoreDelta[] = [...this.#epochs.values()].map(({ tenant, subject, epoch }) => {
+      return { kind: "epoch", tenant, subject, epoch };
+    });
+    const live = kept.flatMap(({ end, session }) =>
+      end === undefined && session !== undefined ? [session] : [],
+    );
+    for (const session of live) deltas.push({ kind: "session", session });
+    for (let from = 0; from < deltas.length; from += BATCH) {
+      await store.apply(deltas.slice(from, from + BATCH), "outbox");
+    }
+    return { ended: ends.length, sessions: live.length };
+  }
+
+  #keep(ref: SessionRef, what: Pick<Kept, "session" | "end" | "until">): void {
+    const key = keyOf(ref);
+    const before = this.#sessions.get(key);
+    if (before !== undefined) {
+      // At the end of the order, which is that of age.
+      this.#sessions.delete(key);
+      this.#bytes -= before.bytes;
+    }
+    const noted = { notedAt: this.#now(), turn: (this.#turn += 1) };
+    const { tenant, id } = ref;
+    const kept: Kept = { ...before, ...what, ...noted, ref: { tenant, id }, bytes: RECORD_BYTES };
+    // The first end is the one that holds.
+    if (before?.end !== undefined) kept.end = before.end;
+    if (kept.session !== undefined) kept.bytes += dataBytes(kept.session.data);
+    this.#sessions.set(key, kept);
+    this.#bytes += kept.bytes;
+    this.#forgetOld();
+  }
+
+  #forgetOld(): void {
+    const oldest = this.#now() - KEPT_MS;
+    for (const [key, kept] of this.#sessions) {
+      if (kept.notedAt >= oldest && this.#bytes <= BYTES_MAX) break;
+      this.#sessions.delete(key);
+      this.#bytes -= kept.bytes;
+    }
+    for (const [key, kept] of this.#epochs) {
+      if (kept.notedAt >= oldest && this.#epochs.size <= BYTES_MAX / RECORD_BYTES) break;
+      this.#epochs.delete(key);
+    }
+  }
+}
+
+function keyOf(ref: SessionRef): string {
+  return ref.id + ref.tenant;
+}
+
+function subjectKey(tenant: string, subject: string): string {
+  return `${subject.length}.${subject}${tenant}`;
+}
+
+/** True when the store has less than was acknowledged. */
+function lags(stored: StoredSession | undefined, kept: Kept): boolean {
+  if (kept.end !== undefined) return stored !== undefined && stored.record.end === undefined;
+  if (kept.session === undefined) return false;
+  return stored === undefined || stored.record.version < kept.session.record.version;
+}
+
+async function endAgain(store: SessionStore, { ref, end, until }: Kept): Promise<void> {
+  if (end === undefined) return;
+  const tombstone = until === undefined ? {} : { tombstoneUntil: until };
+  await store.revoke(ref, end, { now: end.at, ...tombstone });
+}
