@@ -312,8 +312,14 @@ export interface StoreCapabilities {
  * and without a successor; whoever wants to judge more asks `find`, which always asks the store.
  */
 export interface NearSessions {
-  /** As last read, unless it changed or freshness was proven longer ago than the bound. No I/O. */
-  peek(ref: SessionRef): StoredSession | undefined;
+  /**
+   * As last read, unless it changed since or freshness was proven longer ago than the bound. No I/O.
+   *
+   * @param boundMs Instead of the near-cache's own bound: for `storeDown: degraded` alone.
+   */
+  peek(ref: SessionRef, boundMs?: number): StoredSession | undefined;
+  /** The `askedAt` of the last proof of freshness; `-Infinity` before the first. */
+  readonly provenAt: number;
 }
 
 /** Revoke one: end reason and words go into the record. Alias kept short for stores. */
