@@ -20,6 +20,8 @@ import { parsePresented } from "./token-desk.ts";
 
 const UNKNOWN: Verdict = { state: "unknown", why: "no-session" };
 const ATTEMPTS_MAX = 50;
+/** How long a policy may serve from memory while the store is down. Invariant I3. */
+const DEGRADED_MS = 60_000;
 
 /** @throws {StoreUnavailableError | ContentionError | ClockJumpedError} Operational trouble. */
 export async function authenticate(core: Core, text: string, how: Presentation): Promise<Verdict> {
@@ -31,7 +33,14 @@ export async function authenticate(core: Core, text: string, how: Presentation):
     const verdict = plain(core, proved, how, near);
     if (verdict !== undefined) return verdict;
   }
-  const stored = await core.load(ref);
+  let stored: StoredSession | undefined;
+  try {
+    stored = await core.load(ref);
+  } catch (error) {
+    const verdict = withoutStore(core, proved, how);
+    if (verdict === undefined) throw error;
+    return verdict;
+  }
   if (stored?.record.subject !== proved.subject) return authenticateAnew(core, text, how);
   return plain(core, proved, how, stored) ?? judge(core, { ref, proved, how }, stored);
 }
@@ -91,6 +100,14 @@ function plain(
   if (how.canSetToken && rotationDue(rotation, policy, now)) return undefined;
   if (how.activity && touchDue(record, policy, now)) return undefined;
   return { state: "live", at: now, stored, judgement };
+}
+
+/** `storeDown: degraded`: a plain hit that was proven within a minute, and nothing is written. I3. */
+function withoutStore(core: Core, proved: ProvedToken, how: Presentation): Verdict | undefined {
+  const stored = core.peek({ tenant: how.tenant, id: proved.id }, DEGRADED_MS);
+  if (stored?.record.subject !== proved.subject) return undefined;
+  if (core.policyOf(stored.record).storeDown !== "degraded") return undefined;
+  return plain(core, proved, { ...how, activity: false, canSetToken: false }, stored);
 }
 
 function refuse(core: Core, how: Presentation, why: string): void {

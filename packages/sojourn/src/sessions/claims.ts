@@ -12,7 +12,7 @@ const MARK = "~";
 const NO_VERIFIER = "A".repeat(32);
 
 export interface Claim extends SessionRef {
-  readonly kind: "ticket" | "conversion";
+  readonly kind: "ticket" | "conversion" | "node";
 }
 
 /** Where the row of a claim is. */

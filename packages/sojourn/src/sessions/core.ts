@@ -4,6 +4,7 @@
  */
 import type { EventName, SessionEvent } from "../protocol/events.ts";
 import { handleOf } from "../protocol/words.ts";
+import type { Durability } from "../protocol/words.ts";
 import {
   ClockJumpedError,
   ContentionError,
@@ -29,6 +30,7 @@ import type { Judgement } from "../engine/session.ts";
 import { decodeBase64Url, encodeBase64Url } from "../tokens/base64url.ts";
 import { ChangeFeed } from "./change-feed.ts";
 import { Keeper } from "./keeper.ts";
+import { NodeRow } from "./roll-call.ts";
 import type { TokenDesk } from "./token-desk.ts";
 import { Emitter } from "./emitter.ts";
 import type { EventInput } from "./emitter.ts";
@@ -51,6 +53,7 @@ export interface CoreParts {
   readonly policies: PolicyBook;
   readonly keys: Promise<TokenDesk>;
   readonly encryptData: boolean;
+  readonly revokeDurability: Durability;
   readonly development: boolean;
   readonly onError: (error: unknown) => void;
 }
@@ -76,6 +79,8 @@ export class Core {
   readonly touches: TouchQueue;
   readonly policies: PolicyBook;
   readonly encryptData: boolean;
+  /** What ending a session has to reach, where the store can. */
+  readonly revokeDurability: Durability;
   readonly development: boolean;
   readonly #clock: Clock;
   readonly #onError: (error: unknown) => void;
@@ -83,6 +88,7 @@ export class Core {
   readonly #keysPromise: Promise<TokenDesk>;
   readonly #near: NearSessions | undefined;
   readonly #keeper: Keeper | undefined;
+  readonly #node: NodeRow | undefined;
   #storeDown = false;
   #lastNow = 0;
   #learning = false;
@@ -93,12 +99,14 @@ export class Core {
     this.#keeper = parts.store.capabilities.mayForget === true ? this.#keep(parts) : undefined;
     this.store = this.#keeper?.store ?? parts.store;
     this.#near = parts.store.near;
+    this.#node = this.#near === undefined ? undefined : new NodeRow(this, this.#near);
     this.#clock = parts.clock;
     this.timers = parts.timers;
     this.entropy = parts.entropy;
     this.digest = parts.digest;
     this.policies = parts.policies;
     this.encryptData = parts.encryptData;
+    this.revokeDurability = parts.revokeDurability;
     this.development = parts.development;
     this.#onError = parts.onError;
     this.emitter = new Emitter(parts.onError);
@@ -124,7 +132,8 @@ export class Core {
   }
 
   /** Stop listening and watching. What waits is sent by whoever closes. */
-  close(): void {
+  async close(): Promise<void> {
+    await this.#node?.close();
     this.#keeper?.close();
     this.changes.close();
   }
@@ -246,6 +255,7 @@ export class Core {
 
   /** Read one session; activity noted here but not yet stored counts. One store round trip. */
   async load(ref: SessionRef): Promise<StoredSession | undefined> {
+    this.#node?.begin();
     try {
       return this.loaded(ref, await this.store.find(ref));
     } catch (error) {
@@ -254,9 +264,13 @@ export class Core {
     }
   }
 
-  /** A session kept near and proven fresh, for the plain hit alone. No I/O. */
-  peek(ref: SessionRef): StoredSession | undefined {
-    const stored = this.#near?.peek(ref);
+  /**
+   * A session kept near and proven fresh, for the plain hit alone. No I/O.
+   *
+   * @param boundMs Where the store is down and the policy serves on: how old it may be.
+   */
+  peek(ref: SessionRef, boundMs?: number): StoredSession | undefined {
+    const stored = this.#near?.peek(ref, boundMs);
     return stored === undefined || this.touches.idle ? stored : this.#withTouch(ref, stored);
   }
 

@@ -97,6 +97,7 @@ function buildCore(options: SessionsOptions, checked: CheckedOptions, around: Su
     policies: checked.policies,
     keys,
     encryptData: options.encryptData === true,
+    revokeDurability: options.revokeDurability ?? "local",
     development: !around.production,
     onError,
   });

@@ -41,7 +41,7 @@ describe("every end is said exactly once, with its reason", () => {
     const place = world();
     for (let count = 0; count < 5; count += 1) await place.sessions.open({ subject: "alice" });
     const result = await place.sessions.subject("alice").revokeAll({ actor: "admin" });
-    expect(result).toEqual({ epoch: 1, ended: 5 });
+    expect(result).toEqual({ epoch: 1, ended: 5, durability: "memory" });
     expect(new Set(ends(place).map(([session]) => session)).size).toBe(5);
     expect(place.named("subject-revoked")).toMatchObject([{ epoch: 1, ended: 5, actor: "admin" }]);
   });

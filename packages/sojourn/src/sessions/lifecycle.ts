@@ -1,5 +1,5 @@
 /** Changes of one session's standing: each a decision of the engine, written by compare-and-set. */
-import type { EndReason } from "../protocol/words.ts";
+import type { Durability, EndReason } from "../protocol/words.ts";
 import {
   ArgumentError,
   SessionEndedError,
@@ -20,6 +20,12 @@ import { checkRoles } from "./login-options.ts";
 export interface RevokeWords {
   readonly cause?: string | undefined;
   readonly actor?: string | undefined;
+}
+
+/** How surely an end must be kept before the call returns. */
+export interface RevokeHow extends RevokeWords {
+  /** Instead of `revokeDurability` of `createSessions`. What was reached is in the answer. I8. */
+  readonly durability?: "local" | "replicated" | "quorum" | undefined;
 }
 
 /** Compare-and-set from outside: the session's `version` as it was read. */
@@ -255,9 +261,10 @@ export async function revokeSession(
   core: Core,
   ref: SessionRef,
   reason: EndReason,
-  words: RevokeWords = {},
+  how: RevokeHow = {},
 ): Promise<RevokeResult> {
   const now = core.now();
+  const { durability = core.revokeDurability, ...words } = how;
   const { cause, actor } = checkWords(words);
   const end = {
     reason,
@@ -266,7 +273,9 @@ export async function revokeSession(
     ...(actor === undefined ? {} : { actor }),
   };
   const place = { tenant: ref.tenant, id: ref.id };
-  const result = await core.attempt("revoke", () => core.store.revoke(place, end, { now }));
+  const result = await core.attempt("revoke", () =>
+    core.store.revoke(place, end, { now, durability }),
+  );
   core.memo.forget(ref.id);
   if (result.outcome === "ended" && result.record !== undefined && result.end !== undefined) {
     announceEnds(core, [{ record: result.record, end: result.end }]);
@@ -278,10 +287,10 @@ export async function revokeSession(
 export async function revokeSubject(
   core: Core,
   who: { readonly tenant: string; readonly subject: string },
-  options: RevokeWords & { readonly except?: string | undefined },
-): Promise<{ readonly epoch: number; readonly ended: number }> {
+  options: RevokeHow & { readonly except?: string | undefined },
+): Promise<{ readonly epoch: number; readonly ended: number; readonly durability: Durability }> {
   const now = core.now();
-  const { except, ...words } = options;
+  const { except, durability = core.revokeDurability, ...words } = options;
   const { cause, actor } = checkWords(words);
   const end = {
     reason: "subject_revoked" as const,
@@ -293,6 +302,7 @@ export async function revokeSubject(
     core.store.revokeSubject(who.tenant, who.subject, {
       now,
       end,
+      durability,
       ...(except === undefined ? {} : { except }),
     }),
   );
@@ -306,5 +316,5 @@ export async function revokeSubject(
     epoch: result.epoch,
     ended: result.ended.length,
   });
-  return { epoch: result.epoch, ended: result.ended.length };
+  return { epoch: result.epoch, ended: result.ended.length, durability: result.durability };
 }

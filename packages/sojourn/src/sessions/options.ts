@@ -51,6 +51,11 @@ export interface SessionsOptions {
   readonly forwardedHeader?: ForwardedHeader;
   /** How old an answer from a near-cache may be, in milliseconds. 0 asks the store. */
   readonly stalenessMs?: number;
+  /**
+   * What ending a session waits for: this server's disk, a replica, or most of them. Default
+   * `"local"`. Where it is not reached in time the end holds all the same, and the answer says so.
+   */
+  readonly revokeDurability?: "local" | "replicated" | "quorum";
   /** AES-256-GCM for session data at rest. Values written before stay readable. */
   readonly encryptData?: boolean;
   /** Sessions of other systems that become ours at first sight. */
@@ -80,6 +85,7 @@ const KNOWN: Readonly<Record<string, readonly string[] | undefined>> = {
   proxies: undefined,
   forwardedHeader: undefined,
   stalenessMs: undefined,
+  revokeDurability: undefined,
   encryptData: undefined,
   convert: undefined,
   sweep: ["everyMs", "keepEndedMs"],
@@ -202,6 +208,11 @@ const SHAPES: readonly {
     keys: ["warn", "onError"],
     accepted: "takes a function",
     fits: (value) => typeof value === "function",
+  },
+  {
+    keys: ["revokeDurability"],
+    accepted: 'takes "local", "replicated" or "quorum"',
+    fits: (value) => value === "local" || value === "replicated" || value === "quorum",
   },
   { keys: ["clock"], accepted: "takes an object with now()", fits: (value) => can(value, "now") },
   {

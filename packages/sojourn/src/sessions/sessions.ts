@@ -1,5 +1,5 @@
 /** Sessions of one installation: open, authenticate, find, list, end. */
-import type { EndReason, SessionState } from "../protocol/words.ts";
+import type { Durability, EndReason, SessionState } from "../protocol/words.ts";
 import { summaryOf } from "../engine/liveness.ts";
 import type { EncodedData } from "../engine/data.ts";
 import { ArgumentError } from "../engine/errors.ts";
@@ -11,17 +11,18 @@ import type { Verdict } from "./rotation-steps.ts";
 import type { Conversions } from "./conversion.ts";
 import type { Core } from "./core.ts";
 import { decodeStored, encodeInitial, hasSealed } from "./data-codec.ts";
-
 import type { EventListener } from "./emitter.ts";
 import { Exchange } from "./exchange.ts";
 import type { RequestView } from "./exchange.ts";
 import { revokeSession } from "./lifecycle.ts";
-import type { RevokeWords } from "./lifecycle.ts";
+import type { RevokeHow } from "./lifecycle.ts";
 import { loginFrom } from "./login.ts";
 import { checkLogin, checkSubject } from "./login-options.ts";
 import type { LoginOptions } from "./login-options.ts";
 import { isTenant } from "./options.ts";
 import type { HttpRules } from "./cookie-choice.ts";
+import { awaitFrontier } from "./roll-call.ts";
+import type { FrontierReceipt } from "./roll-call.ts";
 import { Session } from "./session.ts";
 import type { AuthenticateContext, Standing, TokenCarrier } from "./standing.ts";
 import { checkLimit, requireHandle, SubjectSessions } from "./subject.ts";
@@ -34,6 +35,9 @@ import { LiveRoom } from "./live.ts";
 import { Tickets } from "./tickets.ts";
 import { Watches } from "./watch.ts";
 import type { NewsListener } from "./watch.ts";
+
+const FRONTIER_MS = 2_000;
+const FRONTIER_MS_MAX = 60_000;
 
 export interface OpenOptions<Data extends object> extends LoginOptions {
   readonly subject: string;
@@ -208,18 +212,18 @@ export class Sessions<Data extends object = Record<string, unknown>> {
   /**
    * End one session now; durable when it returns. Idempotent.
    *
-   * @returns how it ended (the first end is kept), or `undefined` when it is unknown.
+   * @returns how it ended (the first end is kept) and how surely that is kept, or `undefined` when
+   * it is unknown.
    */
   async revoke(
     handle: string,
-    words: RevokeWords & InTenant = {},
-  ): Promise<{ endedAt: number; reason: EndReason } | undefined> {
+    words: RevokeHow & InTenant = {},
+  ): Promise<{ endedAt: number; reason: EndReason; durability: Durability } | undefined> {
     const { tenant: _tenant, ...rest } = words;
     const ref = { tenant: this.#in(words), id: requireHandle("revoke", handle) };
     const result = await revokeSession(this.#core, ref, "revoked", rest);
-    return result.end === undefined
-      ? undefined
-      : { endedAt: result.end.at, reason: result.end.reason };
+    const { end, durability } = result;
+    return end === undefined ? undefined : { endedAt: end.at, reason: end.reason, durability };
   }
 
   /** Newest first. Only on stores with `capabilities.query: "full"`. */
@@ -279,6 +283,20 @@ export class Sessions<Data extends object = Record<string, unknown>> {
     return this.#core.attempt("health", () => this.#core.store.health());
   }
 
+  /**
+   * Wait until every process that keeps sessions near knows all that was acknowledged before this
+   * call: the receipt of a logout. One write and a few reads for each of them.
+   *
+   * @param options `timeoutMs`: 1–60000, default 2000. Who has not answered by then is `missing`.
+   */
+  awaitFrontier(options: { readonly timeoutMs?: number } = {}): Promise<FrontierReceipt> {
+    const { timeoutMs = FRONTIER_MS } = options;
+    if (!Number.isSafeInteger(timeoutMs) || timeoutMs < 1 || timeoutMs > FRONTIER_MS_MAX) {
+      throw new ArgumentError("timeoutMs", `whole milliseconds from 1 to ${FRONTIER_MS_MAX}`);
+    }
+    return awaitFrontier(this.#core, timeoutMs);
+  }
+
   /** End what is overdue now instead of at the next timed run. @returns how many ended. */
   sweep(): Promise<number> {
     return this.#parts.sweeper.run();
@@ -296,7 +314,7 @@ export class Sessions<Data extends object = Record<string, unknown>> {
     this.#parts.conversions?.close();
     await this.#parts.sweeper.close();
     await this.#core.touches.flush();
-    this.#core.close();
+    await this.#core.close();
     if (this.#parts.ownsStore) await this.#core.store.close();
   }
 

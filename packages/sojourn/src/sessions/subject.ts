@@ -1,11 +1,12 @@
 /** All sessions of one subject: list, count, end. */
 import { handleOf, idOfHandle } from "../protocol/words.ts";
+import type { Durability } from "../protocol/words.ts";
 import { ArgumentError } from "../engine/errors.ts";
 import type { Page } from "../engine/ports.ts";
 import type { SessionSummary } from "../engine/record.ts";
 import type { Core } from "./core.ts";
 import { revokeSession, revokeSubject } from "./lifecycle.ts";
-import type { RevokeWords } from "./lifecycle.ts";
+import type { RevokeHow, RevokeWords } from "./lifecycle.ts";
 
 export interface ListOptions {
   readonly cursor?: string;
@@ -57,11 +58,11 @@ export class SubjectSessions {
   /**
    * End all sessions, at once and atomically; with `except` one handle stays. ASVS 5.0 7.4.3.
    *
-   * @returns how many were ended and the subject's new epoch.
+   * @returns how many were ended, the subject's new epoch, and how surely it is kept.
    */
   async revokeAll(
-    options: RevokeWords & { readonly except?: string | null | undefined } = {},
-  ): Promise<{ epoch: number; ended: number }> {
+    options: RevokeHow & { readonly except?: string | null | undefined } = {},
+  ): Promise<{ epoch: number; ended: number; durability: Durability }> {
     const { except, ...words } = options;
     const id =
       except === undefined || except === null
