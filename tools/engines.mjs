@@ -7,6 +7,8 @@
  *   await redis.stop();
  */
 export { startCluster } from "./engines/cluster.mjs";
+export { startHaproxy } from "./engines/haproxy.mjs";
+export { startMemcached } from "./engines/memcached.mjs";
 export { startPgBouncer, startPostgres, startPostgresStandby } from "./engines/postgres.mjs";
 export { startTcpProxy } from "./engines/proxy.mjs";
 export { startRedis } from "./engines/redis.mjs";

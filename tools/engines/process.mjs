@@ -32,9 +32,11 @@ import { findProgram } from "../system-packages.mjs";
  * @property {number} port
  * @property {string} url
  * @property {readonly string[]} command
+ * @property {"INT" | "TERM"} [signal] What ends it, with its clients. Default: INT.
  * @property {Account | undefined} [account] Run as somebody else.
- * @property {Buffer} hello What is said to it, and how it answers once it is ready.
- * @property {(answer: Buffer) => boolean} welcome
+ * @property {Buffer} [hello] What is said to it, and how it answers once it is ready. Default: a
+ *   server that accepts a connection is ready.
+ * @property {(answer: Buffer) => boolean} [welcome]
  */
 
 export const HOST = "127.0.0.1";
@@ -49,13 +51,13 @@ const ATTEMPTS_MAX = 5;
  */
 const PORTS = { first: 12_000, count: 20_000 };
 /**
- * PostgreSQL ends its clients at SIGINT and waits for them at SIGTERM; the others take both alike.
+ * PostgreSQL ends its clients at SIGINT and waits for them at SIGTERM; HAProxy knows SIGTERM alone.
  * A stopped process sees no signal before it continues, and one that waits for a lost peer is
  * killed. A server that ended by itself is started again at a line of the parent. What is told to a
  * parent that is gone ends a subshell, not the shell that still has a folder to erase.
  */
 const SCRIPT = `
-folder=$1; shift
+folder=$1; signal=$2; shift 2
 exec 3<&0
 while :; do
   "$@" >>"$folder/server.log" 2>&1 </dev/null 3<&- &
@@ -63,7 +65,7 @@ while :; do
   (echo "$server")
   {
     read -r _ <&3
-    kill -INT "$server"; kill -CONT "$server"
+    kill "-$signal" "$server"; kill -CONT "$server"
     sleep 5 3<&-; kill -KILL "$server"
   } >/dev/null 2>&1 &
   watcher=$!
@@ -137,9 +139,9 @@ export async function attempt(begin) {
  * @returns {Promise<Engine>}
  */
 export async function start(plan) {
-  const { name, folder, port, url } = plan;
+  const { name, folder, port, url, signal = "INT" } = plan;
   // A process group of its own: Ctrl-C reaches the parent alone, and its end reaches this.
-  const shell = spawn("/bin/sh", ["-c", SCRIPT, "sh", folder, ...plan.command], {
+  const shell = spawn("/bin/sh", ["-c", SCRIPT, "sh", folder, signal, ...plan.command], {
     cwd: folder,
     stdio: ["pipe", "pipe", "ignore"],
     detached: true,
@@ -211,6 +213,10 @@ function answers({ port, hello, welcome }) {
     socket.setTimeout(1_000, () => end(false));
     socket.on("error", () => end(false));
     socket.on("close", () => end(false));
+    if (hello === undefined || welcome === undefined) {
+      socket.on("connect", () => end(true));
+      return;
+    }
     socket.on("data", (answer) => end(welcome(answer)));
     socket.write(hello);
   });
