@@ -59,6 +59,22 @@ const programs = [
     debian: ["pgbouncer"],
     elsewhere: "install PgBouncer 1.18 or newer (macOS: brew install pgbouncer)",
   },
+  {
+    name: "memcached",
+    runners: ["contract", "integration"],
+    commands: ["memcached"],
+    paths: [],
+    debian: ["memcached"],
+    elsewhere: "install Memcached 1.6 (macOS: brew install memcached)",
+  },
+  {
+    name: "haproxy",
+    runners: ["integration"],
+    commands: ["haproxy"],
+    paths: ["/usr/sbin/haproxy"],
+    debian: ["haproxy"],
+    elsewhere: "install HAProxy 2.6 or newer (macOS: brew install haproxy)",
+  },
 ];
 
 /** @param {string} path */

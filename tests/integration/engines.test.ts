@@ -2,13 +2,14 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { chmodSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Client } from "pg";
 import { createClient } from "redis";
 import { describe, expect, it } from "vitest";
-import { startPostgres, startRedis } from "../../tools/engines.mjs";
+import { startHaproxy, startMemcached, startPostgres, startRedis } from "../../tools/engines.mjs";
 import { root } from "../tidy/repository.ts";
 
 const GONE_WITHIN_MS = 10_000;
@@ -50,6 +51,35 @@ describe("the servers of tests", () => {
     expect(rows).toEqual([{ one: 1 }]);
     await postgres.stop();
     expect(runs(postgres.pid)).toBe(false);
+  });
+
+  it("memcached keeps and forgets what it is told, and is gone once it was stopped", async () => {
+    const memcached = await startMemcached({ args: ["-m", "16"] });
+    const client = connect(memcached.port, "127.0.0.1");
+    client.write("set key 0 0 5\r\nvalue\r\nget key\r\n");
+    let heard = "";
+    for await (const chunk of client) {
+      heard += String(chunk);
+      if (heard.endsWith("END\r\n")) break;
+    }
+    expect(heard).toBe("STORED\r\nVALUE key 0 5\r\nvalue\r\nEND\r\n");
+    await memcached.stop();
+    expect(runs(memcached.pid)).toBe(false);
+  });
+
+  it("haproxy answers as it was configured, and is gone once it was stopped", async () => {
+    const haproxy = await startHaproxy(
+      (address) => `
+defaults
+  mode http
+  timeout client 5s
+frontend front
+  bind ${address}
+  http-request return status 200 content-type text/plain string hello`,
+    );
+    expect(await (await fetch(haproxy.url)).text()).toBe("hello");
+    await haproxy.stop();
+    expect(runs(haproxy.pid)).toBe(false);
   });
 
   it("both end with a parent that is killed, and leave no folder behind", async () => {
