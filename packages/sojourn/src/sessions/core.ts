@@ -17,6 +17,7 @@ import type {
   Clock,
   Digest,
   Entropy,
+  NearSessions,
   SessionRef,
   SessionStore,
   StoredSession,
@@ -72,6 +73,8 @@ export class Core {
   readonly policies: PolicyBook;
   readonly encryptData: boolean;
   readonly development: boolean;
+  /** Held once: behind it may be a proxy. */
+  readonly #near: NearSessions | undefined;
   readonly #clock: Clock;
   readonly #onError: (error: unknown) => void;
   #keys: TokenDesk | undefined;
@@ -83,6 +86,7 @@ export class Core {
 
   constructor(parts: CoreParts) {
     this.store = parts.store;
+    this.#near = parts.store.near;
     this.#clock = parts.clock;
     this.timers = parts.timers;
     this.entropy = parts.entropy;
@@ -227,14 +231,18 @@ export class Core {
 
   /** A session kept near and proven fresh, for the plain hit alone. No I/O. */
   peek(ref: SessionRef): StoredSession | undefined {
-    const stored = this.store.near?.peek(ref);
-    return stored === undefined || this.touches.idle ? stored : this.#withTouch(ref, stored);
+    return this.#near?.peek(ref);
+  }
+
+  /** The same session with the activity noted here and not yet stored, if that is news. */
+  withTouches(ref: SessionRef, stored: StoredSession): StoredSession {
+    return this.touches.idle ? stored : this.#withTouch(ref, stored);
   }
 
   /** What a `find` that answered means: the store is there, and local activity counts. */
   loaded(ref: SessionRef, stored: StoredSession | undefined): StoredSession | undefined {
     if (this.#storeDown) this.noteRecovery("find");
-    return stored === undefined || this.touches.idle ? stored : this.#withTouch(ref, stored);
+    return stored === undefined ? stored : this.withTouches(ref, stored);
   }
 
   #withTouch(ref: SessionRef, stored: StoredSession): StoredSession {
