@@ -23,16 +23,45 @@ const ATTEMPTS_MAX = 50;
 /** How long a policy may serve from memory while the store is down. Invariant I3. */
 const DEGRADED_MS = 60_000;
 
-/** @throws {StoreUnavailableError | ContentionError | ClockJumpedError} Operational trouble. */
-export async function authenticate(core: Core, text: string, how: Presentation): Promise<Verdict> {
+/**
+ * At once, without I/O and without a promise, for a proved token whose session is kept near.
+ *
+ * @throws {StoreUnavailableError | ContentionError | ClockJumpedError} Operational trouble.
+ */
+export function authenticate(
+  core: Core,
+  text: string,
+  how: Presentation,
+): Verdict | Promise<Verdict> {
   const proved = provedBefore(core, text, how.tenant);
   if (proved === undefined) return authenticateAnew(core, text, how);
-  const ref: SessionRef = { tenant: how.tenant, id: proved.id };
-  const near = core.peek(ref);
-  if (near !== undefined && near.record.subject === proved.subject) {
-    const verdict = plain(core, proved, how, near);
-    if (verdict !== undefined) return verdict;
-  }
+  // It has tenant and id: whose session it is was proved with it.
+  const near = core.peek(proved);
+  const hit = near === undefined ? undefined : hitOf(core, proved, how, near);
+  return hit ?? authenticateByRead(core, proved, how);
+}
+
+/** @returns `undefined` for everything that only a fresh read may judge. */
+function hitOf(
+  core: Core,
+  proved: ProvedToken,
+  how: Presentation,
+  near: StoredSession,
+): Verdict | undefined {
+  if (near.record.subject !== proved.subject) return undefined;
+  const hit = plain(core, proved, how, near);
+  if (hit !== undefined) return hit;
+  // Its touch may be due in the store and noted here.
+  const touched = core.withTouches(proved, near);
+  return touched === near ? undefined : plain(core, proved, how, touched);
+}
+
+async function authenticateByRead(
+  core: Core,
+  proved: ProvedToken,
+  how: Presentation,
+): Promise<Verdict> {
+  const ref: SessionRef = { tenant: proved.tenant, id: proved.id };
   let stored: StoredSession | undefined;
   try {
     stored = await core.load(ref);
@@ -41,7 +70,7 @@ export async function authenticate(core: Core, text: string, how: Presentation):
     if (verdict === undefined) throw error;
     return verdict;
   }
-  if (stored?.record.subject !== proved.subject) return authenticateAnew(core, text, how);
+  if (stored?.record.subject !== proved.subject) return authenticateAnew(core, proved.text, how);
   return plain(core, proved, how, stored) ?? judge(core, { ref, proved, how }, stored);
 }
 
@@ -104,10 +133,9 @@ function plain(
 
 /** `storeDown: degraded`: a plain hit that was proven within a minute, and nothing is written. I3. */
 function withoutStore(core: Core, proved: ProvedToken, how: Presentation): Verdict | undefined {
-  const stored = core.peek({ tenant: how.tenant, id: proved.id }, DEGRADED_MS);
-  if (stored?.record.subject !== proved.subject) return undefined;
-  if (core.policyOf(stored.record).storeDown !== "degraded") return undefined;
-  return plain(core, proved, { ...how, activity: false, canSetToken: false }, stored);
+  const near = core.peek(proved, DEGRADED_MS);
+  if (near === undefined || core.policyOf(near.record).storeDown !== "degraded") return undefined;
+  return hitOf(core, proved, { ...how, activity: false, canSetToken: false }, near);
 }
 
 function refuse(core: Core, how: Presentation, why: string): void {

@@ -82,11 +82,12 @@ export class Core {
   /** What ending a session has to reach, where the store can. */
   readonly revokeDurability: Durability;
   readonly development: boolean;
+  /** Held once: behind it may be a proxy. */
+  readonly #near: NearSessions | undefined;
   readonly #clock: Clock;
   readonly #onError: (error: unknown) => void;
   #keys: TokenDesk | undefined;
   readonly #keysPromise: Promise<TokenDesk>;
-  readonly #near: NearSessions | undefined;
   readonly #keeper: Keeper | undefined;
   readonly #node: NodeRow | undefined;
   #storeDown = false;
@@ -270,14 +271,18 @@ export class Core {
    * @param boundMs Where the store is down and the policy serves on: how old it may be.
    */
   peek(ref: SessionRef, boundMs?: number): StoredSession | undefined {
-    const stored = this.#near?.peek(ref, boundMs);
-    return stored === undefined || this.touches.idle ? stored : this.#withTouch(ref, stored);
+    return this.#near?.peek(ref, boundMs);
+  }
+
+  /** The same session with the activity noted here and not yet stored, if that is news. */
+  withTouches(ref: SessionRef, stored: StoredSession): StoredSession {
+    return this.touches.idle ? stored : this.#withTouch(ref, stored);
   }
 
   /** What a `find` that answered means: the store is there, and local activity counts. */
   loaded(ref: SessionRef, stored: StoredSession | undefined): StoredSession | undefined {
     if (this.#storeDown) this.noteRecovery("find");
-    return stored === undefined || this.touches.idle ? stored : this.#withTouch(ref, stored);
+    return stored === undefined ? stored : this.withTouches(ref, stored);
   }
 
   #withTouch(ref: SessionRef, stored: StoredSession): StoredSession {

@@ -1,7 +1,8 @@
 /** Puts a `Sessions` together: options, store, platform. */
 import * as platform from "#platform";
-import type { Timers } from "../engine/ports.ts";
+import type { SessionStore, Timers } from "../engine/ports.ts";
 import { MemoryStore } from "../stores/memory.ts";
+import { NearCache } from "../stores/near-cache.ts";
 import { Conversions } from "./conversion.ts";
 import { logNotices } from "./cookie-notice.ts";
 import { Core } from "./core.ts";
@@ -33,15 +34,17 @@ function warnByHost(message: string): void {
  * @throws {ConfigError} listing every problem of every option.
  */
 export function createSessions<Data extends object = Record<string, unknown>>(
-  given: SessionsOptions,
+  wanted: SessionsOptions,
 ): Sessions<Data> {
   // Plain JavaScript may have forgotten them: then the problem is what they must say.
-  const options = (given as SessionsOptions | null | undefined) ?? { secrets: [] };
+  const options = (wanted as SessionsOptions | null | undefined) ?? { secrets: [] };
   const production = options.production ?? host.process?.env?.["NODE_ENV"] === "production";
   const checked = checkOptions(options, production);
   const warn = options.warn ?? warnByHost;
   warnAtStart(options, checked, { production, warn });
-  const core = buildCore(options, checked, { production, warn });
+  const { store: given = new MemoryStore() } = options;
+  const near = nearCacheFor(given, options);
+  const core = buildCore({ ...options, store: near ?? given }, checked, { production, warn });
   logNotices(core.emitter, warn, production);
   const { sweep, convert = [] } = options;
   const settings = { ...SWEEP_DEFAULTS, ...(sweep === false ? {} : sweep) };
@@ -54,8 +57,18 @@ export function createSessions<Data extends object = Record<string, unknown>>(
     http,
     sweeper,
     conversions: convert.length === 0 ? undefined : new Conversions(core, convert, settings),
+    near,
     ownsStore: options.store === undefined,
   });
+}
+
+/** What is in this process is near already, and who made a near-cache has set its bound there. */
+function nearCacheFor(store: SessionStore, options: SessionsOptions): NearCache | undefined {
+  const { stalenessMs = 0 } = options;
+  if (stalenessMs === 0 || store.near !== undefined || store instanceof MemoryStore) {
+    return undefined;
+  }
+  return new NearCache(store, { stalenessMs });
 }
 
 interface Surroundings {
@@ -75,7 +88,11 @@ function warnAtStart(
   }
 }
 
-function buildCore(options: SessionsOptions, checked: CheckedOptions, around: Surroundings): Core {
+function buildCore(
+  options: SessionsOptions & { readonly store: SessionStore },
+  checked: CheckedOptions,
+  around: Surroundings,
+): Core {
   const entropy = options.entropy ?? platform.entropy;
   const keys = createTokenDesk(checked.secrets, platform.digest, entropy);
   // Awaited by whoever needs a key; a failure is theirs to see, not an unhandled rejection.
@@ -83,7 +100,7 @@ function buildCore(options: SessionsOptions, checked: CheckedOptions, around: Su
   const report = (error: unknown): void => around.warn(`background trouble: ${String(error)}`);
   const onError = options.onError ?? report;
   const timers = timersOf(options.clock) ?? platform.timers;
-  const { store = new MemoryStore(), storeTimeoutMs: timeoutMs = STORE_TIMEOUT_MS } = options;
+  const { store, storeTimeoutMs: timeoutMs = STORE_TIMEOUT_MS } = options;
   return new Core({
     // What is in this process answers at once and needs no timer.
     store:

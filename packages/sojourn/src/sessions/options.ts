@@ -49,7 +49,10 @@ export interface SessionsOptions {
   /** Networks of reverse proxies whose forwarding headers count. Default: none. */
   readonly proxies?: readonly string[];
   readonly forwardedHeader?: ForwardedHeader;
-  /** How old an answer from a near-cache may be, in milliseconds. 0 asks the store. */
+  /**
+   * How old an answer may be, in milliseconds, at most 60000. Above 0 sessions are kept near, by a
+   * `NearCache` of its own unless the store is one. Default 0: every request asks the store.
+   */
   readonly stalenessMs?: number;
   /**
    * What ending a session waits for: this server's disk, a replica, or most of them. Default
@@ -125,6 +128,7 @@ export function checkOptions(given: SessionsOptions, production: boolean): Check
   }
   checkInsecure(cookie, production, problems);
   checkNumbers(options, problems);
+  checkTail(options, problems);
   problems.push(...convertProblems(options.convert));
   const csrf = collect(problems, () => csrfRules({ ...origins, development: !production }));
   const forwarded = collect(problems, () => forwardedRules(forwardedOptions(options)));
@@ -264,6 +268,16 @@ function checkNumbers(options: SessionsOptions, problems: ConfigProblem[]): void
       });
     }
   }
+}
+
+/** What must be asked every time cannot be kept near. */
+function checkTail(options: SessionsOptions, problems: ConfigProblem[]): void {
+  const { store, stalenessMs = 0 } = options;
+  if (stalenessMs === 0 || store?.near !== undefined) return;
+  if (store?.capabilities?.tail !== "lossy") return;
+  const { name } = store.capabilities;
+  const message = `must be 0: ${name} cannot tell what other processes change`;
+  problems.push({ path: "stalenessMs", message });
 }
 
 function collect<Value>(problems: ConfigProblem[], read: () => Value): Value | undefined {

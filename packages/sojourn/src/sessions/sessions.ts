@@ -6,6 +6,7 @@ import { ArgumentError } from "../engine/errors.ts";
 import type { Page, SessionFilter, StoreHealth, Subscription } from "../engine/ports.ts";
 import type { Explanation } from "../engine/policy/explain.ts";
 import type { SessionSummary } from "../engine/record.ts";
+import type { NearCache } from "../stores/near-cache.ts";
 import { authenticate } from "./authenticate.ts";
 import type { Verdict } from "./rotation-steps.ts";
 import type { Conversions } from "./conversion.ts";
@@ -73,6 +74,8 @@ export interface SessionsParts {
   readonly http: HttpRules;
   readonly sweeper: Sweeper;
   readonly conversions: Conversions | undefined;
+  /** Made here over the application's store: its tail ends with the sessions. */
+  readonly near: NearCache | undefined;
   readonly ownsStore: boolean;
 }
 
@@ -138,12 +141,13 @@ export class Sessions<Data extends object = Record<string, unknown>> {
    */
   async authenticate(token: string, context: AuthenticateContext = {}): Promise<Standing<Data>> {
     const tenant = this.#in(context);
-    const verdict = await authenticate(this.#core, token, {
+    const judged = authenticate(this.#core, token, {
       tenant,
       activity: context.activity ?? true,
       canSetToken: context.canSetToken ?? false,
       fingerprint: context.fingerprint,
     });
+    const verdict = judged instanceof Promise ? await judged : judged;
     if (verdict.state === "ended") return { state: "ended", reason: verdict.reason };
     if (verdict.state === "unknown") return { state: "unknown" };
     const made = this.sessionOf(verdict, tenant, undefined);
@@ -315,11 +319,13 @@ export class Sessions<Data extends object = Record<string, unknown>> {
     await this.#parts.sweeper.close();
     await this.#core.touches.flush();
     await this.#core.close();
+    this.#parts.near?.release();
     if (this.#parts.ownsStore) await this.#core.store.close();
   }
 
   #in(where: InTenant): string {
-    const tenant = where.tenant ?? this.#tenant;
+    const { tenant } = where;
+    if (tenant === undefined) return this.#tenant;
     if (!isTenant(tenant)) throw new ArgumentError("tenant", "not a tenant name");
     return tenant;
   }

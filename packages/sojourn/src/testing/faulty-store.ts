@@ -35,7 +35,10 @@ import type { SessionEnd, SessionRecord, SessionSummary } from "../engine/record
 import type { SeededRandom } from "./random.ts";
 
 /** Every method of a store that answers later. */
-export type StoreOperation = Exclude<keyof SessionStore, "capabilities" | "near" | "tail" | "close">;
+export type StoreOperation = Exclude<
+  keyof SessionStore,
+  "capabilities" | "near" | "tail" | "close"
+>;
 
 /** `before`: nothing was written. `after`: it was, but the caller hears of trouble. */
 export type FaultKind = "before" | "after" | "hang";
