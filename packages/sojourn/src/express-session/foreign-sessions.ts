@@ -4,11 +4,10 @@
  */
 import { acceptsActivity, endedRecord, isLive, overdueEnd, summaryOf } from "../engine/liveness.ts";
 import {
-  dataBytes,
   decidedRecord,
-  differsByTouch,
+  decidePatch,
   mergeSessions,
-  patchedData,
+  newsOfMerge,
   touchedRecord,
 } from "../engine/merge.ts";
 import type {
@@ -19,7 +18,6 @@ import type {
   RevokeOptions,
   RevokeResult,
   SessionRef,
-  StoredData,
   StoredSession,
   Touch,
   TouchResult,
@@ -90,16 +88,13 @@ export class ForeignSessions {
     return this.alone(ref, async (row) => {
       const stored = await this.#writable(row);
       if (stored === undefined) return { outcome: "gone" };
-      if (expectedVersion !== undefined && expectedVersion !== stored.dataVersion) {
-        return { outcome: "conflict" };
-      }
-      const data = patchedData(stored.data, operations);
-      const bytes = dataBytes(data);
-      if (bytes > this.#parts.maxDataBytes) return { outcome: "too-large", bytes };
-      const dataVersion = stored.dataVersion + 1;
+      const { maxDataBytes } = this.#parts;
+      const patch = decidePatch(stored, operations, { expectedVersion, maxDataBytes });
+      if (patch.outcome !== "patched") return patch;
+      const { outcome, dataVersion, data, keys } = patch;
       await this.#put({ record: stored.record, data, dataVersion });
-      this.#noteData(stored.record, [...new Set(operations.map((operation) => operation.key))]);
-      return { outcome: "patched", dataVersion };
+      this.#noteData(stored.record, keys);
+      return { outcome, dataVersion };
     });
   }
 
@@ -204,14 +199,12 @@ export class ForeignSessions {
       if (!isSession(row)) return;
       const before: StoredSession = { ...row, subjectEpoch };
       const merged = mergeSessions(before, { ...copy, subjectEpoch });
-      const sameData = merged.data === before.data && merged.dataVersion === before.dataVersion;
-      if (merged.record === before.record && sameData) return;
+      const news = newsOfMerge(before, merged);
+      if (news === undefined) return;
       const { subjectEpoch: _epoch, ...next } = merged;
       await this.#put(next);
-      const ended = merged.record.state === "ended" && before.record.state !== "ended";
-      if (ended) this.#note(merged.record, "ended");
-      else if (!differsByTouch(before.record, merged.record)) this.#note(merged.record, "changed");
-      if (!sameData) this.#noteData(merged.record, changedKeys(before.data, merged.data));
+      if (news.record !== undefined) this.#note(merged.record, news.record);
+      if (news.keys !== undefined) this.#noteData(merged.record, news.keys);
     });
   }
 
@@ -258,9 +251,4 @@ export class ForeignSessions {
 /** Judged by its own record and the subject's epoch. */
 export function isLiveRow(row: Row, epoch: number, now: number): row is SessionRow {
   return isSession(row) && isLive(row.record, epoch, now);
-}
-
-function changedKeys(before: StoredData, after: StoredData): readonly string[] {
-  const keys = new Set([...Object.keys(before), ...Object.keys(after)]);
-  return [...keys].filter((key) => before[key] !== after[key]);
 }

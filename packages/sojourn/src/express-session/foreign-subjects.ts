@@ -3,6 +3,7 @@
  * task of a subject at a time in this process; a session's turn is only ever taken within it.
  */
 import { DataTooLargeError } from "../engine/errors.ts";
+import { comparePlaces, cursorAfter, pageSize, placeOfCursor } from "../engine/listing.ts";
 import { chooseEvictions, summaryOf } from "../engine/liveness.ts";
 import { dataBytes } from "../engine/merge.ts";
 import type {
@@ -17,15 +18,11 @@ import type {
   StoredSession,
 } from "../engine/ports.ts";
 import type { SessionRecord, SessionSummary } from "../engine/record.ts";
-import { placeOfCursor } from "../stores/memory-pages.ts";
-import { comparePlaces } from "../stores/memory-order.ts";
 import { KEEP_ENDED_MS } from "./foreign-rows.ts";
 import type { IndexEntry, SessionRow, SubjectRow } from "./foreign-rows.ts";
 import { isLiveRow, isSession } from "./foreign-sessions.ts";
 import type { ForeignParts, ForeignSessions } from "./foreign-sessions.ts";
 
-const PAGE_DEFAULT = 50;
-const PAGE_MAX = 200;
 /** Calls of the store under way at once for one operation. */
 const AT_ONCE = 64;
 /** Rows past their time that one login erases. */
@@ -190,7 +187,7 @@ export class ForeignSubjects {
   /** Reads the rows of a page one by one: as many calls of the store as the page is long. */
   async list(who: Who, page: PageOptions): Promise<Page<SessionSummary>> {
     const place = placeOfCursor(page.cursor);
-    const limit = Math.min(Math.max(page.limit ?? PAGE_DEFAULT, 1), PAGE_MAX);
+    const limit = pageSize(page.limit);
     const { epoch, sessions } = await this.#parts.rows.subject(who.tenant, who.subject);
     const waiting = sessions
       .filter((entry) => place === undefined || comparePlaces(entry, place) < 0)
@@ -205,7 +202,7 @@ export class ForeignSubjects {
       }
     }
     if (last === undefined || waiting.length === 0) return { items };
-    return { items, cursor: `${last.createdAt}.${last.id}` };
+    return { items, cursor: cursorAfter(last) };
   }
 
   /** Live ones. */

@@ -3,6 +3,7 @@
  * write that made them: when a revocation returns, every cache on this tail has heard of it.
  */
 import type { StoreChange, Subscription, TailHandlers } from "../engine/ports.ts";
+import { tell } from "./handlers.ts";
 
 /** A change before it has a position. */
 export type Unplaced<Change> = Change extends StoreChange ? Omit<Change, "position"> : never;
@@ -70,7 +71,7 @@ export class ChangeLog {
         told = this.#last;
         for (const subscriber of this.#subscribers) {
           this.#catchUp(subscriber);
-          call(subscriber, () => subscriber.handlers.frontier?.(this.#position(told), this.#nowAt));
+          tell(subscriber, (handlers) => handlers.frontier?.(this.#position(told), this.#nowAt));
         }
       } while (told !== this.#last);
     } finally {
@@ -83,13 +84,13 @@ export class ChangeLog {
     if (subscriber.owedGap || subscriber.next < first) {
       subscriber.owedGap = false;
       subscriber.next = Math.max(subscriber.next, first);
-      call(subscriber, () => subscriber.handlers.gap?.());
+      tell(subscriber, (handlers) => handlers.gap?.());
     }
     const until = this.#last;
     while (subscriber.open && subscriber.next <= until) {
       const change = this.#ring[subscriber.next % this.#size];
       subscriber.next += 1;
-      if (change !== undefined) call(subscriber, () => subscriber.handlers.change(change));
+      if (change !== undefined) tell(subscriber, (handlers) => handlers.change(change));
     }
   }
 
@@ -104,15 +105,5 @@ export class ChangeLog {
     if (incarnation !== this.#incarnation || !Number.isInteger(sequence)) return undefined;
     if (sequence < 0 || sequence > this.#last) return undefined;
     return sequence >= this.#last - this.#size ? sequence : undefined;
-  }
-}
-
-/** A handler's mistake must not undo the write it was told of. */
-function call(subscriber: Subscriber, run: () => void): void {
-  if (!subscriber.open) return;
-  try {
-    run();
-  } catch (error) {
-    subscriber.handlers.error?.(error);
   }
 }

@@ -2,8 +2,9 @@ import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { StoreChange, TailHandlers } from "../engine/ports.ts";
 import { ChangeLog } from "./memory-log.ts";
-import { comparePlaces, CreationOrder } from "./memory-order.ts";
-import type { Place } from "./memory-order.ts";
+import { comparePlaces } from "../engine/listing.ts";
+import type { Place } from "../engine/listing.ts";
+import { CreationOrder } from "./memory-order.ts";
 import { DeadlineWheel } from "./memory-wheel.ts";
 import type { WheelEntry } from "./memory-wheel.ts";
 

@@ -4,7 +4,7 @@
  */
 import { DataTooLargeError, StoreUnavailableError } from "../engine/errors.ts";
 import { acceptsActivity, chooseEvictions, overdueEnd, summaryOf } from "../engine/liveness.ts";
-import { dataBytes, decidedRecord, patchedData, touchedRecord } from "../engine/merge.ts";
+import { dataBytes, decidedRecord, decidePatch, touchedRecord } from "../engine/merge.ts";
 import type {
   CreateOptions,
   CreateResult,
@@ -89,18 +89,14 @@ export class MemoryWrites {
   ): PatchResult {
     const row = this.#table.row(ref);
     if (row === undefined || !isWritable(row)) return { outcome: "gone" };
-    const { record, data, dataVersion } = row.stored;
-    if (expectedVersion !== undefined && expectedVersion !== dataVersion) {
-      return { outcome: "conflict" };
-    }
-    const patched = patchedData(data, operations);
-    const bytes = dataBytes(patched);
-    if (bytes > this.#limits.maxDataBytes) return { outcome: "too-large", bytes };
-    this.#table.write(row, record, patched, dataVersion + 1);
-    const keys = [...new Set(operations.map((operation) => operation.key))];
-    const { tenant, id, subject } = record;
+    const { maxDataBytes } = this.#limits;
+    const patch = decidePatch(row.stored, operations, { expectedVersion, maxDataBytes });
+    if (patch.outcome !== "patched") return patch;
+    const { outcome, dataVersion, data, keys } = patch;
+    const { tenant, id, subject } = row.stored.record;
+    this.#table.write(row, row.stored.record, data, dataVersion);
     this.#log.append({ kind: "session", what: "data", ref: { tenant, id }, subject, keys });
-    return { outcome: "patched", dataVersion: dataVersion + 1 };
+    return { outcome, dataVersion };
   }
 
   touch(touch: Touch): TouchResult {

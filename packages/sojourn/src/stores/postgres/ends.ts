@@ -9,11 +9,13 @@ import type {
   SessionRef,
 } from "../../engine/ports.ts";
 import type { SessionEnd } from "../../engine/record.ts";
-import { decodeBeforeEnd, encodeEnd, keyOf, SUMMARY, SUMMARY_AGAIN } from "./codec.ts";
+import { CHANGE } from "../sql/change.ts";
+import { encodeEnd } from "../sql/summary.ts";
+import { decodeBeforeEnd, keyOf, SUMMARY, SUMMARY_AGAIN } from "./codec.ts";
 import { SETTINGS } from "./database.ts";
 import type { Database, Sql } from "./database.ts";
 import { AT_KEY, epochOf, findSummary } from "./find.ts";
-import { APPEND, CHANGE, endDetail } from "./log.ts";
+import { APPEND, endDetail } from "./log.ts";
 import { idIn, textIn } from "./text.ts";
 
 const ATTEMPTS_MAX = 5;

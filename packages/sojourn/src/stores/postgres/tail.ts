@@ -6,12 +6,12 @@
  */
 import { StoreUnavailableError } from "../../engine/errors.ts";
 import type { StoreChange, Subscription, TailHandlers } from "../../engine/ports.ts";
-import type { SessionEnd } from "../../engine/record.ts";
+import { tell } from "../handlers.ts";
+import { storeChange } from "../sql/change.ts";
 import type { SqlRow } from "./codec.ts";
 import type { Sql } from "./database.ts";
 import { requirePrimary } from "./find.ts";
 import { INCARNATION } from "./identity.ts";
-import { CHANGE } from "./log.ts";
 import { parsePosition, resumeClause } from "./position.ts";
 import type { Position } from "./position.ts";
 import { idOut, textOut } from "./text.ts";
@@ -150,7 +150,7 @@ export class Tail {
     const position = `${incarnation}:${xminOf(snapshot)}`;
     for (const subscriber of this.#subscribers) {
       if (!subscriber.placed) continue;
-      call(subscriber, () => subscriber.handlers.frontier?.(position, at));
+      tell(subscriber, (handlers) => handlers.frontier?.(position, at));
     }
   }
 
@@ -169,7 +169,7 @@ export class Tail {
     for (;;) {
       for (const row of rows) {
         const change = changeOf(row, first.incarnation);
-        for (const one of told) call(one, () => one.handlers.change(change));
+        for (const one of told) tell(one, (handlers) => handlers.change(change));
       }
       const last = rows.at(-1);
       if (last === undefined || rows.length < ROWS_PER_READ) return;
@@ -192,7 +192,7 @@ export class Tail {
     }
     const position = parsePosition(subscriber.from, now.incarnation);
     if (position === undefined || !reaches(position, now)) {
-      call(subscriber, () => subscriber.handlers.gap?.());
+      tell(subscriber, (handlers) => handlers.gap?.());
       return;
     }
     await this.#catchUp(sql, subscriber, resumeClause(position), now);
@@ -207,13 +207,13 @@ export class Tail {
 
   #tellGap(): void {
     for (const subscriber of this.#subscribers) {
-      if (subscriber.placed) call(subscriber, () => subscriber.handlers.gap?.());
+      if (subscriber.placed) tell(subscriber, (handlers) => handlers.gap?.());
     }
   }
 
   #report(error: unknown): void {
     for (const subscriber of this.#subscribers) {
-      call(subscriber, () => subscriber.handlers.error?.(error));
+      tell(subscriber, (handlers) => handlers.error?.(error));
     }
   }
 }
@@ -293,40 +293,15 @@ function reaches({ horizon, xid }: Position, { snapshot, floor }: Reading): bool
   return horizon >= floor && (xid ?? horizon) <= next;
 }
 
-const WHATS: Readonly<Record<number, "created" | "changed" | "data" | "ended">> = {
-  [CHANGE.created]: "created",
-  [CHANGE.changed]: "changed",
-  [CHANGE.data]: "data",
-  [CHANGE.ended]: "ended",
-};
-
 function changeOf(row: SqlRow, incarnation: string): StoreChange {
-  const position = `${incarnation}:${row[HORIZON]}.${row[XID]}.${row[SEQ]}`;
-  const tenant = textOut(String(row[TENANT]));
-  const subject = typeof row[SUBJECT] === "string" ? textOut(row[SUBJECT]) : null;
-  const detail: unknown = typeof row[DETAIL] === "string" ? JSON.parse(row[DETAIL]) : undefined;
-  const what = WHATS[Number(row[WHAT])];
-  if (what === undefined) {
-    const { epoch, except } = detail as { epoch: number; except?: string };
-    const change = { kind: "subject", tenant, subject: subject ?? "", epoch, position } as const;
-    return except === undefined ? change : { ...change, except: textOut(except) };
-  }
-  const ref = { tenant, id: idOut(String(row[ID])) };
-  const change = { kind: "session", what, ref, subject, position } as const;
-  if (what === "data") return { ...change, keys: (detail ?? []) as string[] };
-  return detail === undefined ? change : { ...change, end: detail as SessionEnd };
-}
-
-/** A handler's mistake must not undo the write it was told of. */
-function call(subscriber: Subscriber, run: () => void): void {
-  if (!subscriber.open) return;
-  try {
-    run();
-  } catch (error) {
-    try {
-      subscriber.handlers.error?.(error);
-    } catch {
-      // A handler of errors that fails has nobody left to tell.
-    }
-  }
+  const change = storeChange({
+    what: Number(row[WHAT]),
+    tenant: textOut(String(row[TENANT])),
+    id: typeof row[ID] === "string" ? idOut(row[ID]) : "",
+    subject: typeof row[SUBJECT] === "string" ? textOut(row[SUBJECT]) : null,
+    detail: row[DETAIL] ?? null,
+    position: `${incarnation}:${row[HORIZON]}.${row[XID]}.${row[SEQ]}`,
+  });
+  const escaped = change.kind === "subject" && change.except !== undefined;
+  return escaped ? { ...change, except: textOut(change.except) } : change;
 }
