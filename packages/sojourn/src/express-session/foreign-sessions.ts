@@ -121,7 +121,7 @@ export class ForeignSessions {
         }
         return {
           outcome: "ended",
-          ...(await this.end(row, end, options.now)),
+          ...(await this.end(row, end)),
           durability: "unknown",
         };
       }
@@ -133,10 +133,10 @@ export class ForeignSessions {
   }
 
   /** End a session whose turn it is, and which has not ended. */
-  async end(row: SessionRow, end: SessionEnd, now?: number): Promise<EndedSession> {
+  async end(row: SessionRow, end: SessionEnd): Promise<EndedSession> {
     const ended = endedRecord(row.record, end);
     await this.#put({ ...row, record: ended });
-    this.#note(ended, "ended", now);
+    this.#note(ended, "ended");
     return { record: summaryOf(row.record), end };
   }
 
@@ -148,25 +148,25 @@ export class ForeignSessions {
         return undefined;
       }
       const end = overdueEnd(row.record, now);
-      if (end !== undefined) return this.end(row, end, now);
+      if (end !== undefined) return this.end(row, end);
       this.#parts.deadlines.note(row.record);
       return undefined;
     });
   }
 
   /** Put a new session where its turn found no row. */
-  async insert(row: SessionRow, now?: number): Promise<void> {
+  async insert(row: SessionRow): Promise<void> {
     await this.#put(row);
-    this.#note(row.record, row.record.state === "ended" ? "ended" : "created", now);
+    this.#note(row.record, row.record.state === "ended" ? "ended" : "created");
   }
 
   /** Raise an excepted session to an epoch that its subject is about to get, if it is live. */
-  raise(ref: SessionRef, from: number, epoch: number, now: number): Promise<boolean> {
+  raise(ref: SessionRef, from: number, epoch: number): Promise<boolean> {
     return this.alone(ref, async (row) => {
       if (!isSession(row) || row.record.end !== undefined || row.record.epoch < from) return false;
       const record = { ...row.record, epoch };
       await this.#put({ ...row, record });
-      this.#note(record, "changed", now);
+      this.#note(record, "changed");
       return true;
     });
   }
@@ -188,7 +188,7 @@ export class ForeignSessions {
     else await this.#parts.rows.bury(record, { until: last }, last - (now ?? record.createdAt));
     this.#parts.deadlines.forget(record);
     if (record.end !== undefined) return;
-    this.#note(end === undefined ? record : endedRecord(record, end), "ended", now);
+    this.#note(end === undefined ? record : endedRecord(record, end), "ended");
   }
 
   /** Merge a copy from elsewhere. Invariant I9. */
@@ -237,10 +237,10 @@ export class ForeignSessions {
     this.#parts.deadlines.note(row.record);
   }
 
-  #note(record: SessionRecord, what: "created" | "changed" | "ended", now?: number): void {
+  #note(record: SessionRecord, what: "created" | "changed" | "ended"): void {
     const { id, tenant, subject, end } = record;
     const change = { kind: "session", what, ref: { tenant, id }, subject } as const;
-    this.#parts.log.append(end === undefined ? change : { ...change, end }, now);
+    this.#parts.log.append(end === undefined ? change : { ...change, end });
   }
 
   #noteData({ tenant, id, subject }: SessionRecord, keys: readonly string[]): void {

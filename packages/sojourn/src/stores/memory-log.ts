@@ -8,6 +8,9 @@ import { tell } from "./handlers.ts";
 /** A change before it has a position. */
 export type Unplaced<Change> = Change extends StoreChange ? Omit<Change, "position"> : never;
 
+/** Where nothing changes, whoever follows is told so this often. */
+const PROOF_EVERY_MS = 200;
+
 interface Subscriber {
   readonly handlers: TailHandlers;
   /** Sequence of the next change to deliver. */
@@ -21,20 +24,21 @@ export class ChangeLog {
   readonly #incarnation: string;
   readonly #ring: StoreChange[] = [];
   readonly #size: number;
+  readonly #proves: boolean;
   readonly #subscribers: Set<Subscriber> = new Set<Subscriber>();
   /** Sequence of the last change. */
   #last = 0;
   #delivering = false;
-  #nowAt = 0;
+  #timer: ReturnType<typeof setInterval> | undefined;
 
-  constructor(incarnation: string, size: number) {
+  /** @param proves Whether all changes there are pass through here, so that silence proves it. */
+  constructor(incarnation: string, size: number, proves: boolean = true) {
     this.#incarnation = incarnation;
     this.#size = size;
+    this.#proves = proves;
   }
 
-  /** Note a change made at `now`; absent for a write that is told no time. */
-  append(change: Unplaced<StoreChange>, now?: number): void {
-    if (now !== undefined && now > this.#nowAt) this.#nowAt = now;
+  append(change: Unplaced<StoreChange>): void {
     this.#last += 1;
     const placed = { ...change, position: this.#position(this.#last) } as StoreChange;
     this.#ring[this.#last % this.#size] = placed;
@@ -48,10 +52,13 @@ export class ChangeLog {
     this.#subscribers.add(subscriber);
     // Not within this call: its caller does not hold the subscription yet.
     queueMicrotask(() => this.#deliver());
+    if (this.#proves) this.#timer ??= setInterval(() => this.#deliver(), PROOF_EVERY_MS);
+    unref(this.#timer);
     return {
       close: () => {
         subscriber.open = false;
         this.#subscribers.delete(subscriber);
+        if (this.#subscribers.size === 0) this.#stop();
       },
     };
   }
@@ -59,6 +66,12 @@ export class ChangeLog {
   close(): void {
     for (const subscriber of this.#subscribers) subscriber.open = false;
     this.#subscribers.clear();
+    this.#stop();
+  }
+
+  #stop(): void {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
   }
 
   /** A handler that writes appends here; the outer loop delivers, so that order holds for all. */
@@ -69,9 +82,11 @@ export class ChangeLog {
       let told: number;
       do {
         told = this.#last;
+        const askedAt = performance.now();
         for (const subscriber of this.#subscribers) {
           this.#catchUp(subscriber);
-          tell(subscriber, (handlers) => handlers.frontier?.(this.#position(told), this.#nowAt));
+          if (!this.#proves) continue;
+          tell(subscriber, (handlers) => handlers.frontier?.(this.#position(told), askedAt));
         }
       } while (told !== this.#last);
     } finally {
@@ -106,4 +121,9 @@ export class ChangeLog {
     if (sequence < 0 || sequence > this.#last) return undefined;
     return sequence >= this.#last - this.#size ? sequence : undefined;
   }
+}
+
+/** Where there are processes, this one may end meanwhile. */
+function unref(timer: ReturnType<typeof setInterval> | undefined): void {
+  if (typeof timer === "object") timer.unref();
 }

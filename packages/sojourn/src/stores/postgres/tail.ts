@@ -17,8 +17,8 @@ import type { Position } from "./position.ts";
 import { idOut, textOut } from "./text.ts";
 
 const ROWS_PER_READ = 1000;
-/** A poll that takes long is not followed by the next at once; at most so many spans later. */
-const REST_SPANS_MAX = 2;
+/** A poll that takes long is not followed by the next at once, but freshness is proved in time. */
+const REST_MS_MAX = 200;
 const TROUBLED_POLL_MS_MAX = 1000;
 /** As long as a transaction of ours may take. */
 const OVERLAP_MS = 5000;
@@ -36,8 +36,6 @@ interface Subscriber {
 
 export interface TailOptions {
   readonly pollMs: number;
-  /** Milliseconds since the epoch, for `frontier`. */
-  readonly now: () => number;
   /** Do something in one statement after another, with faults wrapped. */
   readonly run: <Result>(work: (sql: Sql) => Promise<Result>) => Promise<Result>;
 }
@@ -124,14 +122,14 @@ export class Tail {
     if (this.#subscribers.size === 0) return;
     const { pollMs } = this.#options;
     const took = performance.now() - began;
-    const rest = Math.max(pollMs, Math.min(took, pollMs * REST_SPANS_MAX));
+    const rest = Math.max(pollMs, Math.min(took, REST_MS_MAX - took));
     const wait = troubled ? Math.max(pollMs, Math.min(took * 2, TROUBLED_POLL_MS_MAX)) : rest;
     this.#timer = setTimeout(() => this.nudge(), wait).unref();
   }
 
   /** One turn: what is new to all, then the proof of freshness, then who is new. */
   async #deliver(): Promise<void> {
-    const at = this.#options.now();
+    const askedAt = performance.now();
     await this.#options.run(async (sql) => {
       const seen = this.#seen;
       const first = await read(sql, seen === undefined ? NOTHING : sinceClauses(seen.snapshot));
@@ -150,7 +148,7 @@ export class Tail {
     const position = `${incarnation}:${xminOf(snapshot)}`;
     for (const subscriber of this.#subscribers) {
       if (!subscriber.placed) continue;
-      tell(subscriber, (handlers) => handlers.frontier?.(position, at));
+      tell(subscriber, (handlers) => handlers.frontier?.(position, askedAt));
     }
   }
 

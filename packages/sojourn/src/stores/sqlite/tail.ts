@@ -28,8 +28,6 @@ interface Subscriber {
 
 export interface TailOptions {
   readonly pollMs: number;
-  /** Milliseconds since the epoch, for `frontier`. */
-  readonly now: () => number;
   /** The open database, opened now if need be. */
   readonly connection: () => Promise<Connection>;
 }
@@ -111,7 +109,7 @@ export class Tail {
     if (this.#delivering) return;
     this.#delivering = true;
     try {
-      const at = this.#options.now();
+      const askedAt = performance.now();
       // Read before the log: a commit in between makes the next poll look again.
       const version = Number(db.get("PRAGMA data_version")?.[0]);
       // Each connection counts for itself: a file opened anew may show the same number.
@@ -119,7 +117,7 @@ export class Tail {
       const complete = seen || this.#readLog(db);
       this.#seenOn = db;
       this.#version = complete ? version : undefined;
-      if (complete) this.#tellFrontier(at);
+      if (complete) this.#tellFrontier(askedAt);
       else setImmediate(() => void this.#poll());
     } finally {
       this.#delivering = false;
@@ -178,10 +176,10 @@ export class Tail {
     }
   }
 
-  #tellFrontier(at: number): void {
+  #tellFrontier(askedAt: number): void {
     for (const subscriber of this.#subscribers) {
       const position = `${this.#incarnation ?? ""}:${subscriber.seq ?? 0}`;
-      tell(subscriber, (handlers) => handlers.frontier?.(position, at));
+      tell(subscriber, (handlers) => handlers.frontier?.(position, askedAt));
     }
   }
 }
