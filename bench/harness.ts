@@ -28,7 +28,8 @@ export interface Effort {
 export const FULL: Effort = { samples: 15, sampleMs: 120 };
 export const QUICK: Effort = { samples: 5, sampleMs: 40 };
 
-interface Sample {
+/** Per operation. */
+export interface Sample {
   readonly wallUs: number;
   readonly cpuUs: number;
 }
@@ -57,17 +58,29 @@ async function callsFor(one: Case, sampleMs: number): Promise<number> {
   }
 }
 
-async function sample(one: Case, calls: number): Promise<Sample> {
+function sample(one: Case, calls: number): Promise<Sample> {
+  return spent(calls * (one.operations ?? 1), async () => {
+    for (let call = 0; call < calls; call += 1) {
+      const pending = one.run();
+      if (pending instanceof Promise) await pending;
+    }
+  });
+}
+
+/** What `run` takes of the clock and of the processor, for each of its operations. */
+export async function spent(operations: number, run: () => unknown): Promise<Sample> {
   const cpu = cpuUsage();
   const start = hrtime.bigint();
-  for (let call = 0; call < calls; call += 1) {
-    const pending = one.run();
-    if (pending instanceof Promise) await pending;
-  }
+  const pending = run();
+  if (pending instanceof Promise) await pending;
   const wallNs = Number(hrtime.bigint() - start);
   const used = cpuUsage(cpu);
-  const operations = calls * (one.operations ?? 1);
   return { wallUs: wallNs / 1000 / operations, cpuUs: (used.user + used.system) / operations };
+}
+
+/** Median over rounds of `a` in percent of `b` beside it. */
+export function percentOf(a: readonly Sample[], b: readonly Sample[], of: keyof Sample): number {
+  return median(a.map((one, round) => (100 * one[of]) / (b[round]?.[of] ?? Number.NaN)));
 }
 
 export function median(values: readonly number[]): number {
@@ -77,7 +90,7 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? upper) + upper) / 2;
 }
 
-function figureOf(name: string, samples: readonly Sample[]): Figure {
+export function figureOf(name: string, samples: readonly Sample[]): Figure {
   const wallUs = median(samples.map((one) => one.wallUs));
   const cpuUs = median(samples.map((one) => one.cpuUs));
   return { name, wallUs, cpuUs, perSecond: 1e6 / wallUs, samples: samples.length };

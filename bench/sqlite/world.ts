@@ -17,6 +17,7 @@ const GOLDEN = 618_033_989;
 /** As large as the group commit makes a group. */
 const SEEDED_TOGETHER = 256;
 const ID_BYTES = 18;
+const SEALED_BYTES = 54;
 const VERIFIER_BYTES = 24;
 /** 100 bytes as stored, names and braces included. */
 const DATA = { theme: '"dark"', cart: `"${"x".repeat(66)}"` } as const;
@@ -63,6 +64,14 @@ function moved(pattern: SessionRecord, subject: string, createdAt: number): Sess
       confirmedAt: rotation.confirmedAt + by,
     },
   };
+}
+
+/** A token has been issued and not yet presented: the largest a session commonly is. */
+export function withSuccessor(record: SessionRecord): SessionRecord {
+  const at = record.createdAt + 1000;
+  const [verifier, sealed] = [randomText(VERIFIER_BYTES), randomText(SEALED_BYTES)];
+  const pending = { generation: 2, verifier, issuedAt: at, sentAt: at, sealed };
+  return { ...record, rotation: { ...record.rotation, lastIssued: 2, pending } };
 }
 
 const pool = Buffer.alloc(65_536);

@@ -3,10 +3,9 @@
  * down, statement by statement with its values, and sent again by the driver alone to twins of the
  * tables. Both sides make the same round trips; what differs is the store's own work.
  */
-import { cpuUsage, hrtime } from "node:process";
 import type { PostgresClient, PostgresPool, PostgresQuery } from "sojourn/stores/postgres";
-import { median } from "../harness.ts";
-import type { Figure } from "../harness.ts";
+import { figureOf, percentOf, spent } from "../harness.ts";
+import type { Figure, Sample } from "../harness.ts";
 
 export interface Recording {
   readonly pool: PostgresPool;
@@ -45,11 +44,6 @@ export interface Outcome {
   readonly cpuPercent: number;
 }
 
-interface Spent {
-  readonly wallUs: number;
-  readonly cpuUs: number;
-}
-
 const AT_ONCE = 16;
 const WARM_UP_ROUNDS = 2;
 
@@ -79,50 +73,36 @@ export function recording(pool: PostgresPool): Recording {
 }
 
 export async function duel(kind: Kind, sides: Duellists, rounds: number): Promise<Outcome> {
-  const store: Spent[] = [];
-  const bare: Spent[] = [];
-  const { each = 1 } = kind;
+  const store: Sample[] = [];
+  const bare: Sample[] = [];
+  const operations = (kind.each ?? 1) * kind.operations;
   for (let turn = 0; turn < rounds + WARM_UP_ROUNDS; turn += 1) {
     const works = Array.from({ length: kind.operations }, () => kind.work());
     sides.calls.take();
-    const ours = await spent(works, each);
+    const ours = await spent(operations, () => allOf(works));
     const again = sides.calls.take().map(({ text, values, name }) => {
       const twin = { text: text.replaceAll(sides.from, sides.to), values };
       if (name !== undefined) return () => sides.bare.query({ ...twin, name });
       return () => sides.bare.query(twin);
     });
-    const theirs = await spent(again, each);
+    const theirs = await spent(operations, () => allOf(again));
     if (turn < WARM_UP_ROUNDS) continue;
     store.push(ours);
     bare.push(theirs);
   }
-  const ratio = (of: keyof Spent): number =>
-    100 * median(store.map((one, index) => (bare[index]?.[of] ?? Number.NaN) / one[of]));
   return {
     name: kind.name,
     figures: [figureOf(kind.name, store), figureOf(`${kind.name}, bare driver`, bare)],
-    percent: ratio("wallUs"),
-    cpuPercent: 10_000 / ratio("cpuUs"),
+    percent: percentOf(bare, store, "wallUs"),
+    cpuPercent: percentOf(store, bare, "cpuUs"),
   };
 }
 
 /** All of the work by {@link AT_ONCE} callers. */
-async function spent(works: readonly (() => Promise<unknown>)[], each: number): Promise<Spent> {
+async function allOf(works: readonly (() => Promise<unknown>)[]): Promise<void> {
   const queue = works.values();
   const worker = async (): Promise<void> => {
     for (const work of queue) await work();
   };
-  const cpu = cpuUsage();
-  const start = hrtime.bigint();
   await Promise.all(Array.from({ length: AT_ONCE }, worker));
-  const wallNs = Number(hrtime.bigint() - start);
-  const used = cpuUsage(cpu);
-  const operations = works.length * each;
-  return { wallUs: wallNs / 1000 / operations, cpuUs: (used.user + used.system) / operations };
-}
-
-function figureOf(name: string, all: readonly Spent[]): Figure {
-  const wallUs = median(all.map((one) => one.wallUs));
-  const cpuUs = median(all.map((one) => one.cpuUs));
-  return { name, wallUs, cpuUs, perSecond: 1e6 / wallUs, samples: all.length };
 }

@@ -10,7 +10,14 @@ import { FULL } from "../harness.ts";
 import type { Effort } from "../harness.ts";
 import { atLeast, atMost, round } from "../report.ts";
 import type { Section } from "../report.ts";
-import { crowdName, DATA_BYTES, randomText, recordMaker, TENANT } from "../sqlite/world.ts";
+import {
+  crowdName,
+  DATA_BYTES,
+  randomText,
+  recordMaker,
+  TENANT,
+  withSuccessor,
+} from "../sqlite/world.ts";
 import type { RecordMaker } from "../sqlite/world.ts";
 import { duel, recording } from "./duel.ts";
 import type { Duellists, Kind, Outcome } from "./duel.ts";
@@ -23,7 +30,6 @@ const AT_ONCE = 16;
 const TOUCHES = 512;
 const FOLLOWERS = 8;
 const CROWD = 1000;
-const SEALED_BYTES = 54;
 const REVOKED: SessionRecord["end"] & object = { reason: "revoked", at: 1 };
 
 export async function postgres(effort: Effort): Promise<Section> {
@@ -123,18 +129,6 @@ async function seed(
   sides.calls.take();
   await sides.bare.query("ANALYZE");
   return records;
-}
-
-function withSuccessor(record: SessionRecord): SessionRecord {
-  const { rotation, createdAt } = record;
-  const pending = {
-    generation: 2,
-    verifier: randomText(24),
-    issuedAt: createdAt + 1000,
-    sentAt: createdAt + 1000,
-    sealed: randomText(SEALED_BYTES),
-  };
-  return { ...record, rotation: { ...rotation, lastIssued: 2, pending } };
 }
 
 async function bytesPerSession({ sides }: World, count: number): Promise<number> {

@@ -12,7 +12,7 @@ import { compare, FULL } from "../harness.ts";
 import type { Case, Effort, Figure } from "../harness.ts";
 import { atLeast, atMost, round } from "../report.ts";
 import type { Goal, Section } from "../report.ts";
-import { randomText, recordMaker, TENANT } from "../sqlite/world.ts";
+import { recordMaker, TENANT, withSuccessor } from "../sqlite/world.ts";
 import type { RecordMaker } from "../sqlite/world.ts";
 
 type Client = ReturnType<typeof openClient>;
@@ -25,7 +25,6 @@ const PER_SUBJECT = [1, 4] as const;
 const CROWD = 1_000;
 const MEMORY_ASKED_BYTES = 500;
 /** Bytes of a successor sealed under its predecessor, see `tokens/successor.ts`. */
-const SEALED_BYTES = 54;
 
 function openClient(url: string) {
   return createClient({ url, disableOfflineQueue: true });
@@ -77,7 +76,7 @@ async function memoryPerSession(
       Array.from({ length: Math.min(CALLERS, sessions - from) }, (_, offset) => {
         const index = from + offset;
         const subject = `user-${String(Math.floor(index / perSubject)).padStart(9, "0")}`;
-        const record = withSuccessor(maker.make(subject, now), now);
+        const record = withSuccessor(maker.make(subject, now));
         row = record.id;
         return store.create(record, { now, data: maker.data });
       }),
@@ -90,13 +89,6 @@ async function memoryPerSession(
   const alone = key === undefined ? Number.NaN : ((await client.memoryUsage(key)) ?? Number.NaN);
   await store.close();
   return [bytes, alone];
-}
-
-function withSuccessor(record: SessionRecord, now: number): SessionRecord {
-  const verifier = randomText(24);
-  const sealed = randomText(SEALED_BYTES);
-  const pending = { generation: 2, verifier, issuedAt: now, sentAt: now, sealed };
-  return { ...record, rotation: { ...record.rotation, lastIssued: 2, pending } };
 }
 
 async function usedMemory(client: Client): Promise<number> {

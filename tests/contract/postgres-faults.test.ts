@@ -214,6 +214,18 @@ describe("bad input", () => {
     await latin.end();
   });
 
+  it("a standby, and a connection that may only read, are refused at start by their name", async () => {
+    const standby = intercepted(pool, (text) => text.replaceAll("pg_is_in_recovery()", "true"));
+    await expect(new PostgresStore({ pool: standby }).health()).rejects.toMatchObject({
+      code: "ERR_CONFIG",
+      message: expect.stringMatching(/is a standby; connect to the primary/) as string,
+    });
+    const reading = poolTo(`${engine.url}?options=-c%20default_transaction_read_only%3Don`, 1);
+    const refused = new PostgresStore({ pool: reading }).health();
+    await expect(refused).rejects.toThrow(/only reads; set default_transaction_read_only to off/);
+    await reading.end();
+  });
+
   it("needs no right to make a schema once it is there", async () => {
     await new PostgresStore({ pool, schema: "given" }).health();
     await pool.query(

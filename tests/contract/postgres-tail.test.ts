@@ -225,9 +225,12 @@ describe("the tail of a PostgreSQL store", () => {
   });
 
   it("proves nothing, and reads nothing, on a standby", async () => {
+    let demoted = "false";
     const standby = storeOn(
-      intercepted(pool, (text) => text.replaceAll("pg_is_in_recovery()", "true")),
+      intercepted(pool, (text) => text.replaceAll("pg_is_in_recovery()", demoted)),
     );
+    await standby.health();
+    demoted = "true";
     const errors: unknown[] = [];
     let frontiers = 0;
     standby.tail("now", {

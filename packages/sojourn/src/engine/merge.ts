@@ -3,7 +3,7 @@
  * data, and two copies of a session from different places (the lattice of invariant I9). All of
  * them only ever move forward; none makes an ended session live. Nothing changed: same object.
  */
-import type { DataOperation, StoredData, StoredSession, Touch } from "./ports.ts";
+import type { DataOperation, PatchResult, StoredData, StoredSession, Touch } from "./ports.ts";
 import type { PendingToken, SessionEnd, SessionRecord } from "./record.ts";
 
 /** Max-merge activity and the pending token's last sending. Leaves `version` alone. */
@@ -51,6 +51,36 @@ export function patchedData(data: StoredData, operations: readonly DataOperation
   return Object.fromEntries(merged);
 }
 
+export interface PatchLimits {
+  readonly expectedVersion: number | undefined;
+  readonly maxDataBytes: number;
+}
+
+/** Operations on the data of a writable session: what to tell and, when patched, what to store. */
+export function decidePatch(
+  { data, dataVersion }: Pick<StoredSession, "data" | "dataVersion">,
+  operations: readonly DataOperation[],
+  { expectedVersion, maxDataBytes }: PatchLimits,
+): Refused<PatchResult> | Patched {
+  if (expectedVersion !== undefined && expectedVersion !== dataVersion) {
+    return { outcome: "conflict" };
+  }
+  const patched = patchedData(data, operations);
+  const bytes = dataBytes(patched);
+  if (bytes > maxDataBytes) return { outcome: "too-large", bytes };
+  const keys = [...new Set(operations.map((operation) => operation.key))];
+  return { outcome: "patched", dataVersion: dataVersion + 1, data: patched, keys };
+}
+
+type Refused<Result> = Exclude<Result, { outcome: "patched" }>;
+
+interface Patched {
+  readonly outcome: "patched";
+  readonly dataVersion: number;
+  readonly data: StoredData;
+  readonly keys: readonly string[];
+}
+
 /** What data counts for under `maxDataBytes`: keys and values as UTF-8. */
 export function dataBytes(data: StoredData): number {
   let bytes = 0;
@@ -85,6 +115,30 @@ export function mergeSessions(a: StoredSession, b: StoredSession): StoredSession
   if (record === a.record && !dataFromB && subjectEpoch === a.subjectEpoch) return a;
   const { data, dataVersion } = dataFromB ? b : a;
   return { record, data, dataVersion, subjectEpoch };
+}
+
+/** What a merge changed, as followers are told. Touches are not changes. */
+export interface MergeNews {
+  readonly record?: "changed" | "ended";
+  /** Of data that changed. */
+  readonly keys?: readonly string[];
+}
+
+/** @returns `undefined` when nothing changed, so that there is nothing to write. */
+export function newsOfMerge(before: StoredSession, merged: StoredSession): MergeNews | undefined {
+  const { data, dataVersion } = merged;
+  const sameData = data === before.data && dataVersion === before.dataVersion;
+  if (merged.record === before.record && sameData) return undefined;
+  const keys = sameData ? {} : { keys: changedKeys(before.data, data) };
+  if (merged.record.end !== undefined && before.record.end === undefined) {
+    return { record: "ended", ...keys };
+  }
+  return differsByTouch(before.record, merged.record) ? keys : { record: "changed", ...keys };
+}
+
+function changedKeys(before: StoredData, after: StoredData): readonly string[] {
+  const keys = new Set([...Object.keys(before), ...Object.keys(after)]);
+  return [...keys].filter((key) => before[key] !== after[key]);
 }
 
 /** {@link mergeSessions} for the records alone. */

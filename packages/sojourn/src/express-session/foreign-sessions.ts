@@ -4,11 +4,10 @@
  */
 import { acceptsActivity, endedRecord, isLive, overdueEnd, summaryOf } from "../engine/liveness.ts";
 import {
-  dataBytes,
   decidedRecord,
-  differsByTouch,
+  decidePatch,
   mergeSessions,
-  patchedData,
+  newsOfMerge,
   touchedRecord,
 } from "../engine/merge.ts";
 import type {
@@ -19,7 +18,6 @@ import type {
   RevokeOptions,
   RevokeResult,
   SessionRef,
-  StoredData,
   StoredSession,
   Touch,
   TouchResult,
@@ -90,16 +88,13 @@ export class ForeignSessions {
     return this.alone(ref, async (row) => {
       const stored = await this.#writable(row);
       if (stored === undefined) return { outcome: "gone" };
-      if (expectedVersion !== undefined && expectedVersion !== stored.dataVersion) {
-        return { outcome: "conflict" };
-      }
-      const data = patchedData(stored.data, operations);
-      const bytes = dataBytes(data);
-      if (bytes > this.#parts.maxDataBytes) return { outcome: "too-large", bytes };
-      const dataVersion = stored.dataVersion + 1;
+      const { maxDataBytes } = this.#parts;
+      const patch = decidePatch(stored, operations, { expectedVersion, maxDataBytes });
+      if (patch.outcome !== "patched") return patch;
+      const { outcome, dataVersion, data, keys } = patch;
       await this.#put({ record: stored.record, data, dataVersion });
-      this.#noteData(stored.record, [...new Set(operations.map((operation) => operation.key))]);
-      return { outcome: "patched", dataVersion };
+      this.#noteData(stored.record, keys);
+      return { outcome, dataVersion };
     });
   }
 
@@ -126,7 +121,7 @@ export class ForeignSessions {
         }
         return {
           outcome: "ended",
-          ...(await this.end(row, end, options.now)),
+          ...(await this.end(row, end)),
           durability: "unknown",
         };
       }
@@ -138,10 +133,10 @@ export class ForeignSessions {
   }
 
   /** End a session whose turn it is, and which has not ended. */
-  async end(row: SessionRow, end: SessionEnd, now?: number): Promise<EndedSession> {
+  async end(row: SessionRow, end: SessionEnd): Promise<EndedSession> {
     const ended = endedRecord(row.record, end);
     await this.#put({ ...row, record: ended });
-    this.#note(ended, "ended", now);
+    this.#note(ended, "ended");
     return { record: summaryOf(row.record), end };
   }
 
@@ -153,25 +148,25 @@ export class ForeignSessions {
         return undefined;
       }
       const end = overdueEnd(row.record, now);
-      if (end !== undefined) return this.end(row, end, now);
+      if (end !== undefined) return this.end(row, end);
       this.#parts.deadlines.note(row.record);
       return undefined;
     });
   }
 
   /** Put a new session where its turn found no row. */
-  async insert(row: SessionRow, now?: number): Promise<void> {
+  async insert(row: SessionRow): Promise<void> {
     await this.#put(row);
-    this.#note(row.record, row.record.state === "ended" ? "ended" : "created", now);
+    this.#note(row.record, row.record.state === "ended" ? "ended" : "created");
   }
 
   /** Raise an excepted session to an epoch that its subject is about to get, if it is live. */
-  raise(ref: SessionRef, from: number, epoch: number, now: number): Promise<boolean> {
+  raise(ref: SessionRef, from: number, epoch: number): Promise<boolean> {
     return this.alone(ref, async (row) => {
       if (!isSession(row) || row.record.end !== undefined || row.record.epoch < from) return false;
       const record = { ...row.record, epoch };
       await this.#put({ ...row, record });
-      this.#note(record, "changed", now);
+      this.#note(record, "changed");
       return true;
     });
   }
@@ -193,7 +188,7 @@ export class ForeignSessions {
     else await this.#parts.rows.bury(record, { until: last }, last - (now ?? record.createdAt));
     this.#parts.deadlines.forget(record);
     if (record.end !== undefined) return;
-    this.#note(end === undefined ? record : endedRecord(record, end), "ended", now);
+    this.#note(end === undefined ? record : endedRecord(record, end), "ended");
   }
 
   /** Merge a copy from elsewhere. Invariant I9. */
@@ -204,14 +199,12 @@ export class ForeignSessions {
       if (!isSession(row)) return;
       const before: StoredSession = { ...row, subjectEpoch };
       const merged = mergeSessions(before, { ...copy, subjectEpoch });
-      const sameData = merged.data === before.data && merged.dataVersion === before.dataVersion;
-      if (merged.record === before.record && sameData) return;
+      const news = newsOfMerge(before, merged);
+      if (news === undefined) return;
       const { subjectEpoch: _epoch, ...next } = merged;
       await this.#put(next);
-      const ended = merged.record.state === "ended" && before.record.state !== "ended";
-      if (ended) this.#note(merged.record, "ended");
-      else if (!differsByTouch(before.record, merged.record)) this.#note(merged.record, "changed");
-      if (!sameData) this.#noteData(merged.record, changedKeys(before.data, merged.data));
+      if (news.record !== undefined) this.#note(merged.record, news.record);
+      if (news.keys !== undefined) this.#noteData(merged.record, news.keys);
     });
   }
 
@@ -244,10 +237,10 @@ export class ForeignSessions {
     this.#parts.deadlines.note(row.record);
   }
 
-  #note(record: SessionRecord, what: "created" | "changed" | "ended", now?: number): void {
+  #note(record: SessionRecord, what: "created" | "changed" | "ended"): void {
     const { id, tenant, subject, end } = record;
     const change = { kind: "session", what, ref: { tenant, id }, subject } as const;
-    this.#parts.log.append(end === undefined ? change : { ...change, end }, now);
+    this.#parts.log.append(end === undefined ? change : { ...change, end });
   }
 
   #noteData({ tenant, id, subject }: SessionRecord, keys: readonly string[]): void {
@@ -258,9 +251,4 @@ export class ForeignSessions {
 /** Judged by its own record and the subject's epoch. */
 export function isLiveRow(row: Row, epoch: number, now: number): row is SessionRow {
   return isSession(row) && isLive(row.record, epoch, now);
-}
-
-function changedKeys(before: StoredData, after: StoredData): readonly string[] {
-  const keys = new Set([...Object.keys(before), ...Object.keys(after)]);
-  return [...keys].filter((key) => before[key] !== after[key]);
 }

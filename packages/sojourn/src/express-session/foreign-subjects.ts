@@ -3,6 +3,7 @@
  * task of a subject at a time in this process; a session's turn is only ever taken within it.
  */
 import { DataTooLargeError } from "../engine/errors.ts";
+import { comparePlaces, cursorAfter, pageSize, placeOfCursor } from "../engine/listing.ts";
 import { chooseEvictions, summaryOf } from "../engine/liveness.ts";
 import { dataBytes } from "../engine/merge.ts";
 import type {
@@ -16,16 +17,12 @@ import type {
   SessionRef,
   StoredSession,
 } from "../engine/ports.ts";
-import type { SessionRecord, SessionSummary } from "../engine/record.ts";
-import { placeOfCursor } from "../stores/memory-pages.ts";
-import { comparePlaces } from "../stores/memory-order.ts";
+import type { SessionEnd, SessionRecord, SessionSummary } from "../engine/record.ts";
 import { KEEP_ENDED_MS } from "./foreign-rows.ts";
 import type { IndexEntry, SessionRow, SubjectRow } from "./foreign-rows.ts";
 import { isLiveRow, isSession } from "./foreign-sessions.ts";
 import type { ForeignParts, ForeignSessions } from "./foreign-sessions.ts";
 
-const PAGE_DEFAULT = 50;
-const PAGE_MAX = 200;
 /** Calls of the store under way at once for one operation. */
 const AT_ONCE = 64;
 /** Rows past their time that one login erases. */
@@ -135,15 +132,14 @@ export class ForeignSubjects {
     const { replaced, evict, subject } = plan;
     // Indexed first: an entry without its session does no harm, a session without one would (I5).
     await this.#index(record, subject, now);
-    const ended =
-      replaced && (await this.#sessions.end(replaced, { reason: "replaced", at: now }, now));
+    const ended = replaced && (await this.#sessions.end(replaced, { reason: "replaced", at: now }));
     const evicted: EndedSession[] = [];
     for (const { tenant, id } of evict) {
-      const one = await this.#endIfNot({ tenant, id }, { reason: "evicted", at: now }, now);
+      const one = await this.#endIfNot({ tenant, id }, { reason: "evicted", at: now });
       if (one !== undefined) evicted.push(one);
     }
     const dataVersion = Object.keys(data).length > 0 ? 1 : 0;
-    await this.#sessions.insert({ record, data, dataVersion }, now);
+    await this.#sessions.insert({ record, data, dataVersion });
     return {
       outcome: "created",
       record,
@@ -170,18 +166,18 @@ export class ForeignSubjects {
 
   /** Bumps the epoch, then ends what is indexed; the epoch refuses them from the first write on. */
   revokeAll(who: Who, options: RevokeSubjectOptions): Promise<RevokeSubjectResult> {
-    const { now, except, end } = options;
+    const { except, end } = options;
     return this.#alone(who, async (row) => {
       const epoch = row.epoch + 1;
       // Raised first: whoever reads the new epoch finds the excepted session at it (I5).
       const kept = row.sessions.find((entry) => entry.id === except);
       const raised =
         kept !== undefined &&
-        (await this.#sessions.raise({ tenant: who.tenant, id: kept.id }, row.epoch, epoch, now));
-      await this.#raiseEpoch(who, { ...row, epoch }, { now, except });
+        (await this.#sessions.raise({ tenant: who.tenant, id: kept.id }, row.epoch, epoch));
+      await this.#raiseEpoch(who, { ...row, epoch }, except);
       const others = row.sessions.filter((entry) => !raised || entry !== kept);
       const ended = await inTurns(others, ({ id }) =>
-        this.#endIfNot({ tenant: who.tenant, id }, end, now),
+        this.#endIfNot({ tenant: who.tenant, id }, end),
       );
       return { epoch, ended: ended.filter((one) => one !== undefined), durability: "unknown" };
     });
@@ -190,7 +186,7 @@ export class ForeignSubjects {
   /** Reads the rows of a page one by one: as many calls of the store as the page is long. */
   async list(who: Who, page: PageOptions): Promise<Page<SessionSummary>> {
     const place = placeOfCursor(page.cursor);
-    const limit = Math.min(Math.max(page.limit ?? PAGE_DEFAULT, 1), PAGE_MAX);
+    const limit = pageSize(page.limit);
     const { epoch, sessions } = await this.#parts.rows.subject(who.tenant, who.subject);
     const waiting = sessions
       .filter((entry) => place === undefined || comparePlaces(entry, place) < 0)
@@ -205,7 +201,7 @@ export class ForeignSubjects {
       }
     }
     if (last === undefined || waiting.length === 0) return { items };
-    return { items, cursor: `${last.createdAt}.${last.id}` };
+    return { items, cursor: cursorAfter(last) };
   }
 
   /** Live ones. */
@@ -229,7 +225,7 @@ export class ForeignSubjects {
 
   raiseTo(who: Who, epoch: number): Promise<void> {
     return this.#alone(who, async (row) => {
-      if (epoch > row.epoch) await this.#raiseEpoch(who, { ...row, epoch }, {});
+      if (epoch > row.epoch) await this.#raiseEpoch(who, { ...row, epoch });
     });
   }
 
@@ -237,7 +233,7 @@ export class ForeignSubjects {
   purge(who: Who, now: number): Promise<number> {
     return this.#alone(who, async (row) => {
       const epoch = row.epoch + 1;
-      await this.#raiseEpoch(who, { ...row, epoch }, { now });
+      await this.#raiseEpoch(who, { ...row, epoch });
       const erased = await inTurns(row.sessions, ({ id }) =>
         this.#sessions.alone({ tenant: who.tenant, id }, async (stored) => {
           if (!isSession(stored)) return false;
@@ -250,25 +246,15 @@ export class ForeignSubjects {
     });
   }
 
-  async #raiseEpoch(
-    { tenant, subject }: Who,
-    row: SubjectRow,
-    { now, except }: { readonly now?: number; readonly except?: string | undefined },
-  ): Promise<void> {
+  async #raiseEpoch({ tenant, subject }: Who, row: SubjectRow, except?: string): Promise<void> {
     await this.#parts.rows.writeSubject(tenant, subject, row);
     const change = { kind: "subject", tenant, subject, epoch: row.epoch } as const;
-    this.#parts.log.append(except === undefined ? change : { ...change, except }, now);
+    this.#parts.log.append(except === undefined ? change : { ...change, except });
   }
 
-  #endIfNot(
-    ref: SessionRef,
-    end: RevokeSubjectOptions["end"],
-    now: number,
-  ): Promise<EndedSession | undefined> {
+  #endIfNot(ref: SessionRef, end: SessionEnd): Promise<EndedSession | undefined> {
     return this.#sessions.alone(ref, async (row) =>
-      isSession(row) && row.record.end === undefined
-        ? this.#sessions.end(row, end, now)
-        : undefined,
+      isSession(row) && row.record.end === undefined ? this.#sessions.end(row, end) : undefined,
     );
   }
 

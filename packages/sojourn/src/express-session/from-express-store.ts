@@ -118,7 +118,8 @@ function check(store: ForeignStore, options: FromExpressStoreOptions): void {
 function sharedBy(store: ForeignStore): Shared {
   const known = shared.get(store);
   if (known !== undefined) return known;
-  const log = new ChangeLog(crypto.randomUUID(), CHANGES_KEPT);
+  // What other processes write into such a store is not told: silence proves nothing.
+  const log = new ChangeLog(crypto.randomUUID(), CHANGES_KEPT, false);
   const made: Shared = { ...newLocks(), log, deadlines: new ForeignDeadlines() };
   shared.set(store, made);
   return made;

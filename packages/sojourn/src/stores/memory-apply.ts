@@ -1,7 +1,7 @@
 /** Merging what another store saw into the memory store's table. Invariant I9. */
 import { StoreUnavailableError } from "../engine/errors.ts";
-import { differsByTouch, mergeSessions } from "../engine/merge.ts";
-import type { SessionRef, StoreDelta, StoredData, StoredSession } from "../engine/ports.ts";
+import { mergeSessions, newsOfMerge } from "../engine/merge.ts";
+import type { SessionRef, StoreDelta, StoredSession } from "../engine/ports.ts";
 import type { ChangeLog } from "./memory-log.ts";
 import { current } from "./memory-table.ts";
 import type { MemoryTable, Row } from "./memory-table.ts";
@@ -52,13 +52,11 @@ export class MemoryMerge {
     const before = current(row);
     const merged = mergeSessions(before, session);
     const { record, data, dataVersion } = merged;
-    const sameData = data === before.data && dataVersion === before.dataVersion;
-    if (record === before.record && sameData) return;
-    this.#table.write(row, record, sameData ? data : { ...data }, dataVersion);
-    const ended = record.state === "ended" && before.record.state !== "ended";
-    if (ended) this.#note(row, "ended");
-    else if (!differsByTouch(before.record, record)) this.#note(row, "changed");
-    if (!sameData) this.#noteData(row, changedKeys(before.data, data));
+    const news = newsOfMerge(before, merged);
+    if (news === undefined) return;
+    this.#table.write(row, record, data === before.data ? data : { ...data }, dataVersion);
+    if (news.record !== undefined) this.#note(row, news.record);
+    if (news.keys !== undefined) this.#noteData(row, news.keys);
   }
 
   #tombstone(ref: SessionRef, until: number): void {
@@ -87,9 +85,4 @@ export class MemoryMerge {
     const change = { kind: "session", what: "data", ref: { tenant, id }, subject, keys } as const;
     this.#log.append(change);
   }
-}
-
-function changedKeys(before: StoredData, after: StoredData): readonly string[] {
-  const keys = new Set([...Object.keys(before), ...Object.keys(after)]);
-  return [...keys].filter((key) => before[key] !== after[key]);
 }

@@ -3,9 +3,13 @@
  * write that made them: when a revocation returns, every cache on this tail has heard of it.
  */
 import type { StoreChange, Subscription, TailHandlers } from "../engine/ports.ts";
+import { tell } from "./handlers.ts";
 
 /** A change before it has a position. */
 export type Unplaced<Change> = Change extends StoreChange ? Omit<Change, "position"> : never;
+
+/** Where nothing changes, whoever follows is told so this often. */
+const PROOF_EVERY_MS = 200;
 
 interface Subscriber {
   readonly handlers: TailHandlers;
@@ -20,20 +24,21 @@ export class ChangeLog {
   readonly #incarnation: string;
   readonly #ring: StoreChange[] = [];
   readonly #size: number;
+  readonly #proves: boolean;
   readonly #subscribers: Set<Subscriber> = new Set<Subscriber>();
   /** Sequence of the last change. */
   #last = 0;
   #delivering = false;
-  #nowAt = 0;
+  #timer: ReturnType<typeof setInterval> | undefined;
 
-  constructor(incarnation: string, size: number) {
+  /** @param proves Whether all changes there are pass through here, so that silence proves it. */
+  constructor(incarnation: string, size: number, proves: boolean = true) {
     this.#incarnation = incarnation;
     this.#size = size;
+    this.#proves = proves;
   }
 
-  /** Note a change made at `now`; absent for a write that is told no time. */
-  append(change: Unplaced<StoreChange>, now?: number): void {
-    if (now !== undefined && now > this.#nowAt) this.#nowAt = now;
+  append(change: Unplaced<StoreChange>): void {
     this.#last += 1;
     const placed = { ...change, position: this.#position(this.#last) } as StoreChange;
     this.#ring[this.#last % this.#size] = placed;
@@ -47,10 +52,13 @@ export class ChangeLog {
     this.#subscribers.add(subscriber);
     // Not within this call: its caller does not hold the subscription yet.
     queueMicrotask(() => this.#deliver());
+    if (this.#proves) this.#timer ??= setInterval(() => this.#deliver(), PROOF_EVERY_MS);
+    unref(this.#timer);
     return {
       close: () => {
         subscriber.open = false;
         this.#subscribers.delete(subscriber);
+        if (this.#subscribers.size === 0) this.#stop();
       },
     };
   }
@@ -58,6 +66,12 @@ export class ChangeLog {
   close(): void {
     for (const subscriber of this.#subscribers) subscriber.open = false;
     this.#subscribers.clear();
+    this.#stop();
+  }
+
+  #stop(): void {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
   }
 
   /** A handler that writes appends here; the outer loop delivers, so that order holds for all. */
@@ -68,9 +82,11 @@ export class ChangeLog {
       let told: number;
       do {
         told = this.#last;
+        const askedAt = performance.now();
         for (const subscriber of this.#subscribers) {
           this.#catchUp(subscriber);
-          call(subscriber, () => subscriber.handlers.frontier?.(this.#position(told), this.#nowAt));
+          if (!this.#proves) continue;
+          tell(subscriber, (handlers) => handlers.frontier?.(this.#position(told), askedAt));
         }
       } while (told !== this.#last);
     } finally {
@@ -83,13 +99,13 @@ export class ChangeLog {
     if (subscriber.owedGap || subscriber.next < first) {
       subscriber.owedGap = false;
       subscriber.next = Math.max(subscriber.next, first);
-      call(subscriber, () => subscriber.handlers.gap?.());
+      tell(subscriber, (handlers) => handlers.gap?.());
     }
     const until = this.#last;
     while (subscriber.open && subscriber.next <= until) {
       const change = this.#ring[subscriber.next % this.#size];
       subscriber.next += 1;
-      if (change !== undefined) call(subscriber, () => subscriber.handlers.change(change));
+      if (change !== undefined) tell(subscriber, (handlers) => handlers.change(change));
     }
   }
 
@@ -107,12 +123,7 @@ export class ChangeLog {
   }
 }
 
-/** A handler's mistake must not undo the write it was told of. */
-function call(subscriber: Subscriber, run: () => void): void {
-  if (!subscriber.open) return;
-  try {
-    run();
-  } catch (error) {
-    subscriber.handlers.error?.(error);
-  }
+/** Where there are processes, this one may end meanwhile. */
+function unref(timer: ReturnType<typeof setInterval> | undefined): void {
+  if (typeof timer === "object") timer.unref();
 }

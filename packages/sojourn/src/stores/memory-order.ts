@@ -2,12 +2,8 @@
  * Rows by creation: ascending by `createdAt`, then id, in chunks, so that adding the newest costs
  * the same among ten as among millions and a page starts anywhere by binary search.
  */
-
-/** What rows are ordered by. Neither field ever changes. */
-export interface Place {
-  readonly createdAt: number;
-  readonly id: string;
-}
+import { comparePlaces } from "../engine/listing.ts";
+import type { Place } from "../engine/listing.ts";
 
 const CHUNK_ROWS_MAX = 512;
 
@@ -97,11 +93,4 @@ export class CreationOrder<Item> {
     }
     return low;
   }
-}
-
-/** Ascending by creation. */
-export function comparePlaces(a: Place, b: Place): number {
-  if (a.createdAt !== b.createdAt) return a.createdAt - b.createdAt;
-  if (a.id === b.id) return 0;
-  return a.id < b.id ? -1 : 1;
 }

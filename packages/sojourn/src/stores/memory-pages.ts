@@ -1,16 +1,12 @@
 /** Pages over rows: keyset cursors, filters, bounded work per page. */
+import { comparePlaces, inState, PageInMaking, startOf } from "../engine/listing.ts";
+import type { Place } from "../engine/listing.ts";
 import { summaryOf } from "../engine/liveness.ts";
-import { ArgumentError } from "../engine/errors.ts";
 import type { Page, SessionFilter } from "../engine/ports.ts";
 import type { SessionSummary } from "../engine/record.ts";
-import { assess } from "../engine/session.ts";
-import { comparePlaces } from "./memory-order.ts";
-import type { Place } from "./memory-order.ts";
-import { isLiveRow, placeOf } from "./memory-table.ts";
+import { placeOf } from "./memory-table.ts";
 import type { MemoryTable, Row } from "./memory-table.ts";
 
-const PAGE_DEFAULT = 50;
-const PAGE_MAX = 200;
 /** Rows looked at for one page: a rare filter gives short pages, never a long stall. */
 const SCANNED_PER_PAGE_MAX = 20_000;
 
@@ -24,19 +20,12 @@ export function pageOf(
   limit: number | undefined,
   matches: (row: Row) => boolean,
 ): Page<SessionSummary> {
-  const wanted = Math.min(Math.max(limit ?? PAGE_DEFAULT, 1), PAGE_MAX);
-  const items: SessionSummary[] = [];
-  let scanned = 0;
-  let last: Row | undefined;
+  const page = new PageInMaking(limit, SCANNED_PER_PAGE_MAX);
   for (const row of rows) {
-    if (last !== undefined && (items.length >= wanted || scanned >= SCANNED_PER_PAGE_MAX)) {
-      return { items, cursor: cursorAfter(placeOf(last)) };
-    }
-    scanned += 1;
-    last = row;
-    if (matches(row)) items.push(summaryOf(row.stored.record));
+    if (page.isFull) return page.done(true);
+    page.add(placeOf(row), matches(row) ? summaryOf(row.stored.record) : undefined);
   }
-  return { items };
+  return page.done(false);
 }
 
 /** A subject's rows, newest first, from just before `place`. */
@@ -52,7 +41,7 @@ export function candidates(
   filter: SessionFilter,
   cursor: string | undefined,
 ): Iterable<Row> {
-  const place = earlier(placeOfCursor(cursor), filter.createdBefore);
+  const place = startOf(cursor, filter.createdBefore);
   const tenant = table.tenant(filter.tenant);
   if (tenant === undefined) return [];
   const rows =
@@ -76,35 +65,8 @@ function* notBefore(rows: Iterable<Row>, createdFrom: number): Generator<Row, vo
 
 /** What a filter asks of a row at `now`, creation time aside. */
 export function matcher(filter: SessionFilter, now: number): (row: Row) => boolean {
-  const { device, state = "live" } = filter;
-  return (row) => {
-    const { record } = row.stored;
-    if (device !== undefined && record.device?.id !== device) return false;
-    if (state === "any") return true;
-    if (state === "live") return isLiveRow(row, now);
-    return assess(record, row.subject?.epoch ?? 0, now).state === state;
-  };
-}
-
-function cursorAfter(place: Place): string {
-  return `${place.createdAt}.${place.id}`;
-}
-
-const CURSOR: RegExp = /^(-?\d{1,16})\.(.+)$/s;
-
-/** A cursor is a place in time, so one of another listing cannot show what is not asked for. */
-export function placeOfCursor(cursor: string | undefined): Place | undefined {
-  if (cursor === undefined) return undefined;
-  const [, createdAt, id] = CURSOR.exec(cursor) ?? [];
-  if (createdAt === undefined || id === undefined) {
-    throw new ArgumentError("page.cursor", "pass a cursor as a former page gave it, or none");
-  }
-  return { createdAt: Number(createdAt), id };
-}
-
-/** The earlier of a cursor's place and an exclusive upper bound of creation. */
-function earlier(place: Place | undefined, createdBefore: number | undefined): Place | undefined {
-  if (createdBefore === undefined) return place;
-  const bound: Place = { createdAt: createdBefore, id: "" };
-  return place === undefined || comparePlaces(bound, place) < 0 ? bound : place;
+  const { device } = filter;
+  const matches = inState(filter, now);
+  return ({ stored: { record }, subject }) =>
+    (device === undefined || record.device?.id === device) && matches(record, subject?.epoch ?? 0);
 }

@@ -1,9 +1,10 @@
 import * as fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import type { StoreChange, TailHandlers } from "../engine/ports.ts";
 import { ChangeLog } from "./memory-log.ts";
-import { comparePlaces, CreationOrder } from "./memory-order.ts";
-import type { Place } from "./memory-order.ts";
+import { comparePlaces } from "../engine/listing.ts";
+import type { Place } from "../engine/listing.ts";
+import { CreationOrder } from "./memory-order.ts";
 import { DeadlineWheel } from "./memory-wheel.ts";
 import type { WheelEntry } from "./memory-wheel.ts";
 
@@ -209,16 +210,27 @@ describe("ChangeLog", () => {
     expect(one.heard).toEqual([100, "gap", 5, 6, 7, 8]);
   });
 
-  it("proves freshness as of the latest time a write was made at", () => {
+  it("proves its freshness with every change and, when it is quiet, five times a second", () => {
+    vi.useFakeTimers({ toFake: ["setInterval", "clearInterval", "performance"] });
     const log = new ChangeLog("i", 4);
     const proofs: unknown[] = [];
     const frontier = (position: string, at: number): void => void proofs.push([position, at]);
-    log.subscribe("now", { change: () => undefined, frontier });
-    log.append({ ...change, epoch: 1 }, 500);
-    log.append({ ...change, epoch: 2 }, 400);
-    expect(proofs).toEqual([
-      ["i:1", 500],
-      ["i:2", 500],
-    ]);
+    const following = log.subscribe("now", { change: () => undefined, frontier });
+    const began = performance.now();
+    log.append({ ...change, epoch: 1 });
+    vi.advanceTimersByTime(400);
+    following.close();
+    vi.advanceTimersByTime(400);
+    vi.useRealTimers();
+    expect(proofs).toEqual([0, 200, 400].map((after) => ["i:1", began + after]));
+  });
+
+  it("proves nothing where others may write past it", () => {
+    const log = new ChangeLog("i", 4, false);
+    let proofs = 0;
+    log.subscribe("now", { change: () => undefined, frontier: () => void (proofs += 1) });
+    log.append({ ...change, epoch: 1 });
+    expect(proofs).toBe(0);
+    log.close();
   });
 });

@@ -2,6 +2,7 @@
  * The memory store's rows and everything that must agree with them: the index of live sessions by
  * subject, the order by creation, deadlines, tombstones. Every change of a row passes through here.
  */
+import type { Place } from "../engine/listing.ts";
 import { invariant } from "../engine/invariant.ts";
 import { endedRecord, isLive } from "../engine/liveness.ts";
 import type { SessionRef, StoredData, StoredSession } from "../engine/ports.ts";
@@ -9,7 +10,6 @@ import { endsAt } from "../engine/record.ts";
 import type { SessionEnd, SessionRecord } from "../engine/record.ts";
 import { RowList } from "./memory-list.ts";
 import { CreationOrder } from "./memory-order.ts";
-import type { Place } from "./memory-order.ts";
 import { DeadlineWheel } from "./memory-wheel.ts";
 import type { Due, WheelEntry } from "./memory-wheel.ts";
 

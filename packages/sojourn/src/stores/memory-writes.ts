@@ -4,7 +4,7 @@
  */
 import { DataTooLargeError, StoreUnavailableError } from "../engine/errors.ts";
 import { acceptsActivity, chooseEvictions, overdueEnd, summaryOf } from "../engine/liveness.ts";
-import { dataBytes, decidedRecord, patchedData, touchedRecord } from "../engine/merge.ts";
+import { dataBytes, decidedRecord, decidePatch, touchedRecord } from "../engine/merge.ts";
 import type {
   CreateOptions,
   CreateResult,
@@ -59,8 +59,8 @@ export class MemoryWrites {
     const { replaced, evict } = admitted;
     this.#checkRoom(data ?? NO_DATA, evict.length + (replaced === undefined ? 0 : 1));
 
-    const ended = replaced && this.#end(replaced, { reason: "replaced", at: now }, now);
-    const evicted = evict.map((row) => this.#end(row, { reason: "evicted", at: now }, now));
+    const ended = replaced && this.#end(replaced, { reason: "replaced", at: now });
+    const evicted = evict.map((row) => this.#end(row, { reason: "evicted", at: now }));
     const created = this.#insert({ ...record, epoch }, data, now);
     return {
       outcome: "created",
@@ -89,18 +89,14 @@ export class MemoryWrites {
   ): PatchResult {
     const row = this.#table.row(ref);
     if (row === undefined || !isWritable(row)) return { outcome: "gone" };
-    const { record, data, dataVersion } = row.stored;
-    if (expectedVersion !== undefined && expectedVersion !== dataVersion) {
-      return { outcome: "conflict" };
-    }
-    const patched = patchedData(data, operations);
-    const bytes = dataBytes(patched);
-    if (bytes > this.#limits.maxDataBytes) return { outcome: "too-large", bytes };
-    this.#table.write(row, record, patched, dataVersion + 1);
-    const keys = [...new Set(operations.map((operation) => operation.key))];
-    const { tenant, id, subject } = record;
+    const { maxDataBytes } = this.#limits;
+    const patch = decidePatch(row.stored, operations, { expectedVersion, maxDataBytes });
+    if (patch.outcome !== "patched") return patch;
+    const { outcome, dataVersion, data, keys } = patch;
+    const { tenant, id, subject } = row.stored.record;
+    this.#table.write(row, row.stored.record, data, dataVersion);
     this.#log.append({ kind: "session", what: "data", ref: { tenant, id }, subject, keys });
-    return { outcome: "patched", dataVersion: dataVersion + 1 };
+    return { outcome, dataVersion };
   }
 
   touch(touch: Touch): TouchResult {
@@ -125,21 +121,21 @@ export class MemoryWrites {
       const known = { record: summaryOf(record), end: record.end };
       return { outcome: "already", ...known, durability: "memory" };
     }
-    return { outcome: "ended", ...this.#end(row, end, options.now), durability: "memory" };
+    return { outcome: "ended", ...this.#end(row, end), durability: "memory" };
   }
 
   revokeSubject(tenant: string, name: string, options: RevokeSubjectOptions): RevokeSubjectResult {
-    const { now, except, end } = options;
-    const subject = this.#raiseEpoch(tenant, name, now, except);
+    const { except, end } = options;
+    const subject = this.#raiseEpoch(tenant, name, except);
     const ended: EndedSession[] = [];
     for (const row of subject.live.toArray()) {
       const { record, data, dataVersion } = row.stored;
       if (record.id !== except) {
-        ended.push(this.#end(row, end, now));
+        ended.push(this.#end(row, end));
         continue;
       }
       this.#table.write(row, { ...record, epoch: subject.epoch }, data, dataVersion);
-      this.#note(row, "changed", now);
+      this.#note(row, "changed");
     }
     return { epoch: subject.epoch, ended, durability: "memory" };
   }
@@ -150,7 +146,7 @@ export class MemoryWrites {
     const ended = overdue.taken.map((row) => {
       const end = overdueEnd(row.stored.record, now);
       if (end === undefined) throw new StoreUnavailableError("sweep");
-      return this.#end(row, end, now);
+      return this.#end(row, end);
     });
     const room = limit - ended.length;
     const old =
@@ -163,9 +159,9 @@ export class MemoryWrites {
   }
 
   purgeSubject(tenant: string, name: string, now: number): number {
-    const subject = this.#raiseEpoch(tenant, name, now, undefined);
+    const subject = this.#raiseEpoch(tenant, name);
     for (const row of subject.live.toArray()) {
-      this.#end(row, { reason: "subject_revoked", at: now }, now);
+      this.#end(row, { reason: "subject_revoked", at: now });
     }
     const rows = subject.ended.toArray();
     for (const row of rows) this.#table.erase(row, now);
@@ -215,29 +211,29 @@ export class MemoryWrites {
     if (this.#table.size >= this.#limits.maxSessions) this.#table.eraseOldestEnded(now);
     const keys = data === undefined ? 0 : Object.keys(data).length;
     const row = this.#table.insert(record, keys === 0 ? NO_DATA : { ...data }, Math.min(keys, 1));
-    this.#note(row, "created", now);
+    this.#note(row, "created");
     return row.stored.record;
   }
 
-  #end(row: Row, end: SessionEnd, now: number): EndedSession {
+  #end(row: Row, end: SessionEnd): EndedSession {
     const record = summaryOf(row.stored.record);
     this.#table.end(row, end);
-    this.#note(row, "ended", now);
+    this.#note(row, "ended");
     return { record, end };
   }
 
-  #raiseEpoch(tenant: string, name: string, now: number, except: string | undefined): Subject {
+  #raiseEpoch(tenant: string, name: string, except?: string): Subject {
     const epoch = this.#table.epoch(tenant, name) + 1;
     const subject = this.#table.raiseEpoch(tenant, name, epoch);
     const change = { kind: "subject", tenant, subject: name, epoch } as const;
-    this.#log.append(except === undefined ? change : { ...change, except }, now);
+    this.#log.append(except === undefined ? change : { ...change, except });
     return subject;
   }
 
-  #note(row: Row, what: "created" | "changed" | "ended", now?: number): void {
+  #note(row: Row, what: "created" | "changed" | "ended"): void {
     const { id, tenant, subject, end } = current(row).record;
     const change = { kind: "session", what, ref: { tenant, id }, subject } as const;
-    this.#log.append(end === undefined ? change : { ...change, end }, now);
+    this.#log.append(end === undefined ? change : { ...change, end });
   }
 }
 

@@ -1,6 +1,7 @@
 /** Sessions in the memory of one process: for tests, development and single-process services. */
 import { ConfigError, StoreUnavailableError } from "../engine/errors.ts";
 import { unknownOptions } from "../engine/given.ts";
+import { placeOfCursor } from "../engine/listing.ts";
 import type {
   CreateOptions,
   CreateResult,
@@ -31,7 +32,7 @@ import type {
 import type { SessionEnd, SessionRecord, SessionSummary } from "../engine/record.ts";
 import { MemoryMerge } from "./memory-apply.ts";
 import { ChangeLog } from "./memory-log.ts";
-import { candidates, matcher, newestFirst, pageOf, placeOfCursor } from "./memory-pages.ts";
+import { candidates, matcher, newestFirst, pageOf } from "./memory-pages.ts";
 import { current, isLiveRow, MemoryTable } from "./memory-table.ts";
 import { MemoryWrites } from "./memory-writes.ts";
 

@@ -62,7 +62,7 @@ export interface PostgresStoreOptions {
    * newer with `max_prepared_statements`.
    */
   readonly prepare?: boolean;
-  /** How often the tail asks for changes of other processes; 1–10 000 ms, default 100. */
+  /** How often the tail asks for changes of other processes; 1–200 ms, default 100. */
   readonly tailPollMs?: number;
   /** How long a follower may be away before it must start over; 1 s – 1 d, default 15 min. */
   readonly logKeptMs?: number;
@@ -92,7 +92,6 @@ export class PostgresStore implements SessionStore {
     this.#database = new Database(options.pool, schema, options.prepare === true);
     this.#tail = new Tail({
       pollMs: tailPollMs,
-      now: () => Date.now(),
       run: (work) => this.#database.run("tail", work),
     });
     this.capabilities = {
@@ -101,9 +100,11 @@ export class PostgresStore implements SessionStore {
       query: "full",
       expiry: "sweep",
       tail: "replayable",
-      durability: ["local"],
+      durability: ["local", "replicated", "quorum"],
       evicts: false,
       shared: true,
+      // A standby that is promoted may not have received all that was acknowledged.
+      mayForget: true,
       maxDataBytes,
     };
   }
@@ -248,7 +249,7 @@ function checked(options: PostgresStoreOptions): Checked {
     return value;
   };
   const numbers = {
-    tailPollMs: number("tailPollMs", 1, 10_000),
+    tailPollMs: number("tailPollMs", 1, 200),
     logKeptMs: number("logKeptMs", 1000, 86_400_000),
     maxDataBytes: number("maxDataBytes", 1, 16_777_216),
   };

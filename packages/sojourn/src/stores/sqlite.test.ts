@@ -197,7 +197,7 @@ describe("the log of changes", () => {
   );
 
   it("reaches a follower in the process before the write is reported as done", async () => {
-    const store = open({ tailPollMs: 1000 });
+    const store = open({ tailPollMs: 200 });
     const record = kit.recordOf({ tenant });
     await store.create(record, { now });
     const heard: StoreChange[] = [];

@@ -62,7 +62,7 @@ export interface SqliteStoreOptions {
   readonly database?: SqliteDatabase;
   /** How long a write may wait for another process; milliseconds, 0–60 000, default 2000. */
   readonly busyTimeoutMs?: number;
-  /** How often the tail looks for changes of other processes; 1–1000 ms, default 100. */
+  /** How often the tail looks for changes of other processes; 1–200 ms, default 100. */
   readonly tailPollMs?: number;
   /** Data of one session in bytes of UTF-8; 1–16 777 216, default 65 536. */
   readonly maxDataBytes?: number;
@@ -264,7 +264,7 @@ function checked(given: SqliteStoreOptions | null | undefined): Checked {
   };
   const numbers = {
     busyTimeoutMs: number("busyTimeoutMs", 0, 60_000),
-    tailPollMs: number("tailPollMs", 1, 1000),
+    tailPollMs: number("tailPollMs", 1, 200),
     maxDataBytes: number("maxDataBytes", 1, 16_777_216),
   };
   const place = placeOf(options);

@@ -1,7 +1,8 @@
 /** Merging what another store saw. Order and repetition do not matter. Invariant I9. */
-import { differsByTouch, mergeSessions } from "../../engine/merge.ts";
-import type { SessionRef, StoreDelta, StoredData, StoredSession } from "../../engine/ports.ts";
+import { mergeSessions, newsOfMerge } from "../../engine/merge.ts";
+import type { SessionRef, StoreDelta, StoredSession } from "../../engine/ports.ts";
 import type { SessionRecord } from "../../engine/record.ts";
+import { CHANGE } from "../sql/change.ts";
 import {
   AFTER_WHOLE,
   COLUMNS,
@@ -14,7 +15,7 @@ import {
 import type { Database, Sql } from "./database.ts";
 import { entomb } from "./ends.ts";
 import { AT_KEY, epochOf, SUBJECT_EPOCH, TENANT } from "./find.ts";
-import { APPEND, CHANGE, endDetail } from "./log.ts";
+import { APPEND, endDetail } from "./log.ts";
 import { textIn, textInOrNull } from "./text.ts";
 
 /** One transaction holds locks for at most so many deltas. */
@@ -123,16 +124,11 @@ async function applySession(sql: Sql, session: StoredSession): Promise<void> {
     return note(sql, record, record.end === undefined ? CHANGE.created : CHANGE.ended);
   }
   const merged = mergeSessions(before, session);
-  const { data, dataVersion } = merged;
-  const sameData = data === before.data && dataVersion === before.dataVersion;
-  if (merged.record === before.record && sameData) return;
+  const news = newsOfMerge(before, merged);
+  if (news === undefined) return;
   await put(sql, merged);
-  const ended = merged.record.end !== undefined && before.record.end === undefined;
-  if (ended) await note(sql, merged.record, CHANGE.ended);
-  else if (!differsByTouch(before.record, merged.record)) {
-    await note(sql, merged.record, CHANGE.changed);
-  }
-  if (!sameData) await noteData(sql, record, changedKeys(before.data, data));
+  if (news.record !== undefined) await note(sql, merged.record, CHANGE[news.record]);
+  if (news.keys !== undefined) await noteData(sql, record, news.keys);
 }
 
 async function applyTombstone(sql: Sql, ref: SessionRef, until: number): Promise<void> {
@@ -173,9 +169,4 @@ async function note(sql: Sql, record: SessionRecord, what: number): Promise<void
 async function noteData(sql: Sql, record: SessionRecord, keys: readonly string[]): Promise<void> {
   const detail = JSON.stringify(keys);
   await sql.rows(LOG, ...keyOf(record), CHANGE.data, textInOrNull(record.subject), detail);
-}
-
-function changedKeys(before: StoredData, after: StoredData): readonly string[] {
-  const keys = new Set([...Object.keys(before), ...Object.keys(after)]);
-  return [...keys].filter((key) => before[key] !== after[key]);
 }

@@ -7,20 +7,14 @@ import { chooseEvictions, isLive } from "../../engine/liveness.ts";
 import { dataBytes } from "../../engine/merge.ts";
 import type { CreateOptions, CreateResult, StoredData } from "../../engine/ports.ts";
 import type { SessionRecord, SessionSummary } from "../../engine/record.ts";
-import {
-  AFTER_SUMMARY,
-  COLUMNS,
-  decodeSummary,
-  encodeColumns,
-  encodeData,
-  keyOf,
-  SUMMARY,
-} from "./codec.ts";
+import { CHANGE } from "../sql/change.ts";
+import { AFTER_SUMMARY } from "../sql/summary.ts";
+import { COLUMNS, decodeSummary, encodeColumns, encodeData, keyOf, SUMMARY } from "./codec.ts";
 import { SETTINGS } from "./database.ts";
 import type { Database, Sql } from "./database.ts";
 import { endRows } from "./ends.ts";
 import { AT_KEY, TENANT } from "./find.ts";
-import { APPEND, CHANGE } from "./log.ts";
+import { APPEND } from "./log.ts";
 import { idIn, textIn, textInOrNull } from "./text.ts";
 
 const NO_DATA: StoredData = Object.freeze({});

@@ -9,9 +9,11 @@
  */
 import { createHash } from "node:crypto";
 import { StoreUnavailableError } from "../../engine/errors.ts";
+import type { Durability } from "../../protocol/words.ts";
 import type { SqlRow } from "./codec.ts";
 import { queryOf } from "./driver.ts";
 import type { PostgresClient, PostgresPool, Statement } from "./driver.ts";
+import { commitSetting } from "./durability.ts";
 import { isBroken, isCollision, storeFault } from "./faults.ts";
 import { migrate } from "./schema.ts";
 import { textIn } from "./text.ts";
@@ -27,6 +29,9 @@ export interface TransactionOptions {
   readonly locks?: readonly bigint[];
   /** Default {@link STATEMENT_TIMEOUT_MS}. */
   readonly statementTimeoutMs?: number;
+  readonly durability?: Durability | undefined;
+  /** Told when the server gave up waiting for its standbys: its own disk alone has the commit. */
+  readonly unconfirmed?: () => void;
 }
 
 /** A lock that is held longer than this by another is somebody's mistake. */
@@ -37,22 +42,21 @@ const STANDSTILL_MS = 5000;
 const ATTEMPTS_MAX = 5;
 const RETRY_SPREAD_MS = 20;
 
-/** The disk has it before the call returns, also where the server's default is not to wait. */
-const DURABLE =
-  "set_config('synchronous_commit', CASE current_setting('synchronous_commit') " +
-  "WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, true)";
 const WAIT_BRIEFLY = `set_config('lock_timeout', '${LOCK_TIMEOUT_MS}', true)`;
 
 /**
  * Settings of a statement that is a transaction by itself: `WITH ${SETTINGS.durable}, … FROM
  * setting`. They end with the transaction.
  */
-export const SETTINGS: { readonly durable: string; readonly relaxed: string } = {
-  durable: `setting AS MATERIALIZED (SELECT ${DURABLE}, ${WAIT_BRIEFLY})`,
-  relaxed:
-    "setting AS MATERIALIZED " +
-    `(SELECT set_config('synchronous_commit', 'off', true), ${WAIT_BRIEFLY})`,
+export const SETTINGS: Readonly<Record<"durable" | "replicated" | "relaxed", string>> = {
+  durable: setting(commitSetting(undefined)),
+  replicated: setting(commitSetting("replicated")),
+  relaxed: setting("set_config('synchronous_commit', 'off', true)"),
 };
+
+function setting(commit: string): string {
+  return `setting AS MATERIALIZED (SELECT ${commit} AS level, ${WAIT_BRIEFLY})`;
+}
 
 export class Database {
   readonly #pool: PostgresPool;
@@ -60,6 +64,7 @@ export class Database {
   readonly #prepare: boolean;
   readonly #statements: Map<string, Statement> = new Map<string, Statement>();
   readonly #tenants: Set<string> = new Set<string>();
+  readonly #alone: Sql = this.#aloneTelling();
   #opened: Promise<void> | undefined;
   #closed = false;
 
@@ -77,8 +82,13 @@ export class Database {
   }
 
   /** Run `work` with statements that are each a transaction of their own. */
-  run<Result>(operation: string, work: (sql: Sql) => Promise<Result>): Promise<Result> {
-    return this.#attempt(operation, () => work(this.#alone));
+  run<Result>(
+    operation: string,
+    work: (sql: Sql) => Promise<Result>,
+    unconfirmed?: () => void,
+  ): Promise<Result> {
+    const sql = unconfirmed === undefined ? this.#alone : this.#aloneTelling(unconfirmed);
+    return this.#attempt(operation, () => work(sql));
   }
 
   /** Run `work` inside one transaction; what it throws undoes everything. */
@@ -151,9 +161,12 @@ export class Database {
     );
   }
 
-  readonly #alone: Sql = {
-    rows: (text, ...values) => this.#leased((client) => this.#send(client, text, values)),
-  };
+  #aloneTelling(unconfirmed?: () => void): Sql {
+    return {
+      rows: (text, ...values) =>
+        this.#leased((client) => this.#send(client, text, values), unconfirmed),
+    };
+  }
 
   #transact<Result>(
     options: TransactionOptions,
@@ -164,11 +177,18 @@ export class Database {
       const result = await work({ rows: (text, ...values) => this.#send(client, text, values) });
       await this.#send(client, "COMMIT", []);
       return result;
-    });
+    }, options.unconfirmed);
   }
 
-  async #leased<Result>(use: (client: PostgresClient) => Promise<Result>): Promise<Result> {
+  async #leased<Result>(
+    use: (client: PostgresClient) => Promise<Result>,
+    unconfirmed?: () => void,
+  ): Promise<Result> {
     const client = await this.#pool.connect();
+    const listen = (notice: Error): void => {
+      if ("severity" in notice && notice.severity === "WARNING") unconfirmed?.();
+    };
+    if (unconfirmed !== undefined) client.on("notice", listen);
     // A connection that breaks between two statements would else end the process.
     client.on("error", ignore);
     let broken = false;
@@ -180,6 +200,7 @@ export class Database {
       throw error;
     } finally {
       client.off("error", ignore);
+      if (unconfirmed !== undefined) client.off("notice", listen);
       client.release(broken);
     }
   }
@@ -213,11 +234,11 @@ export class Database {
 
 const TENANTS_KNOWN_MAX = 10_000;
 
-function beginning({ locks = [], statementTimeoutMs }: TransactionOptions): string {
+function beginning({ locks = [], statementTimeoutMs, durability }: TransactionOptions): string {
   const ordered = [...new Set(locks)].toSorted((a, b) => (a < b ? -1 : 1));
   return [
     "BEGIN ISOLATION LEVEL READ COMMITTED",
-    `SELECT ${DURABLE}`,
+    `SELECT ${commitSetting(durability)}`,
     `SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS}`,
     `SET LOCAL statement_timeout = ${statementTimeoutMs ?? STATEMENT_TIMEOUT_MS}`,
     `SET LOCAL idle_in_transaction_session_timeout = ${STANDSTILL_MS}`,

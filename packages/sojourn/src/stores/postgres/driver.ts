@@ -17,8 +17,8 @@ export interface PostgresResult {
 /** A `PoolClient` of `pg`. */
 export interface PostgresClient {
   query(query: PostgresQuery): Promise<PostgresResult>;
-  on(event: "error", listener: (error: Error) => void): unknown;
-  off(event: "error", listener: (error: Error) => void): unknown;
+  on(event: "error" | "notice", listener: (about: Error) => void): unknown;
+  off(event: "error" | "notice", listener: (about: Error) => void): unknown;
   /** With `true` the connection is closed instead of going back. */
   release(destroy?: boolean): void;
 }

@@ -8,12 +8,16 @@ import type {
   RevokeSubjectResult,
   SessionRef,
 } from "../../engine/ports.ts";
+import type { Durability } from "../../protocol/words.ts";
 import type { SessionEnd } from "../../engine/record.ts";
-import { decodeBeforeEnd, encodeEnd, keyOf, SUMMARY, SUMMARY_AGAIN } from "./codec.ts";
+import { CHANGE } from "../sql/change.ts";
+import { AFTER_SUMMARY, encodeEnd } from "../sql/summary.ts";
+import { decodeBeforeEnd, keyOf, SUMMARY, SUMMARY_AGAIN } from "./codec.ts";
 import { SETTINGS } from "./database.ts";
 import type { Database, Sql } from "./database.ts";
+import { CONFIRMED_BY, durabilityOf } from "./durability.ts";
 import { AT_KEY, epochOf, findSummary } from "./find.ts";
-import { APPEND, CHANGE, endDetail } from "./log.ts";
+import { APPEND, endDetail } from "./log.ts";
 import { idIn, textIn } from "./text.ts";
 
 const ATTEMPTS_MAX = 5;
@@ -24,7 +28,8 @@ const REVOKE =
   `FROM setting WHERE ${AT_KEY} AND s.ended_at IS NULL ` +
   `RETURNING s.tenant, s.id AS key, ${SUMMARY}), logged AS (` +
   `${APPEND} SELECT e.tenant, ${CHANGE.ended}, e.key, e.subject, $5::text FROM ended e) ` +
-  `SELECT ${SUMMARY_AGAIN} FROM ended s`;
+  `SELECT ${SUMMARY_AGAIN}, ${CONFIRMED_BY} FROM ended s, setting`;
+const REVOKE_REPLICATED = REVOKE.replace(SETTINGS.durable, SETTINGS.replicated);
 const ENTOMB =
   "INSERT INTO sojourn.tombstone (hash, until) " +
   "SELECT sojourn.id_hash(u.id, t.no), u.until FROM unnest($1::bytea[], $3::bigint[]) " +
@@ -46,7 +51,8 @@ const RAISE =
   "RETURNING e.tenant, e.subject, e.epoch) " +
   `${APPEND} SELECT r.tenant, ${CHANGE.subject}, NULL, r.subject, ` +
   "(jsonb_build_object('epoch', r.epoch) || $4::jsonb)::text FROM raised r " +
-  "RETURNING detail::jsonb ->> 'epoch'";
+  "RETURNING detail::jsonb ->> 'epoch', current_setting('synchronous_commit'), " +
+  "current_setting('synchronous_standby_names')";
 const END_SUBJECT =
   "WITH live AS MATERIALIZED (SELECT s.tenant, s.id FROM sojourn.session s " +
   "WHERE s.subject = $1 AND s.tenant = (SELECT t.no FROM sojourn.tenant t WHERE t.name = $2) " +
@@ -111,23 +117,42 @@ export async function revokeSession(
   options: RevokeOptions,
 ): Promise<RevokeResult> {
   const until = options.tombstoneUntil;
-  if (until === undefined) return database.run("revoke", (sql) => endOne(sql, ref, end));
-  await database.run("revoke", () => database.knowTenant(ref.tenant));
-  const locks = [database.lock("id", ref.tenant, ref.id)];
-  return database.transaction("revoke", { locks }, async (sql) => {
-    const result = await endOne(sql, ref, end);
-    if (result.outcome === "absent") await entomb(sql, ref, until);
-    return result;
+  const { durability } = options;
+  return confirmed(async (unconfirmed) => {
+    const endIt = (sql: Sql): Promise<RevokeResult> => endOne(sql, ref, { end, asked: durability });
+    if (until === undefined) return database.run("revoke", endIt, unconfirmed);
+    await database.run("revoke", () => database.knowTenant(ref.tenant));
+    const locks = [database.lock("id", ref.tenant, ref.id)];
+    return database.transaction("revoke", { locks, durability, unconfirmed }, async (sql) => {
+      const result = await endIt(sql);
+      if (result.outcome === "absent") await entomb(sql, ref, until);
+      return result;
+    });
   });
 }
 
-async function endOne(sql: Sql, ref: SessionRef, end: SessionEnd): Promise<RevokeResult> {
+/** Claim no more than was confirmed: the server may commit and give up on its standbys. */
+async function confirmed<Result extends { readonly durability: Durability }>(
+  write: (unconfirmed: () => void) => Promise<Result>,
+): Promise<Result> {
+  let alone = false;
+  const result = await write(() => void (alone = true));
+  return alone ? { ...result, durability: "local" } : result;
+}
+
+async function endOne(
+  sql: Sql,
+  ref: SessionRef,
+  { end, asked }: { readonly end: SessionEnd; readonly asked: Durability | undefined },
+): Promise<RevokeResult> {
+  const text = asked === undefined || asked === "local" ? REVOKE : REVOKE_REPLICATED;
   for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt += 1) {
     const values = [...keyOf(ref), end.at, encodeEnd(end), endDetail(end)];
-    const [row] = await sql.rows(REVOKE, ...values);
+    const [row] = await sql.rows(text, ...values);
     if (row !== undefined) {
       const record = decodeBeforeEnd(row, ref.tenant);
-      return { outcome: "ended", record, end, durability: "local" };
+      const durability = durabilityOf(row[AFTER_SUMMARY], row[AFTER_SUMMARY + 1]);
+      return { outcome: "ended", record, end, durability };
     }
     const known = await findSummary(sql, ref);
     if (known === undefined) return { outcome: "absent", durability: "local" };
@@ -148,29 +173,41 @@ export async function revokeSubject(
   who: { readonly tenant: string; readonly subject: string },
   options: RevokeSubjectOptions,
 ): Promise<RevokeSubjectResult> {
-  const { except, end } = options;
   const { tenant, subject } = who;
   await database.run("revokeSubject", () => database.knowTenant(tenant));
   const locks = [database.lock("subject", tenant, subject)];
-  return database.transaction("revokeSubject", { locks }, async (sql) => {
-    const name = [textIn(subject), textIn(tenant)];
-    const before = await epochOf(sql, tenant, subject);
-    const detail = JSON.stringify(except === undefined ? {} : { except: textIn(except) });
-    const [raised] = await sql.rows(RAISE, ...name, before, detail);
-    if (raised === undefined) throw database.tenantLost("revokeSubject");
-    const epoch = Number(raised[0]);
-    const rows = await sql.rows(
-      END_SUBJECT,
-      ...name,
-      except === undefined ? null : idIn(except),
-      epoch,
-      end.at,
-      encodeEnd(end),
-      endDetail(end),
-    );
-    const ended = rows.map((row) => ({ record: decodeBeforeEnd(row, tenant), end }));
-    return { epoch, ended, durability: "local" };
+  const { durability } = options;
+  return confirmed((unconfirmed) => {
+    const terms = { locks, durability, unconfirmed };
+    return database.transaction("revokeSubject", terms, (sql) => {
+      return endSubject(database, sql, who, options);
+    });
   });
+}
+
+async function endSubject(
+  database: Database,
+  sql: Sql,
+  { tenant, subject }: { readonly tenant: string; readonly subject: string },
+  { except, end }: RevokeSubjectOptions,
+): Promise<RevokeSubjectResult> {
+  const name = [textIn(subject), textIn(tenant)];
+  const before = await epochOf(sql, tenant, subject);
+  const detail = JSON.stringify(except === undefined ? {} : { except: textIn(except) });
+  const [raised] = await sql.rows(RAISE, ...name, before, detail);
+  if (raised === undefined) throw database.tenantLost("revokeSubject");
+  const epoch = Number(raised[0]);
+  const rows = await sql.rows(
+    END_SUBJECT,
+    ...name,
+    except === undefined ? null : idIn(except),
+    epoch,
+    end.at,
+    encodeEnd(end),
+    endDetail(end),
+  );
+  const ended = rows.map((row) => ({ record: decodeBeforeEnd(row, tenant), end }));
+  return { epoch, ended, durability: durabilityOf(raised[1], raised[2]) };
 }
 
 /** Erase a subject. Its name stays nowhere; the raised epoch is kept under a hash of it. */

@@ -2,28 +2,21 @@
  * Lists by keyset on stored, immutable columns. Rows come in the order in which they are shown;
  * judging at `now` is the engine's, and one page looks at a bounded number of rows.
  */
-import { ArgumentError } from "../../engine/errors.ts";
-import { isLive } from "../../engine/liveness.ts";
+import { inState, PageInMaking, startOf } from "../../engine/listing.ts";
+import type { Place } from "../../engine/listing.ts";
 import type { Page, PageOptions, SessionFilter } from "../../engine/ports.ts";
-import { assess } from "../../engine/session.ts";
 import type { SessionSummary } from "../../engine/record.ts";
-import { AFTER_SUMMARY, decodeSummary, SUMMARY, SUMMARY_AGAIN } from "./codec.ts";
+import { AFTER_SUMMARY } from "../sql/summary.ts";
+import { decodeSummary, SUMMARY, SUMMARY_AGAIN } from "./codec.ts";
 import type { Sql } from "./database.ts";
 import { requirePrimary, SUBJECT_EPOCH } from "./find.ts";
 import { idIn, textIn, textInOrNull } from "./text.ts";
 
-const PAGE_DEFAULT = 50;
-const PAGE_MAX = 200;
 /** Rows looked at for one page: a rare filter gives short pages, never a long stall. */
 const SCANNED_PER_PAGE_MAX = 5000;
 /** Rows looked at for one count; beyond it the count is not exact. */
 const COUNTED_MAX = 10_000;
 const CHUNK_MAX = 1000;
-
-interface Place {
-  readonly createdAt: number;
-  readonly id: string;
-}
 
 interface Candidate {
   readonly session: SessionSummary;
@@ -39,21 +32,14 @@ export async function pageOf(
   filter: SessionFilter,
   page: PageOptions,
 ): Promise<Page<SessionSummary>> {
-  const wanted = Math.min(Math.max(page.limit ?? PAGE_DEFAULT, 1), PAGE_MAX);
-  const matches = matcher(filter, page.now);
-  const items: SessionSummary[] = [];
-  let scanned = 0;
-  let last: SessionSummary | undefined;
-  const from = earlier(placeOfCursor(page.cursor), filter.createdBefore);
-  for await (const candidate of candidates(sql, filter, from, wanted + 1)) {
-    if (last !== undefined && (items.length >= wanted || scanned >= SCANNED_PER_PAGE_MAX)) {
-      return { items, cursor: `${last.createdAt}.${last.id}` };
-    }
-    scanned += 1;
-    last = candidate.session;
-    if (matches(candidate)) items.push(candidate.session);
+  const made = new PageInMaking(page.limit, SCANNED_PER_PAGE_MAX);
+  const matches = inState(filter, page.now);
+  const from = startOf(page.cursor, filter.createdBefore);
+  for await (const { session, subjectEpoch } of candidates(sql, filter, from, made.wanted + 1)) {
+    if (made.isFull) return made.done(true);
+    made.add(session, matches(session, subjectEpoch) ? session : undefined);
   }
-  return { items };
+  return made.done(false);
 }
 
 /** Exact up to {@link COUNTED_MAX} rows; beyond that a lower bound, said so. */
@@ -62,14 +48,14 @@ export async function countOf(
   filter: SessionFilter,
   now: number,
 ): Promise<{ readonly count: number; readonly exact: boolean }> {
-  const matches = matcher(filter, now);
+  const matches = inState(filter, now);
   let count = 0;
   let scanned = 0;
-  const from = earlier(undefined, filter.createdBefore);
-  for await (const candidate of candidates(sql, filter, from, CHUNK_MAX)) {
+  const from = startOf(undefined, filter.createdBefore);
+  for await (const { session, subjectEpoch } of candidates(sql, filter, from, CHUNK_MAX)) {
     if (scanned >= COUNTED_MAX) return { count, exact: false };
     scanned += 1;
-    if (matches(candidate)) count += 1;
+    if (matches(session, subjectEpoch)) count += 1;
   }
   return { count, exact: true };
 }
@@ -141,33 +127,4 @@ function statementFor(filter: SessionFilter): string {
     `SELECT ${SUMMARY_AGAIN}, s.subject_epoch, pg_is_in_recovery() FROM ` +
     `(${parts.join(" UNION ALL ")}) s ORDER BY s.created_at DESC, s.key DESC LIMIT $7`
   );
-}
-
-/** What a filter asks of a row at `now`, creation time aside. */
-function matcher(filter: SessionFilter, now: number): (candidate: Candidate) => boolean {
-  const { state = "live" } = filter;
-  return ({ session, subjectEpoch }) => {
-    if (state === "any") return true;
-    if (state === "live") return isLive(session, subjectEpoch, now);
-    return assess(session, subjectEpoch, now).state === state;
-  };
-}
-
-/** The earlier of a cursor's place and an exclusive upper bound of creation. */
-function earlier(place: Place | undefined, createdBefore: number | undefined): Place | undefined {
-  if (createdBefore === undefined) return place;
-  if (place !== undefined && place.createdAt < createdBefore) return place;
-  return { createdAt: createdBefore, id: "" };
-}
-
-const CURSOR: RegExp = /^(-?\d{1,16})\.(.+)$/s;
-
-/** A cursor is a place in time, so one of another listing cannot show what is not asked for. */
-function placeOfCursor(cursor: string | undefined): Place | undefined {
-  if (cursor === undefined) return undefined;
-  const [, createdAt, id] = CURSOR.exec(cursor) ?? [];
-  if (createdAt === undefined || id === undefined) {
-    throw new ArgumentError("page.cursor", "pass a cursor as a former page gave it, or none");
-  }
-  return { createdAt: Number(createdAt), id };
 }

@@ -34,7 +34,8 @@ const SERVER_VERSION_MIN = 150_000;
 /** @throws {ConfigError} */
 async function requireServer(sql: Sql): Promise<void> {
   const [row = []] = await sql.rows(
-    "SELECT current_setting('server_version_num'), current_setting('server_encoding')",
+    "SELECT current_setting('server_version_num'), current_setting('server_encoding'), " +
+      "pg_is_in_recovery(), current_setting('transaction_read_only')",
   );
   const problems = [];
   if (Number(row[0]) < SERVER_VERSION_MIN) {
@@ -42,6 +43,11 @@ async function requireServer(sql: Sql): Promise<void> {
   }
   if (row[1] !== "UTF8") {
     problems.push(`the database is encoded in ${row[1]}; make one with ENCODING 'UTF8'`);
+  }
+  if (row[2] === "t") {
+    problems.push("the server is a standby; connect to the primary (target_session_attrs)");
+  } else if (row[3] === "on") {
+    problems.push("the connection only reads; set default_transaction_read_only to off");
   }
   if (problems.length === 0) return;
   throw new ConfigError(problems.map((message) => ({ path: "store.pool", message })));

@@ -5,7 +5,8 @@
 import { overdueEnd } from "../../engine/liveness.ts";
 import type { SweepOptions, SweepResult } from "../../engine/ports.ts";
 import type { SessionSummary } from "../../engine/record.ts";
-import { AFTER_SUMMARY, decodeSummary, DUE_MS, dueOf, SUMMARY } from "./codec.ts";
+import { AFTER_SUMMARY } from "../sql/summary.ts";
+import { decodeSummary, DUE_MS, dueOf, SUMMARY } from "./codec.ts";
 import type { Database, Sql } from "./database.ts";
 import { endRows } from "./ends.ts";
 import { ENDS_AT } from "./find.ts";

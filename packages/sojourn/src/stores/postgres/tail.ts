@@ -6,19 +6,19 @@
  */
 import { StoreUnavailableError } from "../../engine/errors.ts";
 import type { StoreChange, Subscription, TailHandlers } from "../../engine/ports.ts";
-import type { SessionEnd } from "../../engine/record.ts";
+import { tell } from "../handlers.ts";
+import { storeChange } from "../sql/change.ts";
 import type { SqlRow } from "./codec.ts";
 import type { Sql } from "./database.ts";
 import { requirePrimary } from "./find.ts";
 import { INCARNATION } from "./identity.ts";
-import { CHANGE } from "./log.ts";
 import { parsePosition, resumeClause } from "./position.ts";
 import type { Position } from "./position.ts";
 import { idOut, textOut } from "./text.ts";
 
 const ROWS_PER_READ = 1000;
-/** A poll that takes long is not followed by the next at once; at most so many spans later. */
-const REST_SPANS_MAX = 2;
+/** A poll that takes long is not followed by the next at once, but freshness is proved in time. */
+const REST_MS_MAX = 200;
 const TROUBLED_POLL_MS_MAX = 1000;
 /** As long as a transaction of ours may take. */
 const OVERLAP_MS = 5000;
@@ -36,8 +36,6 @@ interface Subscriber {
 
 export interface TailOptions {
   readonly pollMs: number;
-  /** Milliseconds since the epoch, for `frontier`. */
-  readonly now: () => number;
   /** Do something in one statement after another, with faults wrapped. */
   readonly run: <Result>(work: (sql: Sql) => Promise<Result>) => Promise<Result>;
 }
@@ -124,14 +122,14 @@ export class Tail {
     if (this.#subscribers.size === 0) return;
     const { pollMs } = this.#options;
     const took = performance.now() - began;
-    const rest = Math.max(pollMs, Math.min(took, pollMs * REST_SPANS_MAX));
+    const rest = Math.max(pollMs, Math.min(took, REST_MS_MAX - took));
     const wait = troubled ? Math.max(pollMs, Math.min(took * 2, TROUBLED_POLL_MS_MAX)) : rest;
     this.#timer = setTimeout(() => this.nudge(), wait).unref();
   }
 
   /** One turn: what is new to all, then the proof of freshness, then who is new. */
   async #deliver(): Promise<void> {
-    const at = this.#options.now();
+    const askedAt = performance.now();
     await this.#options.run(async (sql) => {
       const seen = this.#seen;
       const first = await read(sql, seen === undefined ? NOTHING : sinceClauses(seen.snapshot));
@@ -150,7 +148,7 @@ export class Tail {
     const position = `${incarnation}:${xminOf(snapshot)}`;
     for (const subscriber of this.#subscribers) {
       if (!subscriber.placed) continue;
-      call(subscriber, () => subscriber.handlers.frontier?.(position, at));
+      tell(subscriber, (handlers) => handlers.frontier?.(position, askedAt));
     }
   }
 
@@ -169,7 +167,7 @@ export class Tail {
     for (;;) {
       for (const row of rows) {
         const change = changeOf(row, first.incarnation);
-        for (const one of told) call(one, () => one.handlers.change(change));
+        for (const one of told) tell(one, (handlers) => handlers.change(change));
       }
       const last = rows.at(-1);
       if (last === undefined || rows.length < ROWS_PER_READ) return;
@@ -192,7 +190,7 @@ export class Tail {
     }
     const position = parsePosition(subscriber.from, now.incarnation);
     if (position === undefined || !reaches(position, now)) {
-      call(subscriber, () => subscriber.handlers.gap?.());
+      tell(subscriber, (handlers) => handlers.gap?.());
       return;
     }
     await this.#catchUp(sql, subscriber, resumeClause(position), now);
@@ -207,13 +205,13 @@ export class Tail {
 
   #tellGap(): void {
     for (const subscriber of this.#subscribers) {
-      if (subscriber.placed) call(subscriber, () => subscriber.handlers.gap?.());
+      if (subscriber.placed) tell(subscriber, (handlers) => handlers.gap?.());
     }
   }
 
   #report(error: unknown): void {
     for (const subscriber of this.#subscribers) {
-      call(subscriber, () => subscriber.handlers.error?.(error));
+      tell(subscriber, (handlers) => handlers.error?.(error));
     }
   }
 }
@@ -293,40 +291,15 @@ function reaches({ horizon, xid }: Position, { snapshot, floor }: Reading): bool
   return horizon >= floor && (xid ?? horizon) <= next;
 }
 
-const WHATS: Readonly<Record<number, "created" | "changed" | "data" | "ended">> = {
-  [CHANGE.created]: "created",
-  [CHANGE.changed]: "changed",
-  [CHANGE.data]: "data",
-  [CHANGE.ended]: "ended",
-};
-
 function changeOf(row: SqlRow, incarnation: string): StoreChange {
-  const position = `${incarnation}:${row[HORIZON]}.${row[XID]}.${row[SEQ]}`;
-  const tenant = textOut(String(row[TENANT]));
-  const subject = typeof row[SUBJECT] === "string" ? textOut(row[SUBJECT]) : null;
-  const detail: unknown = typeof row[DETAIL] === "string" ? JSON.parse(row[DETAIL]) : undefined;
-  const what = WHATS[Number(row[WHAT])];
-  if (what === undefined) {
-    const { epoch, except } = detail as { epoch: number; except?: string };
-    const change = { kind: "subject", tenant, subject: subject ?? "", epoch, position } as const;
-    return except === undefined ? change : { ...change, except: textOut(except) };
-  }
-  const ref = { tenant, id: idOut(String(row[ID])) };
-  const change = { kind: "session", what, ref, subject, position } as const;
-  if (what === "data") return { ...change, keys: (detail ?? []) as string[] };
-  return detail === undefined ? change : { ...change, end: detail as SessionEnd };
-}
-
-/** A handler's mistake must not undo the write it was told of. */
-function call(subscriber: Subscriber, run: () => void): void {
-  if (!subscriber.open) return;
-  try {
-    run();
-  } catch (error) {
-    try {
-      subscriber.handlers.error?.(error);
-    } catch {
-      // A handler of errors that fails has nobody left to tell.
-    }
-  }
+  const change = storeChange({
+    what: Number(row[WHAT]),
+    tenant: textOut(String(row[TENANT])),
+    id: typeof row[ID] === "string" ? idOut(row[ID]) : "",
+    subject: typeof row[SUBJECT] === "string" ? textOut(row[SUBJECT]) : null,
+    detail: row[DETAIL] ?? null,
+    position: `${incarnation}:${row[HORIZON]}.${row[XID]}.${row[SEQ]}`,
+  });
+  const escaped = change.kind === "subject" && change.except !== undefined;
+  return escaped ? { ...change, except: textOut(change.except) } : change;
 }

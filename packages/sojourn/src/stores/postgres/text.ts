@@ -2,7 +2,7 @@
  * What PostgreSQL cannot hold in a text is escaped on the way in and restored on the way out, so
  * that `alice` never comes out of a longer name and no two names become one.
  */
-import { pack, unpack } from "../sqlite/packed.ts";
+import { pack, unpack } from "../sql/packed.ts";
 
 /** NUL is refused by the server, a lone surrogate has no UTF-8; U+0001 marks what was escaped. */
 // oxlint-disable-next-line no-control-regex

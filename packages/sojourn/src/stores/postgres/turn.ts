@@ -4,8 +4,8 @@
  * from the session's creation.
  */
 import type { PendingToken, PreviousToken, ReplacedTokens, Rotation } from "../../engine/record.ts";
-import { assuranceParts, decodeAssurance } from "../sqlite/parts.ts";
-import type { Part } from "../sqlite/parts.ts";
+import { assuranceParts, decodeAssurance } from "../sql/parts.ts";
+import type { Part } from "../sql/parts.ts";
 import { ByteReader, ByteWriter } from "./bytes.ts";
 
 const FINGERPRINT = 1;

@@ -8,12 +8,14 @@ import type {
   Touch,
   TouchResult,
 } from "../../engine/ports.ts";
+import type { PatchLimits } from "../../engine/merge.ts";
 import type { SessionRecord } from "../../engine/record.ts";
+import { CHANGE } from "../sql/change.ts";
 import { encodeColumns, encodeData, keyOf } from "./codec.ts";
 import { SETTINGS } from "./database.ts";
 import type { Sql } from "./database.ts";
 import { AT_KEY, WRITABLE } from "./find.ts";
-import { APPEND, CHANGE, endDetail } from "./log.ts";
+import { APPEND, endDetail } from "./log.ts";
 import { idIn, textIn } from "./text.ts";
 
 /** A lost race is told at once; what is left is a row that changes between two statements. */
@@ -100,7 +102,7 @@ export async function patchSession(
   sql: Sql,
   ref: SessionRef,
   operations: readonly DataOperation[],
-  limits: { readonly expectedVersion: number | undefined; readonly maxDataBytes: number },
+  limits: PatchLimits,
 ): Promise<PatchResult> {
   const { expectedVersion, maxDataBytes } = limits;
   const { removed, set, keys } = mergedOperations(operations);

@@ -1,11 +1,11 @@
 /** Merging what another store saw. Order and repetition do not matter. Invariant I9. */
-import { differsByTouch, mergeSessions } from "../../engine/merge.ts";
-import type { StoreDelta, StoredData, StoredSession } from "../../engine/ports.ts";
+import { mergeSessions, newsOfMerge } from "../../engine/merge.ts";
+import type { StoreDelta, StoredSession } from "../../engine/ports.ts";
 import type { SessionRecord } from "../../engine/record.ts";
-import { CHANGE } from "./connection.ts";
+import { pack } from "../sql/packed.ts";
+import { CHANGE } from "../sql/change.ts";
 import type { Connection } from "./connection.ts";
 import { erase } from "./ends.ts";
-import { pack } from "./packed.ts";
 import { findRow } from "./rows.ts";
 import { insertSession } from "./create.ts";
 
@@ -30,19 +30,16 @@ function applySession(db: Connection, session: StoredSession): void {
     return note(db, record, record.end === undefined ? CHANGE.created : CHANGE.ended);
   }
   const merged = mergeSessions(before, session);
-  const { data, dataVersion } = merged;
-  const sameData = data === before.data && dataVersion === before.dataVersion;
-  if (merged.record === before.record && sameData) return;
+  const news = newsOfMerge(before, merged);
+  if (news === undefined) return;
   db.run(
     "DELETE FROM session WHERE id = ?1 AND tenant = ?2",
     pack(record.id),
     db.tenantMade(record.tenant),
   );
-  insertSession(db, merged.record, data, dataVersion);
-  const ended = merged.record.end !== undefined && before.record.end === undefined;
-  if (ended) note(db, merged.record, CHANGE.ended);
-  else if (!differsByTouch(before.record, merged.record)) note(db, merged.record, CHANGE.changed);
-  if (!sameData) noteData(db, record, changedKeys(before.data, data));
+  insertSession(db, merged.record, merged.data, merged.dataVersion);
+  if (news.record !== undefined) note(db, merged.record, CHANGE[news.record]);
+  if (news.keys !== undefined) noteData(db, record, news.keys);
 }
 
 function applyTombstone(db: Connection, delta: StoreDelta & { kind: "tombstone" }): void {
@@ -74,9 +71,4 @@ function noteData(db: Connection, record: SessionRecord, keys: readonly string[]
   const { subject } = record;
   const change = { tenant: db.tenantMade(record.tenant), id: pack(record.id), subject };
   db.append({ ...change, what: CHANGE.data, detail: JSON.stringify(keys) });
-}
-
-function changedKeys(before: StoredData, after: StoredData): readonly string[] {
-  const keys = new Set([...Object.keys(before), ...Object.keys(after)]);
-  return [...keys].filter((key) => before[key] !== after[key]);
 }

@@ -1,7 +1,6 @@
 /** The rotation of a record as columns and back. What SQL max-merges has a column of its own. */
 import type { PendingToken, PreviousToken, ReplacedTokens, Rotation } from "../../engine/record.ts";
-import type { SqlRow, SqlValue } from "./driver.ts";
-import { pack, unpack } from "./packed.ts";
+import { pack, unpack } from "../sql/packed.ts";
 import {
   assuranceParts,
   decodeAssurance,
@@ -11,8 +10,9 @@ import {
   optional,
   pairs,
   parse,
-} from "./parts.ts";
-import type { Parts } from "./parts.ts";
+} from "../sql/parts.ts";
+import type { Parts } from "../sql/parts.ts";
+import type { SqlRow, SqlValue } from "./driver.ts";
 
 /** Columns of the rotation, following those of the summary. */
 export const ROTATION_COLUMNS: string =

@@ -4,8 +4,9 @@
  */
 import { createHash, createHmac } from "node:crypto";
 import type { SessionEnd } from "../../engine/record.ts";
-import { textIn, textOut } from "./packed.ts";
+import { CHANGE } from "../sql/change.ts";
 import type { Driver, SqlRow, SqlValue, Statement } from "./driver.ts";
+import { textIn, textOut } from "./text.ts";
 
 /** Bounds on memory; a cache that is full is emptied. */
 const TENANTS_CACHED_MAX = 10_000;
@@ -14,17 +15,6 @@ const HASH_BYTES = 16;
 /** Changes a follower can be behind before it must start over; about 4 MB. */
 const CHANGES_KEPT = 65_536;
 const TRIM_EVERY = 1024;
-
-/** `change.what`. Stored: add, never renumber. */
-export const CHANGE = {
-  created: 1,
-  changed: 2,
-  data: 3,
-  ended: 4,
-  subject: 5,
-  /** Like `subject`, scrubbed soon because it names somebody who was erased. */
-  erased: 6,
-} as const;
 
 /** One row of the log to be written. */
 export interface Change {

@@ -14,13 +14,13 @@ import type {
   StoredData,
 } from "../../engine/ports.ts";
 import type { SessionRecord, SessionSummary } from "../../engine/record.ts";
+import { CHANGE } from "../sql/change.ts";
+import { pack } from "../sql/packed.ts";
 import { ROTATION_COLUMNS, encodeRotation } from "./codec-rotation.ts";
 import { dueOf, encodeData, encodeSummary, SUMMARY_COLUMNS } from "./codec.ts";
-import { CHANGE } from "./connection.ts";
 import type { Connection } from "./connection.ts";
 import { endRow } from "./ends.ts";
 import type { WriteScope } from "./group-commit.ts";
-import { pack } from "./packed.ts";
 import { hasRow, liveRows, summaryRow } from "./rows.ts";
 
 const NO_DATA: StoredData = Object.freeze({});

@@ -51,7 +51,6 @@ export class Database {
     );
     this.#tail = new Tail({
       pollMs: options.tailPollMs,
-      now: () => Date.now(),
       connection: () => this.#opened(),
     });
   }

@@ -11,13 +11,15 @@ import type {
   SweepResult,
 } from "../../engine/ports.ts";
 import type { SessionEnd, SessionSummary } from "../../engine/record.ts";
-import { decodeSummary, dueOf, encodeEnd, SUMMARY_COLUMNS } from "./codec.ts";
-import { CHANGE } from "./connection.ts";
+import { CHANGE } from "../sql/change.ts";
+import { pack } from "../sql/packed.ts";
+import { AFTER_SUMMARY as TENANT, encodeEnd } from "../sql/summary.ts";
+import { decodeSummary, dueOf, SUMMARY_COLUMNS } from "./codec.ts";
 import type { Connection } from "./connection.ts";
 import type { SqlValue } from "./driver.ts";
 import type { WriteScope } from "./group-commit.ts";
-import { pack, textIn } from "./packed.ts";
 import { ENDS_AT, liveRows, summaryRow } from "./rows.ts";
+import { textIn } from "./text.ts";
 
 const SECOND_MS = 1000;
 /** Most tombstones one sweep drops: they cost a few bytes, no decision hangs on when. */
@@ -43,8 +45,6 @@ const ENDED_OF_SUBJECT =
 const DROP_TOMBSTONES =
   "DELETE FROM tombstone WHERE hash IN (SELECT hash FROM tombstone WHERE until <= ?1 " +
   `ORDER BY until LIMIT ${TOMBSTONES_PER_SWEEP})`;
-/** The column of {@link SUMMARY_COLUMNS} that follows them where a tenant is selected too. */
-const TENANT = 15;
 
 /** End a session that a caller has just read as not ended. On disk when it is reported. */
 export function endRow(

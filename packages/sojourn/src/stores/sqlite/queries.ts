@@ -2,30 +2,23 @@
  * Lists by keyset on stored, immutable columns. Rows come from an index in the order in which they
  * are shown; judging at `now` is the engine's, and one page looks at a bounded number of rows.
  */
-import { ArgumentError } from "../../engine/errors.ts";
-import { isLive } from "../../engine/liveness.ts";
+import { comparePlaces, inState, PageInMaking, startOf } from "../../engine/listing.ts";
+import type { Place } from "../../engine/listing.ts";
 import type { Page, PageOptions, SessionFilter } from "../../engine/ports.ts";
-import { assess } from "../../engine/session.ts";
 import type { SessionSummary } from "../../engine/record.ts";
+import { pack } from "../sql/packed.ts";
+import { AFTER_SUMMARY } from "../sql/summary.ts";
 import { decodeSummary, SUMMARY_COLUMNS } from "./codec.ts";
 import type { Connection } from "./connection.ts";
 import type { SqlValue } from "./driver.ts";
-import { pack, textIn } from "./packed.ts";
 import { SUBJECT_EPOCH } from "./rows.ts";
+import { textIn } from "./text.ts";
 
-const PAGE_DEFAULT = 50;
-const PAGE_MAX = 200;
 /** Rows looked at for one page: a rare filter gives short pages, never a long stall. */
 const SCANNED_PER_PAGE_MAX = 5000;
 /** Rows looked at for one count; beyond it the count is not exact. */
 const COUNTED_MAX = 10_000;
 const CHUNK_MAX = 500;
-const EPOCH_COLUMN = 15;
-
-interface Place {
-  readonly createdAt: number;
-  readonly id: string;
-}
 
 interface Candidate {
   readonly session: SessionSummary;
@@ -47,21 +40,14 @@ export function pageOf(
   filter: SessionFilter,
   page: PageOptions,
 ): Page<SessionSummary> {
-  const wanted = Math.min(Math.max(page.limit ?? PAGE_DEFAULT, 1), PAGE_MAX);
-  const matches = matcher(filter, page.now);
-  const items: SessionSummary[] = [];
-  let scanned = 0;
-  let last: SessionSummary | undefined;
-  const from = earlier(placeOfCursor(page.cursor), filter.createdBefore);
-  for (const candidate of candidates(db, filter, from, wanted + 1)) {
-    if (last !== undefined && (items.length >= wanted || scanned >= SCANNED_PER_PAGE_MAX)) {
-      return { items, cursor: `${last.createdAt}.${last.id}` };
-    }
-    scanned += 1;
-    last = candidate.session;
-    if (matches(candidate)) items.push(candidate.session);
+  const made = new PageInMaking(page.limit, SCANNED_PER_PAGE_MAX);
+  const matches = inState(filter, page.now);
+  const from = startOf(page.cursor, filter.createdBefore);
+  for (const { session, subjectEpoch } of candidates(db, filter, from, made.wanted + 1)) {
+    if (made.isFull) return made.done(true);
+    made.add(session, matches(session, subjectEpoch) ? session : undefined);
   }
-  return { items };
+  return made.done(false);
 }
 
 /** Exact up to {@link COUNTED_MAX} rows; beyond that a lower bound, said so. */
@@ -70,14 +56,14 @@ export function countOf(
   filter: SessionFilter,
   now: number,
 ): { readonly count: number; readonly exact: boolean } {
-  const matches = matcher(filter, now);
+  const matches = inState(filter, now);
   let count = 0;
   let scanned = 0;
-  const from = earlier(undefined, filter.createdBefore);
-  for (const candidate of candidates(db, filter, from, CHUNK_MAX)) {
+  const from = startOf(undefined, filter.createdBefore);
+  for (const { session, subjectEpoch } of candidates(db, filter, from, CHUNK_MAX)) {
     if (scanned >= COUNTED_MAX) return { count, exact: false };
     scanned += 1;
-    if (matches(candidate)) count += 1;
+    if (matches(session, subjectEpoch)) count += 1;
   }
   return { count, exact: true };
 }
@@ -129,7 +115,7 @@ function chunkAfter(
   );
   return rows.map((row) => ({
     session: decodeSummary(row, filter.tenant),
-    subjectEpoch: Number(row[EPOCH_COLUMN]),
+    subjectEpoch: Number(row[AFTER_SUMMARY]),
   }));
 }
 
@@ -156,41 +142,6 @@ function sourcesOf(filter: SessionFilter, tenant: number): readonly Source[] {
   });
 }
 
-/** What a filter asks of a row at `now`, creation time aside. */
-function matcher(filter: SessionFilter, now: number): (candidate: Candidate) => boolean {
-  const { state = "live" } = filter;
-  return ({ session, subjectEpoch }) => {
-    if (state === "any") return true;
-    if (state === "live") return isLive(session, subjectEpoch, now);
-    return assess(session, subjectEpoch, now).state === state;
-  };
-}
-
 function newestFirst(a: Candidate, b: Candidate): number {
   return comparePlaces(b.session, a.session);
-}
-
-function comparePlaces(a: Place, b: Place): number {
-  if (a.createdAt !== b.createdAt) return a.createdAt - b.createdAt;
-  if (a.id === b.id) return 0;
-  return a.id < b.id ? -1 : 1;
-}
-
-/** The earlier of a cursor's place and an exclusive upper bound of creation. */
-function earlier(place: Place | undefined, createdBefore: number | undefined): Place | undefined {
-  if (createdBefore === undefined) return place;
-  const bound: Place = { createdAt: createdBefore, id: "" };
-  return place === undefined || comparePlaces(bound, place) < 0 ? bound : place;
-}
-
-const CURSOR: RegExp = /^(-?\d{1,16})\.(.+)$/s;
-
-/** A cursor is a place in time, so one of another listing cannot show what is not asked for. */
-function placeOfCursor(cursor: string | undefined): Place | undefined {
-  if (cursor === undefined) return undefined;
-  const [, createdAt, id] = CURSOR.exec(cursor) ?? [];
-  if (createdAt === undefined || id === undefined) {
-    throw new ArgumentError("page.cursor", "pass a cursor as a former page gave it, or none");
-  }
-  return { createdAt: Number(createdAt), id };
 }

@@ -1,11 +1,12 @@
 /** Reading session rows: the one place that knows the order in which columns are selected. */
 import type { SessionRef, StoredSession } from "../../engine/ports.ts";
 import type { SessionSummary } from "../../engine/record.ts";
+import { pack } from "../sql/packed.ts";
 import { decodeData, decodeRecord, decodeSummary, RECORD_WIDTH, SUMMARY_COLUMNS } from "./codec.ts";
 import { ROTATION_COLUMNS } from "./codec-rotation.ts";
 import type { Connection } from "./connection.ts";
 import type { SqlRow } from "./driver.ts";
-import { pack, textIn } from "./packed.ts";
+import { textIn } from "./text.ts";
 
 /** The present epoch of the row's subject. */
 export const SUBJECT_EPOCH: string =

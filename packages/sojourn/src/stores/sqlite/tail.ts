@@ -5,12 +5,13 @@
  * connection; asking for it costs a few microseconds.
  */
 import type { StoreChange, Subscription, TailHandlers } from "../../engine/ports.ts";
-import type { SessionEnd } from "../../engine/record.ts";
-import { CHANGE } from "./connection.ts";
+import { tell } from "../handlers.ts";
+import { storeChange } from "../sql/change.ts";
+import { unpack } from "../sql/packed.ts";
 import type { Connection } from "./connection.ts";
 import type { SqlRow } from "./driver.ts";
 import { storeFault } from "./faults.ts";
-import { textOut, unpack } from "./packed.ts";
+import { textOut } from "./text.ts";
 
 const ROWS_PER_READ = 500;
 /** Reads in one go before the event loop gets its turn. */
@@ -27,8 +28,6 @@ interface Subscriber {
 
 export interface TailOptions {
   readonly pollMs: number;
-  /** Milliseconds since the epoch, for `frontier`. */
-  readonly now: () => number;
   /** The open database, opened now if need be. */
   readonly connection: () => Promise<Connection>;
 }
@@ -101,7 +100,7 @@ export class Tail {
   #report(error: unknown): void {
     const fault = storeFault(error, "tail");
     for (const subscriber of this.#subscribers) {
-      call(subscriber, () => subscriber.handlers.error?.(fault));
+      tell(subscriber, (handlers) => handlers.error?.(fault));
     }
   }
 
@@ -110,7 +109,7 @@ export class Tail {
     if (this.#delivering) return;
     this.#delivering = true;
     try {
-      const at = this.#options.now();
+      const askedAt = performance.now();
       // Read before the log: a commit in between makes the next poll look again.
       const version = Number(db.get("PRAGMA data_version")?.[0]);
       // Each connection counts for itself: a file opened anew may show the same number.
@@ -118,7 +117,7 @@ export class Tail {
       const complete = seen || this.#readLog(db);
       this.#seenOn = db;
       this.#version = complete ? version : undefined;
-      if (complete) this.#tellFrontier(at);
+      if (complete) this.#tellFrontier(askedAt);
       else setImmediate(() => void this.#poll());
     } finally {
       this.#delivering = false;
@@ -164,7 +163,7 @@ export class Tail {
       gap = true;
       subscriber.seq = floor;
     }
-    if (gap) call(subscriber, () => subscriber.handlers.gap?.());
+    if (gap) tell(subscriber, (handlers) => handlers.gap?.());
   }
 
   #tell(db: Connection, row: SqlRow): void {
@@ -173,14 +172,14 @@ export class Tail {
     for (const subscriber of this.#subscribers) {
       if (subscriber.seq === undefined || subscriber.seq >= seq) continue;
       subscriber.seq = seq;
-      call(subscriber, () => subscriber.handlers.change(change));
+      tell(subscriber, (handlers) => handlers.change(change));
     }
   }
 
-  #tellFrontier(at: number): void {
+  #tellFrontier(askedAt: number): void {
     for (const subscriber of this.#subscribers) {
       const position = `${this.#incarnation ?? ""}:${subscriber.seq ?? 0}`;
-      call(subscriber, () => subscriber.handlers.frontier?.(position, at));
+      tell(subscriber, (handlers) => handlers.frontier?.(position, askedAt));
     }
   }
 }
@@ -214,39 +213,13 @@ function sequenceOf(position: string, incarnation: string): number | undefined {
     : undefined;
 }
 
-const WHATS: Readonly<Record<number, "created" | "changed" | "data" | "ended">> = {
-  [CHANGE.created]: "created",
-  [CHANGE.changed]: "changed",
-  [CHANGE.data]: "data",
-  [CHANGE.ended]: "ended",
-};
-
 function changeOf(db: Connection, row: SqlRow, position: string): StoreChange {
-  const tenant = db.tenantName(Number(row[2]));
-  const subject = textOut(row[4]);
-  const detail: unknown = row[5] === null ? undefined : JSON.parse(String(row[5]));
-  const what = WHATS[Number(row[1])];
-  if (what === undefined) {
-    const { epoch, except } = detail as { epoch: number; except?: string };
-    const change = { kind: "subject", tenant, subject: subject ?? "", epoch, position } as const;
-    return except === undefined ? change : { ...change, except };
-  }
-  const ref = { tenant, id: unpack(row[3]) };
-  const change = { kind: "session", what, ref, subject, position } as const;
-  if (what === "data") return { ...change, keys: (detail ?? []) as string[] };
-  return detail === undefined ? change : { ...change, end: detail as SessionEnd };
-}
-
-/** A handler's mistake must not undo the write it was told of. */
-function call(subscriber: Subscriber, run: () => void): void {
-  if (!subscriber.open) return;
-  try {
-    run();
-  } catch (error) {
-    try {
-      subscriber.handlers.error?.(error);
-    } catch {
-      // A handler of errors that fails has nobody left to tell.
-    }
-  }
+  return storeChange({
+    what: Number(row[1]),
+    tenant: db.tenantName(Number(row[2])),
+    id: unpack(row[3]),
+    subject: textOut(row[4]),
+    detail: typeof row[5] === "string" ? row[5] : null,
+    position,
+  });
 }

@@ -2,7 +2,8 @@
  * Decide, patch, touch: each a function of the stored state that runs inside a transaction, perhaps
  * twice. Every refusal comes before the first change.
  */
-import { dataBytes, patchedData } from "../../engine/merge.ts";
+import { decidePatch } from "../../engine/merge.ts";
+import type { PatchLimits } from "../../engine/merge.ts";
 import type {
   DataOperation,
   PatchResult,
@@ -12,12 +13,14 @@ import type {
   TouchResult,
 } from "../../engine/ports.ts";
 import type { SessionRecord } from "../../engine/record.ts";
+import { CHANGE } from "../sql/change.ts";
+import { pack } from "../sql/packed.ts";
+import { encodeEnd } from "../sql/summary.ts";
 import { encodeRotation } from "./codec-rotation.ts";
-import { decodeData, dueOf, encodeData, encodeDecision, encodeEnd } from "./codec.ts";
-import { CHANGE } from "./connection.ts";
+import { decodeData, dueOf, encodeData, encodeDecision } from "./codec.ts";
 import type { Connection } from "./connection.ts";
 import type { SqlValue } from "./driver.ts";
-import { pack, textIn, textOut } from "./packed.ts";
+import { textIn, textOut } from "./text.ts";
 import { WRITABLE } from "./rows.ts";
 
 const REPLACE =
@@ -95,24 +98,21 @@ export function patchSession(
   db: Connection,
   ref: SessionRef,
   operations: readonly DataOperation[],
-  limits: { readonly expectedVersion: number | undefined; readonly maxDataBytes: number },
+  limits: PatchLimits,
 ): PatchResult {
   const tenant = db.tenant(ref.tenant);
   if (tenant === undefined) return { outcome: "gone" };
   const id = pack(ref.id);
   const [version, text, subject, writable] = db.get(DATA, id, tenant) ?? [];
   if (writable !== 1) return { outcome: "gone" };
-  const { expectedVersion, maxDataBytes } = limits;
-  if (expectedVersion !== undefined && expectedVersion !== version) return { outcome: "conflict" };
-  const patched = patchedData(decodeData(text), operations);
-  const bytes = dataBytes(patched);
-  if (bytes > maxDataBytes) return { outcome: "too-large", bytes };
-  const dataVersion = Number(version) + 1;
-  db.run(PATCH, id, tenant, dataVersion, encodeData(patched));
-  const keys = [...new Set(operations.map((operation) => operation.key))];
+  const stored = { data: decodeData(text), dataVersion: Number(version) };
+  const patch = decidePatch(stored, operations, limits);
+  if (patch.outcome !== "patched") return patch;
+  const { outcome, dataVersion, data, keys } = patch;
+  db.run(PATCH, id, tenant, dataVersion, encodeData(data));
   const detail = JSON.stringify(keys);
   db.append({ what: CHANGE.data, tenant, id, subject: textOut(subject), detail });
-  return { outcome: "patched", dataVersion };
+  return { outcome, dataVersion };
 }
 
 /** Never creates, revives or goes back. Not in the log: touches are not changes. */

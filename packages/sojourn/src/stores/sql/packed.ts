@@ -1,28 +1,12 @@
 /**
  * Short texts as bytes. Session ids and verifiers are base64url, so 4 characters fit into 3
- * bytes. The alphabet is ranked by its ASCII order, not by RFC 4648: then SQLite's order of blobs
+ * bytes. The alphabet is ranked by its ASCII order, not by RFC 4648: then the order of the bytes
  * is JavaScript's order of the texts, and pages sorted by id agree with every other store.
  * A text that is not whole base64url groups stays text; both ways are exact.
  */
-import type { SqlValue } from "./driver.ts";
-
 const ALPHABET = "-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz";
 const NO_RANK = 255;
 const RANKS: Uint8Array = ranks();
-
-/**
- * A caller's text as a column keeps it: Node 22 cuts text at a NUL when it reads, and `alice` must
- * never come out of a longer name. Columns of such texts are of type ANY.
- */
-export function textIn(text: string | null): SqlValue {
-  return text?.includes("\0") === true ? new Uint8Array(Buffer.from(text)) : text;
-}
-
-/** The text that {@link textIn} was given. */
-export function textOut(value: SqlValue | undefined): string | null {
-  if (value === null || value === undefined) return null;
-  return value instanceof Uint8Array ? Buffer.from(value).toString() : String(value);
-}
 
 /** Two characters for each 12 bits. */
 const PAIRS: readonly string[] = Array.from(
@@ -61,7 +45,7 @@ function rankAt(text: string, index: number): number {
 }
 
 /** The text that {@link pack} was given. */
-export function unpack(value: SqlValue | undefined): string {
+export function unpack(value: unknown): string {
   if (!(value instanceof Uint8Array)) return String(value);
   let text = "";
   for (let index = 0; index + 2 < value.length; index += 3) {

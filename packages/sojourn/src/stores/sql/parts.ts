@@ -3,7 +3,6 @@
  * "absent", so a number that may be 0 is wrapped in an array of its own.
  */
 import type { Assurance } from "../../engine/record.ts";
-import type { SqlValue } from "./driver.ts";
 
 export type Part = string | number | readonly Part[];
 export type Parts = readonly (Part | undefined)[];
@@ -57,7 +56,7 @@ export function optional(text: string | undefined): string[] {
   return text === undefined ? [] : [text];
 }
 
-export function parse(value: SqlValue | undefined): Part[] {
+export function parse(value: unknown): Part[] {
   return typeof value === "string" ? (JSON.parse(value) as Part[]) : [];
 }
 

@@ -1,6 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { pack, textIn, textOut, unpack } from "./packed.ts";
+import { textIn, textOut } from "../sqlite/text.ts";
+import { pack, unpack } from "./packed.ts";
 
 const BASE64URL = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 /** Letters of the alphabet and what is next to them, what JSON escapes, two to four bytes. */

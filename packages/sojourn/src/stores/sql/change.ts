@@ -1,0 +1,45 @@
+/** Rows of the log of changes, as both SQL stores write and read them. */
+import type { StoreChange } from "../../engine/ports.ts";
+import type { SessionEnd } from "../../engine/record.ts";
+
+/** `change.what`. Stored: add, never renumber. */
+export const CHANGE = {
+  created: 1,
+  changed: 2,
+  data: 3,
+  ended: 4,
+  subject: 5,
+  /** Like `subject`, scrubbed soon because it names somebody who was erased. */
+  erased: 6,
+} as const;
+
+const WHATS: Readonly<Record<number, "created" | "changed" | "data" | "ended">> = {
+  [CHANGE.created]: "created",
+  [CHANGE.changed]: "changed",
+  [CHANGE.data]: "data",
+  [CHANGE.ended]: "ended",
+};
+
+/** A row of the log with its names as callers know them. */
+export interface LogRow {
+  readonly what: number;
+  readonly tenant: string;
+  readonly id: string;
+  readonly subject: string | null;
+  /** Of a subject `{ epoch, except? }`, of data its keys, of an end the end. */
+  readonly detail: string | null;
+  readonly position: string;
+}
+
+export function storeChange({ what, tenant, id, subject, detail, position }: LogRow): StoreChange {
+  const read: unknown = detail === null ? undefined : JSON.parse(detail);
+  const kind = WHATS[what];
+  if (kind === undefined) {
+    const { epoch, except } = read as { epoch: number; except?: string };
+    const change = { kind: "subject", tenant, subject: subject ?? "", epoch, position } as const;
+    return except === undefined ? change : { ...change, except };
+  }
+  const change = { kind: "session", what: kind, ref: { tenant, id }, subject, position } as const;
+  if (kind === "data") return { ...change, keys: (read ?? []) as string[] };
+  return read === undefined ? change : { ...change, end: read as SessionEnd };
+}
