@@ -1,6 +1,7 @@
 /**
  * `npm run bench`: figures beside other libraries in the same run, with the ratios asked for.
- * `npm run bench -- --quick` for a glance, `--only verify,express` for some of them.
+ * `npm run bench:stores`: the engines, and several processes on them.
+ * `-- --quick` for a glance, `-- --only verify,express` for some of them.
  */
 import { argv } from "node:process";
 import { parseArgs } from "node:util";
@@ -13,33 +14,48 @@ import { print, save } from "./report.ts";
 import type { Section } from "./report.ts";
 import { sqlite } from "./sqlite/sqlite.ts";
 import { startUp } from "./start-up.ts";
+import { crowds } from "./stores/crowds.ts";
+import { fanOut } from "./stores/fan-out.ts";
+import { listeners } from "./stores/listeners.ts";
 import { postgres } from "./stores/postgres.ts";
 import { redis } from "./stores/redis.ts";
 
-const SUITES: Readonly<Record<string, (effort: Effort) => Promise<Section>>> = {
+type Suites = Readonly<Record<string, (effort: Effort) => Promise<Section>>>;
+
+const LIBRARY: Suites = {
   verify,
   lifecycle,
   sqlite,
-  postgres,
-  redis,
   express: expressOverhead,
   fastify: fastifyOverhead,
   koa: koaOverhead,
   hono: honoOverhead,
   "start-up": startUp,
 };
+const STORES: Suites = {
+  postgres,
+  redis,
+  "fan-out": fanOut,
+  crowds,
+  listeners,
+};
 
 const { values } = parseArgs({
   args: argv.slice(2),
-  options: { quick: { type: "boolean" }, only: { type: "string" } },
+  options: {
+    quick: { type: "boolean" },
+    only: { type: "string" },
+    stores: { type: "boolean" },
+  },
 });
-const names = values.only?.split(",") ?? Object.keys(SUITES);
+const suites = { ...LIBRARY, ...STORES };
+const names = values.only?.split(",") ?? Object.keys(values.stores === true ? STORES : LIBRARY);
 const effort = values.quick === true ? QUICK : FULL;
 const sections: Section[] = [];
 for (const name of names) {
-  const suite = SUITES[name];
+  const suite = suites[name as keyof typeof suites];
   if (suite === undefined) {
-    console.error(`no suite "${name}"; there are ${Object.keys(SUITES).join(", ")}`);
+    console.error(`no suite "${name}"; there are ${Object.keys(suites).join(", ")}`);
     process.exit(2);
   }
   const section = await suite(effort);
@@ -47,7 +63,10 @@ for (const name of names) {
   sections.push(section);
 }
 if (values.only === undefined && values.quick !== true) {
-  const file = save(sections, new Date().toISOString().slice(0, 10));
+  const file = save(
+    sections,
+    `${new Date().toISOString().slice(0, 10)}${values.stores ? "-stores" : ""}`,
+  );
   console.log(`\nkept in ${file}`);
 }
 const missed = sections.flatMap((section) => section.goals).filter((goal) => !goal.met);

@@ -61,10 +61,12 @@ export function print(section: Section): void {
 /** The machine in words that say nothing else of it. */
 export const MACHINE = "2 cores, Debian 12, Node 24";
 
-export function save(sections: readonly Section[], date: string): string {
+/** @param name A date, and what of it. */
+export function save(sections: readonly Section[], name: string): string {
   const folder = new URL("./results/", import.meta.url);
   mkdirSync(folder, { recursive: true });
-  const file = new URL(`${date}.json`, folder);
+  const file = new URL(`${name}.json`, folder);
+  const date = name.slice(0, "2026-01-01".length);
   const content = { date, machine: MACHINE, unit: "µs per operation, medians", sections };
   writeFileSync(file, `${JSON.stringify(content, undefined, 2)}\n`);
   return fileURLToPath(file);
