@@ -2,22 +2,29 @@
 import type { SessionRecord, StoredSession } from "sojourn";
 import type { RedisStore } from "sojourn/stores/redis";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { racer, redisWorld } from "../support/redis-world.ts";
+import { startRacer } from "../support/racers.ts";
+import type { Racer } from "../support/racers.ts";
+import { redisWorld } from "../support/redis-world.ts";
 import type { RedisWorld } from "../support/redis-world.ts";
 
 const TIMES = 40;
 const LIMITS = { max: 3, onLimit: "reject" } as const;
 
 let world: RedisWorld;
+let other: Racer;
 let stores: readonly [RedisStore, RedisStore, RedisStore];
 
 beforeAll(async () => {
   world = await redisWorld();
+  other = startRacer(world.url);
   stores = [world.store(), world.store(), world.store()];
   for (const store of stores) await store.check();
 });
 
-afterAll(() => world.end());
+afterAll(async () => {
+  await other.stop();
+  await world.end();
+});
 
 function store(index: number): RedisStore {
   return stores[index % 3] ?? stores[0];
@@ -38,14 +45,14 @@ describe("three connections and another process", () => {
     const { now } = world.kit;
     const first = record();
     const ids = Array.from({ length: TIMES }, () => world.kit.id());
-    const plan = { url: world.url, act: "create", now, times: TIMES, ids } as const;
-    const other = await racer({ ...plan, name: "other", record: first });
-    other.go();
+    const plan = { name: "other", act: "create", now, times: TIMES, ids } as const;
+    const go = await other.ready({ ...plan, record: first });
+    const answers = go();
     const ours = Array.from({ length: 3 * TIMES }, (_, index) =>
       store(index).create({ ...first, id: world.kit.id() }, { now, limits: LIMITS }),
     );
     const outcomes = (await Promise.all(ours)).map((result) => result.outcome);
-    const all = [...outcomes, ...(await other.answers)];
+    const all = [...outcomes, ...(await answers)];
     expect(all.filter((outcome) => outcome === "created")).toHaveLength(3);
     expect(all.filter((outcome) => outcome === "limit")).toHaveLength(4 * TIMES - 3);
     const { items } = await stores[1].listBySubject(first.tenant, "alice", { now });
@@ -56,15 +63,15 @@ describe("three connections and another process", () => {
     const { now } = world.kit;
     const one = record();
     await stores[0].create(one, { now });
-    const plan = { url: world.url, act: "patch", now, times: TIMES, record: one } as const;
-    const other = await racer({ ...plan, name: "other" });
-    other.go();
+    const plan = { name: "other", act: "patch", now, times: TIMES, record: one } as const;
+    const go = await other.ready(plan);
+    const answers = go();
     const value = "x".repeat(40);
     const ours = Array.from({ length: 3 * TIMES }, (_, index) =>
       store(index).patchData(one, [{ op: "set", key: `ours-${index}`, value }]),
     );
     expect((await Promise.all(ours)).every((result) => result.outcome === "patched")).toBe(true);
-    expect(await other.answers).toEqual(Array.from({ length: TIMES }, () => "patched"));
+    expect(await answers).toEqual(Array.from({ length: TIMES }, () => "patched"));
     const { data, dataVersion } = await stored(one);
     expect(Object.keys(data)).toHaveLength(4 * TIMES);
     expect(dataVersion).toBe(4 * TIMES);
@@ -75,9 +82,9 @@ describe("three connections and another process", () => {
     for (let round = 0; round < 10; round += 1) {
       const one = record();
       await stores[0].create(one, { now, data: { a: "1" } });
-      const plan = { url: world.url, act: "replace", now, times: 20, record: one } as const;
-      const other = await racer({ ...plan, name: "other" });
-      other.go();
+      const plan = { name: "other", act: "replace", now, times: 20, record: one } as const;
+      const go = await other.ready(plan);
+      const answers = go();
       const ours = Array.from({ length: 60 }, (_, index) =>
         index % 2 === 0
           ? store(index).touch([{ ref: one, seenAt: now + index }])
@@ -86,7 +93,7 @@ describe("three connections and another process", () => {
       const end = { reason: "revoked", at: now + 1 } as const;
       await stores[1].revoke(one, end, { now });
       const acknowledged = await stored(one);
-      await Promise.all([...ours, other.answers]);
+      await Promise.all([...ours, answers]);
       expect(await stored(one)).toEqual(acknowledged);
       expect(acknowledged.record.end).toEqual(end);
     }

@@ -292,6 +292,30 @@ const sabotages: Record<string, Broken> = {
       return good.tail(from, { ...handlers, change });
     },
   })),
+  "the tail proves its freshness by the wall clock": breaks("proves its freshness", (good) => ({
+    tail(from, handlers) {
+      const frontier = (position: string): void => handlers.frontier?.(position, Date.now());
+      return good.tail(from, { ...handlers, frontier });
+    },
+  })),
+  "the tail is fresh once, then silent": breaks("proves its freshness", (good) => ({
+    tail(from, handlers) {
+      let proofs = 0;
+      const frontier = (position: string, askedAt: number): void => {
+        proofs += 1;
+        if (proofs < 5) handlers.frontier?.(position, askedAt);
+      };
+      return good.tail(from, { ...handlers, frontier });
+    },
+  })),
+  "the tail proves what it has yet to tell": breaks("proves nothing that", (good) => ({
+    tail(from, handlers) {
+      const change = (told: Parameters<typeof handlers.change>[0]): void => {
+        setTimeout(() => handlers.change(told), 20);
+      };
+      return good.tail(from, { ...handlers, change });
+    },
+  })),
   "the tail hides gaps": breaks("tells of a gap", (good) => ({
     tail(from, { gap: _ignored, ...handlers }) {
       return good.tail(from, handlers);
@@ -337,7 +361,22 @@ const cases = storeCasesFor(new MemoryStore().capabilities);
 
 describe("the store contract notices a store where", () => {
   // Waiting for what never comes must not take the time it takes.
-  beforeAll(() => void vi.stubGlobal("setTimeout", setImmediate));
+  beforeAll(() => {
+    vi.stubGlobal("setTimeout", setImmediate);
+    const running = new Set<object>();
+    vi.stubGlobal("clearInterval", (timer: object) => running.delete(timer));
+    vi.stubGlobal("setInterval", (run: () => void) => {
+      const timer = { unref: () => undefined };
+      const turn = (): void => {
+        if (!running.has(timer)) return;
+        run();
+        setImmediate(turn);
+      };
+      running.add(timer);
+      setImmediate(turn);
+      return timer;
+    });
+  });
   afterAll(() => void vi.unstubAllGlobals());
 
   it.each(Object.entries(sabotages).map(([name, broken]) => ({ name, ...broken })))(

@@ -1,10 +1,5 @@
-/** Real Redis servers, stores on them and processes beside them, all ended with the test. */
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
+/** Real Redis servers and stores on them, all ended with the test. */
 import { createClient } from "redis";
-import type { SessionRecord } from "sojourn";
 import { RedisStore } from "sojourn/stores/redis";
 import type { RedisStoreOptions } from "sojourn/stores/redis";
 import { caseKit } from "sojourn/testing";
@@ -54,37 +49,4 @@ export async function redisWorld(args: readonly string[] = []): Promise<RedisWor
       await engine.stop();
     },
   };
-}
-
-export interface RacerPlan {
-  readonly url: string;
-  readonly act: "create" | "patch" | "replace";
-  readonly now: number;
-  readonly times: number;
-  readonly name: string;
-  readonly record: SessionRecord;
-  readonly ids?: readonly string[];
-}
-
-export interface Racer {
-  go(): void;
-  readonly answers: Promise<readonly string[]>;
-}
-
-/** Another process, connected and waiting for {@link Racer.go}. */
-export async function racer(plan: RacerPlan): Promise<Racer> {
-  const script = fileURLToPath(new URL("redis-racer.mjs", import.meta.url));
-  const child = spawn(process.execPath, [script, JSON.stringify(plan)], {
-    stdio: ["pipe", "pipe", "inherit"],
-  });
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  const ready = await lines.next();
-  if (ready.value !== "ready") throw new Error(`the racer said ${String(ready.value)}`);
-  const finish = async (): Promise<readonly string[]> => {
-    const line = await lines.next();
-    await once(child, "exit");
-    return JSON.parse(String(line.value)) as readonly string[];
-  };
-  const answers = finish();
-  return { go: () => void child.stdin.write("go\n"), answers };
 }
