@@ -14,7 +14,19 @@ async function eventually<T>(ask: () => Promise<T>, content: (answer: T) => bool
   }
 }
 
+const programs = ["redis-server", "valkey-server"] as const;
+
 describe("a Redis server of tests", () => {
+  it("is Valkey 8 or newer where that was asked for", async () => {
+    const valkey = await startRedis({ program: "valkey-server" });
+    const client = createClient({ url: valkey.url });
+    await client.connect();
+    const version = /^valkey_version:(\d+)/m.exec(await client.info("server"))?.[1];
+    expect(Number(version)).toBeGreaterThanOrEqual(8);
+    await client.close();
+    await valkey.stop();
+  });
+
   it("comes back at its port, with what it wrote to disk, when it is restarted", async () => {
     const redis = await startRedis({ args: ["--appendonly", "yes", "--appendfsync", "always"] });
     const killed = redis.pid;
@@ -40,9 +52,9 @@ describe("a Redis server of tests", () => {
   });
 });
 
-describe("a Sentinel group of tests", () => {
+describe.each(programs)("a Sentinel group of tests on %s", (program) => {
   it("names a primary, and another after that one is killed", async () => {
-    const group = await startSentinel();
+    const group = await startSentinel({ program });
     const first = await group.primary();
     const client = createSentinel({
       name: group.name,
@@ -60,9 +72,9 @@ describe("a Sentinel group of tests", () => {
   });
 });
 
-describe("a cluster of tests", () => {
+describe.each(programs)("a cluster of tests on %s", (program) => {
   it("serves keys on every primary, keeps them while slots move, and fails over", async () => {
-    const cluster = await startCluster();
+    const cluster = await startCluster({ program });
     const client = createCluster({ rootNodes: cluster.urls.map((url) => ({ url })) });
     client.on("error", () => undefined);
     await client.connect();
