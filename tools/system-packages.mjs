@@ -6,6 +6,7 @@ import { accessSync, constants, existsSync, mkdirSync, writeFileSync } from "nod
 import { delimiter, join } from "node:path";
 import { env, getuid, platform } from "node:process";
 import { run } from "./setup.mjs";
+import { fetchedValkey, fetchValkey } from "./valkey.mjs";
 
 /**
  * @typedef {object} SystemProgram
@@ -15,6 +16,8 @@ import { run } from "./setup.mjs";
  * @property {readonly string[]} paths Looked at after the PATH, for systems that install elsewhere.
  * @property {readonly string[]} debian Packages that bring it on Debian.
  * @property {string} elsewhere How to get it on other systems.
+ * @property {() => Promise<string | undefined>} [fetch] Brings it where the system's own packages
+ *   lack it, without changing the system; after those of the other rows. Answers why it could not.
  */
 
 /** Runners whose tests start real servers, see `engines.mjs`. */
@@ -40,6 +43,15 @@ const programs = [
     paths: [],
     debian: ["redis-server"],
     elsewhere: "install Redis 7 or newer (macOS: brew install redis)",
+  },
+  {
+    name: "valkey-server",
+    runners: ["contract", "integration"],
+    commands: ["valkey-server"],
+    paths: [fetchedValkey],
+    debian: ["valkey-server"],
+    elsewhere: "install Valkey 8 or newer (macOS: brew install valkey)",
+    fetch: fetchValkey,
   },
   {
     name: "postgres",
@@ -131,11 +143,20 @@ async function installOnDebian(missing) {
  */
 export async function ensurePrograms(runners) {
   const needed = programs.filter((one) => one.runners.some((name) => runners.includes(name)));
-  const absent = () => needed.filter((one) => findProgram(one.name) === undefined);
-  if (absent().length > 0 && debianAsRoot()) await installOnDebian(absent());
-  return absent().map((one) => {
+  /** @param {readonly SystemProgram[]} rows */
+  const absent = (rows) => rows.filter((one) => findProgram(one.name) === undefined);
+  const packaged = absent(needed.filter((one) => one.fetch === undefined));
+  if (packaged.length > 0 && debianAsRoot()) await installOnDebian(packaged);
+  /** @type {Map<string, string>} */
+  const troubles = new Map();
+  for (const one of absent(needed)) {
+    if (one.fetch !== undefined) troubles.set(one.name, (await one.fetch()) ?? "");
+  }
+  return absent(needed).map((one) => {
     const debian = `sudo apt-get install --no-install-recommends ${one.debian.join(" ")}`;
-    const help = `${one.name} is missing. Debian: ${debian}. Elsewhere: ${one.elsewhere}.`;
+    const trouble = troubles.get(one.name);
+    const why = trouble === undefined ? "" : ` Fetching it failed: ${trouble}.`;
+    const help = `${one.name} is missing.${why} Debian: ${debian}. Elsewhere: ${one.elsewhere}.`;
     return { name: one.name, runners: one.runners, help };
   });
 }

@@ -82,12 +82,14 @@ frontend front
     expect(runs(haproxy.pid)).toBe(false);
   });
 
-  it("both end with a parent that is killed, and leave no folder behind", async () => {
+  it("end with a parent that is killed, and leave no folder behind", async () => {
     const folder = mkdtempSync(join(tmpdir(), "sojourn-engines-"));
     const script = `
       import { startPostgres, startRedis } from ${JSON.stringify(`${root}/tools/engines.mjs`)};
-      const both = await Promise.all([startRedis(), startPostgres()]);
-      console.log(JSON.stringify(both.map(({ pid }) => pid)));
+      const all = await Promise.all([startRedis(), startPostgres(), startRedis(), startRedis()]);
+      process.kill(all[2].pid, "SIGSTOP");
+      process.kill(all[3].pid, "SIGKILL");
+      console.log(JSON.stringify(all.slice(0, 3).map(({ pid }) => pid)));
       setInterval(() => undefined, 1000);`;
     // As open as the usual place: PostgreSQL runs under an account of its own.
     chmodSync(folder, 0o777);
@@ -97,9 +99,9 @@ frontend front
     });
     const [line] = (await once(parent.stdout, "data")) as [Buffer];
     const pids = JSON.parse(line.toString()) as number[];
-    expect(pids.map(runs)).toEqual([true, true]);
+    expect(pids.map(runs)).toEqual([true, true, true]);
     parent.kill("SIGKILL");
-    expect(await Promise.all(pids.map(gone))).toEqual([true, true]);
+    expect(await Promise.all(pids.map(gone))).toEqual([true, true, true]);
     for (const began = performance.now(); performance.now() - began < GONE_WITHIN_MS;) {
       if (readdirSync(folder).length === 0) break;
       await sleep(20);

@@ -10,6 +10,7 @@ import { ask, connectResp } from "./resp.mjs";
  * @property {number} [primaries] Default: 3, the fewest that can agree that one is down.
  * @property {number} [replicasPer] Replicas of each primary. Default: 1.
  * @property {readonly string[]} [args] More arguments of every node.
+ * @property {import("./redis.mjs").RedisProgram} [program] Default: redis-server.
  * @property {number} [nodeTimeoutMs] Silence after which a node is held to be down. Default: 2000.
  *
  * @typedef {object} Owner
@@ -229,7 +230,8 @@ async function failover(nodes, node) {
  * @returns {Promise<Cluster>}
  */
 export async function startCluster(options = {}) {
-  const { primaries = 3, replicasPer = 1, nodeTimeoutMs = 2_000, args = [] } = options;
+  const { primaries = 3, replicasPer = 1, nodeTimeoutMs = 2_000 } = options;
+  const { args = [], program = "redis-server" } = options;
   const buses = await Promise.all(
     Array.from({ length: primaries * (1 + replicasPer) }, () => anyPort()),
   );
@@ -238,7 +240,7 @@ export async function startCluster(options = {}) {
     const cluster = ["--cluster-enabled", "yes", "--cluster-port", String(bus)];
     return [...cluster, "--cluster-node-timeout", String(nodeTimeoutMs), ...args];
   };
-  const nodes = await Promise.all(buses.map((bus) => startRedis({ args: settings(bus) })));
+  const nodes = await Promise.all(buses.map((bus) => startRedis({ args: settings(bus), program })));
   const stop = async () => void (await Promise.all(nodes.map((one) => one.stop())));
   try {
     await arrange(nodes, buses, primaries);

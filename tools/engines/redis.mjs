@@ -9,16 +9,26 @@ import { ask } from "./resp.mjs";
  * @typedef {import("./process.mjs").EngineOptions} EngineOptions
  */
 
-/** Start Debian's Redis. Nothing is written to disk. @param {EngineOptions} [options] */
+/**
+ * @typedef {"redis-server" | "valkey-server"} RedisProgram
+ * @typedef {EngineOptions & { program?: RedisProgram }} RedisOptions
+ */
+
+/**
+ * Start Redis, or Valkey where `program` says so. Nothing is written to disk unless `args` say so.
+ *
+ * @param {RedisOptions} [options]
+ */
 export function startRedis(options = {}) {
-  const program = needed("redis-server");
+  const name = options.program ?? "redis-server";
+  const program = needed(name);
   return attempt((port) => {
     const folder = mkdtempSync(join(tmpdir(), "sojourn-redis-"));
     const fixed = ["--bind", HOST, "--port", String(port), "--dir", folder, "--save", ""];
     // A primary would wait 5 s for more replicas before it sends its data to the first.
     const usual = ["--daemonize", "no", "--repl-diskless-sync-delay", "0"];
     return start({
-      name: "redis-server",
+      name,
       folder,
       port,
       url: `redis://${HOST}:${port}`,

@@ -13,6 +13,7 @@ import { ask } from "./resp.mjs";
  * @property {number} [replicas] Default: 2.
  * @property {number} [sentinels] Default: 3.
  * @property {readonly string[]} [args] More arguments of every primary and replica.
+ * @property {import("./redis.mjs").RedisProgram} [program] Default: redis-server.
  * @property {number} [quorum] Sentinels that must agree that the primary is down. Default: 2.
  * @property {number} [downAfterMs] Silence after which a Sentinel holds a server to be down.
  *   Default: 1000.
@@ -31,10 +32,10 @@ const HELLO_MS = { usual: 2_000, start: 100 };
 
 /**
  * @param {Engine} primary
- * @param {Required<Pick<SentinelOptions, "quorum" | "downAfterMs">>} options
+ * @param {Required<Omit<SentinelOptions, "replicas" | "sentinels" | "args">>} options
  */
-function startOneSentinel(primary, { quorum, downAfterMs }) {
-  const program = needed("redis-server");
+function startOneSentinel(primary, { program, quorum, downAfterMs }) {
+  const path = needed(program);
   return attempt((port) => {
     const folder = mkdtempSync(join(tmpdir(), "sojourn-sentinel-"));
     const file = join(folder, "sentinel.conf");
@@ -53,7 +54,7 @@ function startOneSentinel(primary, { quorum, downAfterMs }) {
       folder,
       port,
       url: `redis://${HOST}:${port}`,
-      command: [program, file, "--sentinel"],
+      command: [path, file, "--sentinel"],
       hello: Buffer.from("PING\r\n"),
       welcome: (answer) => answer.toString().startsWith("+PONG"),
     });
@@ -98,7 +99,7 @@ async function named(sentinels) {
  */
 export async function startSentinel(options = {}) {
   const { replicas = 2, sentinels: watchers = 3, quorum = 2, downAfterMs = 1_000 } = options;
-  const args = options.args ?? [];
+  const { args = [], program = "redis-server" } = options;
   /** @type {Engine[]} */
   const nodes = [];
   /** @type {Engine[]} */
@@ -109,14 +110,16 @@ export async function startSentinel(options = {}) {
     await Promise.all(nodes.map((one) => one.stop()));
   };
   try {
-    const first = await startRedis({ args });
+    const first = await startRedis({ args, program });
     nodes.push(first);
     const following = [...args, "--replicaof", HOST, String(first.port)];
-    const started = Array.from({ length: replicas }, () => startRedis({ args: following }));
+    const started = Array.from({ length: replicas }, () =>
+      startRedis({ args: following, program }),
+    );
     nodes.push(...(await Promise.all(started)));
     await Promise.all(nodes.slice(1).map((one) => until("a replica", () => follows(one))));
     const watching = Array.from({ length: watchers }, () =>
-      startOneSentinel(first, { quorum, downAfterMs }),
+      startOneSentinel(first, { program, quorum, downAfterMs }),
     );
     sentinels.push(...(await Promise.all(watching)));
     /** @param {number} everyMs */
