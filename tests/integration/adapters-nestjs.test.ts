@@ -138,7 +138,10 @@ describe.each(Object.keys(PLATFORMS) as (keyof typeof PLATFORMS)[])("Nest on %s"
     const pay = () => jar.ask(`${url}/accounts/pay`, { method: "POST" });
     const few = await pay();
     expect([few.status, few.headers["content-type"]]).toEqual([403, "application/problem+json"]);
-    expect(JSON.parse(few.body)).toMatchObject({ detail: "2 kinds of factors are asked for." });
+    expect(JSON.parse(few.body)).toMatchObject({
+      detail: "2 kinds of factors are asked for.",
+      required: { factors: 2 },
+    });
     expect(few.headers["www-authenticate"]).toMatch(/error="insufficient_user_authentication"/);
     const [mine] = (await place.sessions.subject("alice").list()).items;
     const session = await place.sessions.find(`ses_${mine?.id}`);
@@ -170,7 +173,7 @@ describe.each(Object.keys(PLATFORMS) as (keyof typeof PLATFORMS)[])("Nest on %s"
     }
     expect(answers).toEqual([
       [423, "session_locked", { factors: 2 }],
-      [403, "step_up_required", {}],
+      [403, "step_up_required", { factors: 1 }],
     ]);
   });
 
