@@ -83,6 +83,8 @@ describe("a line that cannot be meant", () => {
   it.each<[string[], string]>([
     [[], "URL is missing"],
     [["app.example"], "did you mean https://app.example?"],
+    [["localhost:3000"], "did you mean http://localhost:3000?"],
+    [["localhost.example"], "did you mean https://localhost.example?"],
     [["ftp://app.example"], "expected an address like"],
     [["http://alice:secret-word@app.example"], "ends up in logs"],
     [[url, "--whoami-path", "/me"], "needs a session"],
