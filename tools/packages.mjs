@@ -5,9 +5,11 @@
  */
 import { execFileSync } from "node:child_process";
 import {
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
+  readdirSync,
   renameSync,
   rmSync,
   symlinkSync,
@@ -76,6 +78,7 @@ async function importFrom(folder, tarball, manifest) {
   mkdirSync(join(folder, "node_modules"));
   execFileSync("tar", ["-xzf", tarball], { cwd: folder });
   renameSync(join(folder, "package"), join(folder, "node_modules", manifest.name));
+  if (!hasPages(folder, join(folder, "node_modules", manifest.name, "dist"))) return false;
   link(folder, "@types");
   const subpaths = Object.keys(manifest.exports).filter((path) => path !== "./package.json");
   const plain = subpaths.filter((path) => !Object.hasOwn(FRAMEWORKS, path));
@@ -83,6 +86,26 @@ async function importFrom(folder, tarball, manifest) {
   if (!(await importAll(folder, names(plain)))) return false;
   for (const peer of Object.values(FRAMEWORKS).flat()) link(folder, peer);
   return importAll(folder, names(subpaths));
+}
+
+const PAGE = /sojourn\/docs\/[\w/-]+\.md/g;
+
+/**
+ * Are the pages there that warnings name? Who has installed the package has no checkout.
+ *
+ * @param {string} folder
+ * @param {string} built
+ */
+function hasPages(folder, built) {
+  const sources = readdirSync(built, { recursive: true, encoding: "utf8" });
+  const named = sources
+    .filter((path) => path.endsWith(".js"))
+    .flatMap((path) => readFileSync(join(built, path), "utf8").match(PAGE) ?? []);
+  const missing = [...new Set(named)].filter(
+    (page) => !existsSync(join(folder, "node_modules", page)),
+  );
+  for (const page of missing) console.log(`a warning names ${page}, which is not in the package`);
+  return named.length > 0 && missing.length === 0;
 }
 
 /** @param {string} folder @param {string} name A package that is installed here. */

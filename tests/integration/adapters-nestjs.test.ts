@@ -11,11 +11,17 @@ import {
   UseGuards,
   VersioningType,
 } from "@nestjs/common";
-import type { ArgumentsHost, DynamicModule, INestApplication } from "@nestjs/common";
+import type {
+  ArgumentsHost,
+  DynamicModule,
+  ExceptionFilter,
+  INestApplication,
+} from "@nestjs/common";
 import { NestFactory } from "@nestjs/core";
+import { ExecutionContextHost } from "@nestjs/core/helpers/execution-context-host.js";
 import { ExpressAdapter } from "@nestjs/platform-express";
 import { FastifyAdapter } from "@nestjs/platform-fastify";
-import { Sessions } from "sojourn";
+import { SessionEndedError, Sessions } from "sojourn";
 import type { Session } from "sojourn";
 import {
   CurrentSession,
@@ -138,7 +144,10 @@ describe.each(Object.keys(PLATFORMS) as (keyof typeof PLATFORMS)[])("Nest on %s"
     const pay = () => jar.ask(`${url}/accounts/pay`, { method: "POST" });
     const few = await pay();
     expect([few.status, few.headers["content-type"]]).toEqual([403, "application/problem+json"]);
-    expect(JSON.parse(few.body)).toMatchObject({ detail: "2 kinds of factors are asked for." });
+    expect(JSON.parse(few.body)).toMatchObject({
+      detail: "2 kinds of factors are asked for.",
+      required: { factors: 2 },
+    });
     expect(few.headers["www-authenticate"]).toMatch(/error="insufficient_user_authentication"/);
     const [mine] = (await place.sessions.subject("alice").list()).items;
     const session = await place.sessions.find(`ses_${mine?.id}`);
@@ -170,7 +179,7 @@ describe.each(Object.keys(PLATFORMS) as (keyof typeof PLATFORMS)[])("Nest on %s"
     }
     expect(answers).toEqual([
       [423, "session_locked", { factors: 2 }],
-      [403, "step_up_required", {}],
+      [403, "step_up_required", { factors: 1 }],
     ]);
   });
 
@@ -230,5 +239,23 @@ describe.each(Object.keys(PLATFORMS) as (keyof typeof PLATFORMS)[])("Nest on %s"
     const answer = await ask(`${url}/private`);
     expect([answer.status, answer.body.includes("secret")]).toEqual([500, false]);
     expect(said.join()).toContain("import SessionsModule.forRoot");
+  });
+});
+
+describe("what Nest hands to other transports", () => {
+  // As its external context does for resolvers: no request, no response, arguments of their own.
+  const host = new ExecutionContextHost([undefined, { id: 1 }]);
+  host.setType("graphql");
+
+  it("is no HTTP answer: the error goes on to the transport's own", () => {
+    const { providers = [] } = SessionsModule.forRoot({ sessions: world().sessions });
+    const provided = providers.find((one) => "provide" in one && one.provide === "APP_FILTER");
+    const { useClass: Filter } = provided as { useClass: new () => ExceptionFilter };
+    const error = new SessionEndedError("logout");
+    expect(() => new Filter().catch(error, host)).toThrow(error);
+  });
+
+  it("has no session by itself, and the error says what to do instead", () => {
+    expect(() => new SessionGuard().canActivate(host)).toThrow(/no HTTP route but graphql/);
   });
 });

@@ -279,6 +279,7 @@ describe("an old cookie", () => {
 
   it("with facts that no session can have is an error of the options, not of the client", async () => {
     const wrong: Partial<FromExpressSessionOptions>[] = [
+      { subject: ({ user }) => (user as { id: string }).id },
       { subject: () => "" },
       { subject: () => 7 as unknown as string },
       { amr: () => "pwd" as unknown as string[] },

@@ -8,7 +8,7 @@ import { COMMANDS } from "../../packages/sojourn-server/src/cli/run.ts";
 import { listen, stopServers } from "../support/servers.ts";
 import { read } from "../tidy/repository.ts";
 import { doctor, LOGIN, PATHS, withPassword } from "./doctor-run.ts";
-import { expressTill, openShop, PASSWORD } from "./doctor-shop.ts";
+import { expressTill, openShop, PASSWORD, sojournTill } from "./doctor-shop.ts";
 import type { Till } from "./doctor-shop.ts";
 import { sojourn } from "./service-harness.ts";
 
@@ -42,6 +42,17 @@ describe("what cannot be examined", () => {
     ]);
   });
 
+  it("says so when nothing has set a cookie, which no field of the login mends", async () => {
+    const shop = await openShop(sojournTill(true));
+    const { code, out } = await doctor([shop.url, ...PATHS, "--field", "password=env:P"], {
+      P: PASSWORD,
+    });
+    expect(code).toBe(1);
+    expect(out).toContain("POST /login was answered 303, and nothing has set a cookie.");
+    expect(out).toMatch(/no Secure cookie is set over plain HTTP: examine the https address/);
+    expect(out).not.toContain("Check --field");
+  });
+
   it("shows nothing of a path that refuses its own page", async () => {
     const shop = await openShop(expressTill());
     const args = [shop.url, ...LOGIN, "--field", "password=env:P", "--write-path", "/nothing"];
@@ -72,6 +83,8 @@ describe("a line that cannot be meant", () => {
   it.each<[string[], string]>([
     [[], "URL is missing"],
     [["app.example"], "did you mean https://app.example?"],
+    [["localhost:3000"], "did you mean http://localhost:3000?"],
+    [["localhost.example"], "did you mean https://localhost.example?"],
     [["ftp://app.example"], "expected an address like"],
     [["http://alice:secret-word@app.example"], "ends up in logs"],
     [[url, "--whoami-path", "/me"], "needs a session"],

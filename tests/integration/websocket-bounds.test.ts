@@ -1,4 +1,5 @@
 /** Sockets while the store is down, and many of them. */
+import type { Duplex } from "node:stream";
 import { afterEach, describe, expect, it } from "vitest";
 import { failure, MINUTE, SECOND } from "../support/world.ts";
 import {
@@ -145,3 +146,19 @@ describe("many sockets", () => {
     expect([place.sessions.live.size, place.clock.pending]).toEqual([0, 0]);
   });
 });
+
+describe("a client that breaks the protocol", () => {
+  it("loses its own socket and nothing else, whether the application listens for errors or not", async () => {
+    const { place, client, server, token } = await connected();
+    const other = await dial(server, { token });
+    // Reserved bits that no extension asked for: `ws` tells of it with an error event.
+    rawSocket(client.socket).write(Buffer.from([0xf1, 0x80, 1, 2, 3, 4]));
+    expect(await client.closed).toMatchObject({ code: 1002 });
+    await say(other, "still here");
+    expect(place.sessions.live.size).toBe(1);
+  });
+});
+
+function rawSocket(socket: object): Duplex {
+  return (socket as { readonly _socket: Duplex })._socket;
+}

@@ -195,6 +195,14 @@ describe("webSocketSessions", () => {
     );
   });
 
+  it("takes from 1 to 10 000 connections of a session, and no more", () => {
+    const { sessions } = world();
+    const make = (maxPerSession: number) => () => webSocketSessions(sessions, { maxPerSession });
+    for (const fits of [1, 10_000]) expect(make(fits)).not.toThrow();
+    const range = "maxPerSession: a whole number from 1 to 10000";
+    for (const wrong of [0, 10_001, 1.5, Number.NaN]) expect(make(wrong)).toThrow(range);
+  });
+
   it("says which request it does not know", () => {
     const live = webSocketSessions(world().sessions);
     expect(() => live.sessionOf({} as never)).toThrow("did not come through `upgrade`");

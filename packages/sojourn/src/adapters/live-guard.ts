@@ -178,7 +178,7 @@ export class LiveGuard<Data extends object> {
   }
 }
 
-/** For a socket that nobody else listens to yet: Node closes one that fails. */
+/** For a socket that nobody else may listen to: it is closed by whoever told of the error. */
 export function ignore(): void {
   // What was under way on it goes nowhere.
 }

@@ -116,6 +116,8 @@ export const CurrentSession: () => ParameterDecorator = createParamDecorator(
   (_data: unknown, context: ExecutionContext) => sessionIn(context),
 );
 
+const HTTP = "http";
+
 /** On Fastify, Nest's middleware has met the raw request. */
 function sessionIn(context: ExecutionContext): Session<object> {
   const request = context
@@ -126,9 +128,11 @@ function sessionIn(context: ExecutionContext): Session<object> {
     >();
   const session = request?.raw?.session ?? request?.session;
   if (session !== undefined) return session;
-  throw new Error(
-    "no session here: import SessionsModule.forRoot({ sessions }) in the root module",
-  );
+  const fix =
+    context.getType() === HTTP
+      ? "import SessionsModule.forRoot({ sessions }) in the root module"
+      : `this is no HTTP route but ${context.getType()}; take it from the request it came with`;
+  throw new Error(`no session here: ${fix}`);
 }
 
 /** What a response of Express and a reply of Fastify have in common. */
@@ -141,6 +145,8 @@ interface Reply {
 
 class SessionErrors implements ExceptionFilter<SojournError | SessionRefusal> {
   catch(error: SojournError | SessionRefusal, host: ArgumentsHost): void {
+    // A resolver or a message has no response of ours: its own transport answers.
+    if (host.getType() !== HTTP) throw error;
     const { status, headers, body } =
       error instanceof SessionRefusal ? error.answer : problemOfError(error);
     const reply = host.switchToHttp().getResponse<Reply>();

@@ -28,6 +28,7 @@ export interface WsSocket {
   close(code: number, reason: string): void;
   terminate(): void;
   on(event: "message", listener: () => void): unknown;
+  on(event: "error", listener: () => void): unknown;
   once(event: "close", listener: () => void): unknown;
   removeAllListeners(event: "message"): unknown;
 }
@@ -106,6 +107,8 @@ export class WebSocketSessions<Data extends object = Record<string, unknown>> {
 
   #watchOver(ws: WsSocket, live: LiveSession<Data>): void {
     let cancel: (() => void) | undefined;
+    // `ws` closes a socket that breaks the protocol; an error nobody hears would end the process.
+    ws.on("error", ignore);
     ws.once("close", () => {
       live.release();
       cancel?.();

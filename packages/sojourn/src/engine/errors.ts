@@ -53,10 +53,10 @@ export interface ConfigProblem {
 export class ConfigError extends SojournError {
   readonly problems: readonly ConfigProblem[];
 
-  constructor(problems: readonly ConfigProblem[]) {
+  constructor(problems: readonly ConfigProblem[], options?: { readonly cause?: unknown }) {
     const lines = problems.map((problem) => `  ${problem.path}: ${problem.message}`);
     const noun = problems.length === 1 ? "problem" : "problems";
-    super("ERR_CONFIG", `${problems.length} configuration ${noun}:\n${lines.join("\n")}`);
+    super("ERR_CONFIG", `${problems.length} configuration ${noun}:\n${lines.join("\n")}`, options);
     this.problems = problems;
   }
 }

@@ -62,7 +62,7 @@ const METHODS = ["get", "set", "destroy"] as const;
 const WARNING =
   "an express-session store cannot compare and set: with more than one process on it, writes can " +
   "be lost and a logout can be undone. Run one process on it, or move to a store of Sojourn's " +
-  "(docs/stores/express-stores.md)";
+  "(sojourn/docs/stores/express-stores.md)";
 
 /** What handles on one store object share, so that their writes do not meet. */
 interface Shared extends ForeignLocks {

@@ -3,7 +3,7 @@
 const MESSAGE =
   "the session cookie is `secure` and the request came over plain HTTP: no cookie is set. Serve " +
   'HTTPS, or name the proxy that does: app.set("trust proxy", 1). ' +
-  "See docs/guide/diagnostics.md#plain-http";
+  "See sojourn/docs/guide/diagnostics.md#plain-http";
 
 const told: WeakSet<object> = new WeakSet();
 

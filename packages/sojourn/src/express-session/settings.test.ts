@@ -36,7 +36,7 @@ describe("a store that writes whole sessions over each other", () => {
     expect(await heard()).toEqual([
       "OwnStore keeps sessions as express-session does: parallel updates are lost, and a logout " +
         "can be undone. toExpressStore(createSessions({ store, secrets })) prevents both. " +
-        "See docs/guide/express-session.md#which-store",
+        "See sojourn/docs/guide/express-session.md#which-store",
     ]);
     use(store);
     expect(await heard()).toHaveLength(2);

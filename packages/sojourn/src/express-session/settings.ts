@@ -23,7 +23,7 @@ const IN_ONE_PROCESS =
 const AS_UPSTREAM =
   "keeps sessions as express-session does: parallel updates are lost, and a logout can be undone. " +
   "toExpressStore(createSessions({ store, secrets })) prevents both. " +
-  "See docs/guide/express-session.md#which-store";
+  "See sojourn/docs/guide/express-session.md#which-store";
 
 export interface Settings {
   readonly name: string;

@@ -87,6 +87,8 @@ export interface StepUpRequirement {
   readonly acr?: string;
   /** Seconds since the last authentication that are still accepted. */
   readonly maxAge?: number;
+  /** Kinds of factors. In the body only: RFC 9470 has no word for a number. */
+  readonly factors?: number;
 }
 
 interface VersionExtra {

@@ -94,3 +94,17 @@ describe("changing the snapshot in development", () => {
     },
   );
 });
+
+describe("changing the snapshot in sloppy code", () => {
+  it.each([
+    [true, "session.data.cart = []"],
+    [true, "session.data.user.name = 'Bob'"],
+    [false, "session.data.user.name = 'Bob'"],
+  ])("is silent where JavaScript is, and changes nothing (production %s: %s)", async (...is) => {
+    const [production, code] = is;
+    const session = await opened(production);
+    sloppily(code)(session);
+    expect(session.data).toEqual({ cart: ["book"], user: { name: "Alice" } });
+    expect(() => sloppily("session.data.cart.push('pen')")(session)).toThrow(TypeError);
+  });
+});

@@ -45,6 +45,20 @@ describe("a format", () => {
     }
   });
 
+  it("that throws is at fault, too: 500, nothing is stored, and its words stay in the log", async () => {
+    const broken = new TypeError("Cannot read properties of undefined (reading 'mail of alice')");
+    const format = { ...formatOf({}), find: () => Promise.reject(broken) };
+    const place = world({ convert: [format] });
+    const { refusal, session } = await visit(place);
+    expect([refusal?.status, session.subject, place.store.calls("create")]).toEqual([500, null, 0]);
+    expect(refusal?.body).not.toContain("alice");
+    const [told] = place.errors;
+    expect(told).toBeInstanceOf(ConfigError);
+    expect(String(told)).toContain("convert (test): threw TypeError on a session of its own");
+    expect(String(told)).not.toContain("alice");
+    expect((told as ConfigError).cause).toBe(broken);
+  });
+
   it("may give an object without a prototype", async () => {
     const bare = Object.assign(Object.create(null) as object, { cart: 1 });
     const { session } = await visit(world({ convert: [formatOf(bare)] }));

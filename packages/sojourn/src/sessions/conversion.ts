@@ -26,7 +26,13 @@ import type { Claim } from "./claims.ts";
 import type { Core } from "./core.ts";
 import { encodeInitial, toStored } from "./data-codec.ts";
 import { isPlainObject } from "./foreign.ts";
-import type { ForeignOutcome, ForeignRequest, ForeignSession, ForeignSessions } from "./foreign.ts";
+import type {
+  ForeignFinding,
+  ForeignOutcome,
+  ForeignRequest,
+  ForeignSession,
+  ForeignSessions,
+} from "./foreign.ts";
 import { subjectOf } from "./lifecycle.ts";
 import { checkLogin, checkSubject } from "./login-options.ts";
 import { OldEnds } from "./old-ends.ts";
@@ -93,7 +99,7 @@ export class Conversions {
     how: Presentation,
   ): Promise<Verdict | undefined> {
     try {
-      const finding = await format.find(request, this.#core.now());
+      const finding = await findIn(format, request, this.#core.now());
       if (finding.state === "forged") return this.#note(format, "forged");
       const credential = { purpose: format.name, tenant: how.tenant, key: finding.key };
       const { outcome, stored } =
@@ -312,8 +318,28 @@ function checkInstants(instants: Readonly<Record<string, number | undefined>>): 
   }
 }
 
+/** What an option threw goes no further: outside a framework it would end the process. */
+async function findIn(
+  format: ForeignSessions,
+  request: ForeignRequest,
+  now: number,
+): Promise<ForeignFinding> {
+  try {
+    return await format.find(request, now);
+  } catch (error) {
+    if (error instanceof SojournError) throw error;
+    const kind = error instanceof Error ? error.name : typeof error;
+    const message = `threw ${kind} on a session of its own: options have to take every old session`;
+    throw new ConfigError([{ path: pathOf(format), message }], { cause: error });
+  }
+}
+
 /** A client is not to blame for what a format's options make of a session: 500, not 400. */
 function troubleOf(format: ForeignSessions, error: unknown): unknown {
   if (!(error instanceof SojournError) || !FAULTS.has(error.code)) return error;
-  return new ConfigError([{ path: `convert (${format.name})`, message: error.message }]);
+  return new ConfigError([{ path: pathOf(format), message: error.message }]);
+}
+
+function pathOf({ name }: ForeignSessions): string {
+  return `convert (${name})`;
 }

@@ -140,9 +140,9 @@ const MEANINGS: Readonly<Record<Why, Meaning>> = {
 };
 export const NOTICES: readonly Why[] = Object.keys(MEANINGS) as Why[];
 
-/** Where more is said. A path from the root of the repository. */
+/** Where more is said: a page in the package, below `node_modules`. */
 export function noticeLink(why: string): string {
-  return `docs/guide/diagnostics.md#${why}`;
+  return `sojourn/docs/guide/diagnostics.md#${why}`;
 }
 
 export function meaningOf(why: Why): Meaning {

@@ -32,7 +32,7 @@ export interface SessionExplanation {
   readonly says: string;
   /** What would make it active, or keep it from happening again. */
   readonly fix?: string;
-  /** A path from the root of the repository. */
+  /** A page in the package, below `node_modules`. */
   readonly link: string;
   /** When this was judged. */
   readonly now: number;
@@ -44,8 +44,8 @@ export interface SessionExplanation {
 
 type Said = Pick<SessionExplanation, "says" | "fix" | "link">;
 
-const STATES = "docs/concepts/standing.md#states";
-const REASONS = "docs/concepts/standing.md#end-reasons";
+const STATES = "sojourn/docs/concepts/standing.md#states";
+const REASONS = "sojourn/docs/concepts/standing.md#end-reasons";
 
 const ENDS: Readonly<Record<EndReason, string>> = {
   logout: "Somebody signed out with this session.",

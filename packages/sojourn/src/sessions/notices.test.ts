@@ -275,7 +275,7 @@ describe("explain", () => {
     expect(now.explain()).toEqual({
       state: "active",
       says: "The session is active.",
-      link: "docs/concepts/standing.md#states",
+      link: "sojourn/docs/concepts/standing.md#states",
       now: place.clock.now(),
       session: session.id,
       idle: { at: now.idleExpiresAt, passed: false, effect: "end" },

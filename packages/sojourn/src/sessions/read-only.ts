@@ -52,14 +52,6 @@ function theirMethods(): object {
   return methods;
 }
 
-/** Freeze what `JSON.parse` made, at every depth. */
-export function deepFreeze<Value extends object>(value: Value): Value {
-  for (const inner of Object.values(value)) {
-    if (typeof inner === "object" && inner !== null) deepFreeze(inner);
-  }
-  return Object.freeze(value);
-}
-
 /**
  * A frozen snapshot that names the call to make where the engine says "not extensible", or in
  * sloppy code nothing. For development: structured cloning takes no such object.

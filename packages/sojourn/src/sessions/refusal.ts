@@ -28,16 +28,16 @@ export function refusalOf<Data extends object>(
   const unmet = session.unmet(required);
   if (unmet === undefined) return undefined;
   const { factors = 1 } = unmet;
-  // RFC 9470 has no word for a number of factors.
   const detail = factors > 1 ? { detail: `${factors} kinds of factors are asked for.` } : {};
   return problemOf("step_up_required", { required: challengeOf(unmet), ...detail });
 }
 
 /** Elevation is a factor given just now. */
-function challengeOf({ acr, maxAgeMs, elevated }: Unmet): StepUpRequirement {
+function challengeOf({ acr, maxAgeMs, elevated, factors }: Unmet): StepUpRequirement {
   const ageMs = elevated === true ? 0 : maxAgeMs;
   return {
     ...(acr === undefined ? {} : { acr }),
     ...(ageMs === undefined ? {} : { maxAge: Math.round(ageMs / 1_000) }),
+    ...(factors === undefined ? {} : { factors }),
   };
 }

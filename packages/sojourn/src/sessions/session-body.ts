@@ -3,13 +3,14 @@ import type { EndReason } from "../protocol/words.ts";
 import { decodeData } from "../engine/data.ts";
 import type { EncodedData } from "../engine/data.ts";
 import { ArgumentError, SessionEndedError, SessionLockedError } from "../engine/errors.ts";
+import { deepFreeze } from "../engine/freeze.ts";
 import type { SessionRef, StoredSession } from "../engine/ports.ts";
 import type { Assurance, SessionRecord } from "../engine/record.ts";
 import type { Judgement } from "../engine/session.ts";
 import type { Core } from "./core.ts";
 import { decodeStored } from "./data-codec.ts";
 import { loginFrom } from "./login.ts";
-import { deepFreeze, explaining } from "./read-only.ts";
+import { explaining } from "./read-only.ts";
 import type { AbsenceReason } from "./explain.ts";
 import type { TokenCarrier } from "./standing.ts";
 

@@ -53,6 +53,10 @@ export class Jar {
     this.#cookies.set(name, { value, path });
   }
 
+  get size(): number {
+    return this.#cookies.size;
+  }
+
   get(name: string): string | undefined {
     return this.#cookies.get(name)?.value;
   }

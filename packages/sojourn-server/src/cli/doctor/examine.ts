@@ -89,6 +89,14 @@ interface Entered {
   readonly said: readonly Finding[];
 }
 
+/** What is usually behind a login without a cookie, by how it was asked. */
+const NO_TLS =
+  "Mostly no Secure cookie is set over plain HTTP: examine the https address, or let the " +
+  "application trust what its proxy says (X-Forwarded-Proto).";
+const TLS_UNKNOWN =
+  "Mostly the application takes the request for plain HTTP: let it trust what its proxy says " +
+  "(X-Forwarded-Proto). Else look into its log, and check --login-path and --field.";
+
 const NOBODY = { person: undefined, page: undefined } as const;
 
 /** Sign in as the flags say, and learn to tell somebody from nobody. */
@@ -116,6 +124,11 @@ async function signIn(site: Site): Promise<Entered> {
     const fields = login.fields.map(([name]) => name).join(", ");
     const says = `POST ${login.path} with ${fields} was answered ${answer.status}.`;
     const fix = "Check path, names and values; scripts that send JSON need --json-body.";
+    return { ...NOBODY, said: [fail("login", says, fix)] };
+  }
+  if (jar.size === 0) {
+    const says = `POST ${login.path} was answered ${answer.status}, and nothing has set a cookie.`;
+    const fix = site.plan.url.protocol === "https:" ? TLS_UNKNOWN : NO_TLS;
     return { ...NOBODY, said: [fail("login", says, fix)] };
   }
   // A login that keeps a visitor's session may set no cookie at all.

@@ -63,10 +63,10 @@ export function groupOf(check: Check): Group {
   return GROUP_OF[check];
 }
 
-/** A path from the root of the repository. */
+/** A page in the package `sojourn`, below `node_modules`. */
 export function linkOf(check: Check): string {
   const anchor = GROUP_OF[check].toLowerCase().replaceAll(" ", "-");
-  return `docs/operations/doctor.md#${anchor}`;
+  return `sojourn/docs/operations/doctor.md#${anchor}`;
 }
 
 export function pass(check: Check, says: string): Finding {

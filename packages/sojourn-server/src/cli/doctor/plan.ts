@@ -89,7 +89,9 @@ function usage(message: string): UsageError {
 function readUrl(text: string, what: string): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url?.protocol !== "http:" && url?.protocol !== "https:") {
-    const guess = /^[\w.-]+(?::\d+)?(?:\/|$)/.test(text) ? `; did you mean https://${text}?` : "";
+    const scheme = /^(?:localhost|127\.0\.0\.1)(?:[:/]|$)/.test(text) ? "http" : "https";
+    const bare = /^[\w.-]+(?::\d+)?(?:\/|$)/.test(text);
+    const guess = bare ? `; did you mean ${scheme}://${text}?` : "";
     throw usage(`${what}: expected an address like https://app.example${guess}`);
   }
   if (url.username !== "" || url.password !== "") {

@@ -2,6 +2,7 @@
  * The presets as data: source, default values, and the caps a looser value needs a reason to pass.
  * `presets.test.ts` compares them with `fixtures/presets.json`: change both or neither.
  */
+import { deepFreeze } from "../freeze.ts";
 import type {
   Binding,
   CookiePrefix,
@@ -317,11 +318,4 @@ export const PRESET_NAMES: readonly PresetName[] = Object.freeze(
 /** Tell a preset's name from any other value; names on the prototype are not presets. */
 export function isPresetName(value: unknown): value is PresetName {
   return typeof value === "string" && Object.hasOwn(PRESETS, value);
-}
-
-function deepFreeze<T extends object>(value: T): T {
-  for (const inner of Object.values(value)) {
-    if (typeof inner === "object" && inner !== null) deepFreeze(inner);
-  }
-  return Object.freeze(value);
 }
