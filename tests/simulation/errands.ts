@@ -127,7 +127,9 @@ export const lock: Errand = {
     const beganAt = world.timeline.now;
     const outcome = await attempt(visit, "lock", session.lock(1));
     const firm = known.unlocking === 0 && known.unlockedUntil < beganAt;
-    if (outcome.fate === "acked" && firm) known.lockAckedAt = world.timeline.now;
+    if (outcome.fate !== "acked" || !firm) return;
+    known.lockAckedAt = world.timeline.now;
+    known.lockAckedNode = visit.node.index;
   },
 };
 
@@ -153,7 +155,7 @@ export const logout: Errand = {
   run: async (visit) => {
     const { known, session, world } = visit;
     const outcome = await attempt({ ...visit, use: undefined }, "logout", session.logout());
-    if (outcome.fate === "acked") known?.ackEnd(world.timeline.now);
+    if (outcome.fate === "acked") known?.ackEnd(world.timeline.now, visit.node.index);
   },
 };
 
@@ -168,7 +170,7 @@ export function login(subject: string, pending: boolean): Errand {
       if (outcome.fate === "acked") {
         signedIn(visit, world.model.byHandle(session.id));
         for (const { id } of outcome.value.evicted) {
-          world.model.sessions.get(id)?.ackEnd(world.timeline.now);
+          world.model.sessions.get(id)?.ackEnd(world.timeline.now, visit.node.index);
         }
       } else checkRefusal(world, subject, { outcome, beganAt });
     },
@@ -202,6 +204,6 @@ function signedIn(visit: Visit, next: SessionModel | undefined): void {
     // Of several logins with one anonymous session each carries its data on: one is a retry.
     next.data = known.data?.fork();
   } else next.data = new DataModel();
-  known?.ackEnd(world.timeline.now);
+  known?.ackEnd(world.timeline.now, visit.node.index);
   world.witness.check(next);
 }

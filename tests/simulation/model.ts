@@ -22,11 +22,15 @@ export interface Rules {
   /** Longest way of a batch of touches to the store, queued behind others. */
   readonly flightMs: number;
   readonly idleLocks: boolean;
+  /** S of invariant I3; 0 where every answer is read from the store. */
+  readonly stalenessMs: number;
 }
 
 /** One use of a session by one caller, from arrival to answer. */
 export interface Use {
   readonly session: SessionModel;
+  /** Who serves it. */
+  readonly node: number;
   readonly beganAt: number;
   /** The node's clock on arrival. */
   readonly low: number;
@@ -57,6 +61,8 @@ export class SessionModel {
   data: DataModel | undefined;
   /** Somebody was told that it has ended. */
   endAckedAt: number = Infinity;
+  /** The node that told it. */
+  endAckedNode = -1;
   ended: Ended | undefined;
   readonly events: string[] = [];
   /** No activity that was ever attempted is later. */
@@ -71,6 +77,7 @@ export class SessionModel {
   /** Somebody asked for a lock, ever. */
   lockAsked = false;
   lockAckedAt = Infinity;
+  lockAckedNode = -1;
   /** Unlocks under way, and until when one of unknown outcome may take effect. */
   unlocking = 0;
   unlockedUntil = -1;
@@ -103,8 +110,10 @@ export class SessionModel {
     return `ses_${this.id}`;
   }
 
-  ackEnd(now: number): void {
-    this.endAckedAt = Math.min(this.endAckedAt, now);
+  ackEnd(now: number, node: number): void {
+    if (now >= this.endAckedAt) return;
+    this.endAckedAt = now;
+    this.endAckedNode = node;
   }
 
   loseTouch(now: number): void {
@@ -122,22 +131,39 @@ export interface Shown {
 /** Judge a live standing. @returns the broken promise, if one is. */
 export function problemOfLive(rules: Rules, use: Use, shown: Shown): string | undefined {
   const { session } = use;
-  if (session.endAckedAt < use.beganAt) return "I1: served after its end was acknowledged";
+  const endKnownAt = session.endAckedAt + boundOf(rules, use, session.endAckedNode);
+  if (endKnownAt < use.beganAt) {
+    return `I1, I3: served ${use.beganAt - session.endAckedAt} ms after its end was acknowledged`;
+  }
   if (use.low >= session.absoluteExpiresAt) return "I11: served past its absolute end";
   return (
     (shown.state === "locked"
       ? problemOfLocked(rules, session)
       : problemOfUnlocked(rules, use, session)) ??
-    (shown.data && session.data?.problem(shown.data, use.beganAt, use.floors))
+    (shown.data && problemOfData(rules, use, shown.data))
   );
 }
+
+/** What a node was told itself it knows at once; what others were told, after S. Invariant I3. */
+function boundOf({ stalenessMs }: Rules, use: Use, node: number): number {
+  return use.node === node ? 0 : stalenessMs;
+}
+
+function problemOfData({ stalenessMs }: Rules, use: Use, data: Snapshot): string | undefined {
+  const floors = stalenessMs === 0 ? use.floors : NO_FLOORS;
+  return use.session.data?.problem(data, use.beganAt - stalenessMs, floors);
+}
+
+/** Of how long ago they would have to be is not kept. */
+const NO_FLOORS: Floors = new Map();
 
 function problemOfLocked(rules: Rules, session: SessionModel): string | undefined {
   return session.lockAsked || rules.idleLocks ? undefined : "I7: locked, and nobody asked for it";
 }
 
 function problemOfUnlocked(rules: Rules, use: Use, session: SessionModel): string | undefined {
-  if (session.lockAckedAt < use.beganAt) return "lost decision: its lock was acknowledged";
+  const lockKnownAt = session.lockAckedAt + boundOf(rules, use, session.lockAckedNode);
+  if (lockKnownAt < use.beganAt) return "lost decision: its lock was acknowledged";
   const idleMs = use.low - session.seenHigh;
   // Somebody else who is under way may have slid it further than is known.
   const alone = session.sliding === (use.slides ? 1 : 0);
@@ -227,12 +253,12 @@ export class Model {
 
   begin(
     session: SessionModel,
-    facts: { now: number; low: number; slides: boolean; storedSeenAt: number },
+    facts: { node: number; now: number; low: number; slides: boolean; storedSeenAt: number },
   ): Use {
-    const { now, low, slides, storedSeenAt } = facts;
+    const { node, now, low, slides, storedSeenAt } = facts;
     if (slides) session.sliding += 1;
     const floors = session.data?.floors();
-    return { session, beganAt: now, low, slides, floors, storedSeenAt, writes: [] };
+    return { session, node, beganAt: now, low, slides, floors, storedSeenAt, writes: [] };
   }
 
   /** The use is over, at `high` of the node's clock; also by a crash. */

@@ -36,6 +36,8 @@ import type {
 } from "sojourn";
 import type { SeededRandom } from "sojourn/testing";
 import type { SessionModel } from "./model.ts";
+import { TailWire } from "./tail-wire.ts";
+import type { TailWeather } from "./tail-wire.ts";
 import type { Timeline } from "./timeline.ts";
 import type { Call, Witness } from "./witness.ts";
 
@@ -58,6 +60,7 @@ export interface Line {
   readonly random: SeededRandom;
   readonly witness: Witness;
   weather(): Weather;
+  tail(): TailWeather;
   store(): SessionStore;
   health(): StoreHealth;
   incarnation(): string;
@@ -184,8 +187,11 @@ export class Link implements SessionStore {
     });
   }
 
-  tail(from: string, handlers: TailHandlers): Subscription {
-    return this.#store.tail(from, handlers);
+  tail(_from: string, handlers: TailHandlers): Subscription {
+    const { timeline, random, alive, node } = this.#line;
+    const note = (text: string): void => this.#line.note(`n${node} ${text}`);
+    const line = { timeline, random, alive, note, store: this.#store, weather: this.#line.tail() };
+    return new TailWire(line, handlers);
   }
 
   apply(deltas: readonly StoreDelta[], origin: string): Promise<void> {

@@ -1,6 +1,7 @@
 /** One server: a real `Sessions` on a clock that is a little wrong, and that can crash. */
 import { ClockJumpedError, createSessions } from "sojourn";
 import type { Clock, SessionEvent, Sessions, SessionStore, Timers } from "sojourn";
+import { NearCache } from "sojourn/stores/near-cache";
 import { InsecureSeededEntropy } from "sojourn/testing";
 import { settle } from "./data-model.ts";
 import type { Use } from "./model.ts";
@@ -53,6 +54,7 @@ class NodeClock implements Clock, Timers {
 export interface Life {
   readonly sessions: Sessions;
   readonly clock: NodeClock;
+  readonly near: NearCache | undefined;
   alive: boolean;
   /** Callers being served; a crash leaves them without an answer. */
   readonly uses: Set<Use>;
@@ -85,7 +87,15 @@ export class ServerNode {
     const alive = (): boolean => state.alive;
     const offset = world.chance.int(-Math.floor(skewMs / 2), Math.floor(skewMs / 2));
     const clock = new NodeClock(world.timeline, offset, alive);
-    const store: SessionStore = new Link(this.#line(clock, alive));
+    const link = new Link(this.#line(clock, alive));
+    const { stalenessMs } = world.scenario.rules;
+    // The monotonic clock of all nodes is the world's: spans are measured alike, instants are not.
+    const monotonic = (): number => world.timeline.now;
+    const near =
+      stalenessMs === 0
+        ? undefined
+        : new NearCache(link, { stalenessMs, monotonic, maxSessions: 24 });
+    const store: SessionStore = near ?? link;
     const sessions = createSessions({
       store,
       clock,
@@ -99,7 +109,7 @@ export class ServerNode {
       onError: (error) => world.broken(error, `background work of n${this.index}`),
     });
     sessions.events.on("*", (event: SessionEvent) => world.heard(event));
-    this.#life = Object.assign(state, { sessions, clock, uses: new Set<Use>() });
+    this.#life = Object.assign(state, { sessions, clock, near, uses: new Set<Use>() });
   }
 
   /** What was on its way to the store goes on; nothing comes back. */
@@ -107,6 +117,7 @@ export class ServerNode {
     const life = this.#life;
     if (life === undefined) return;
     life.alive = false;
+    this.#world.tellHits(life);
     this.#life = undefined;
     const { model, timeline } = this.#world;
     for (const use of life.uses) {
@@ -130,6 +141,7 @@ export class ServerNode {
       random: world.weatherChance,
       witness: world.witness,
       weather: () => world.weather,
+      tail: () => world.scenario.tail,
       store: () => world.store,
       health: () => world.health(),
       incarnation: () => world.incarnation.name,

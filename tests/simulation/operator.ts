@@ -22,7 +22,7 @@ export function revoke(session: SessionModel): Act {
   return async (world, place) => {
     const work = place.life.sessions.revoke(session.handle);
     const outcome = await attempt(asked(world, place), `revoke ${session.name}`, work);
-    if (outcome.fate === "acked") session.ackEnd(world.timeline.now);
+    if (outcome.fate === "acked") session.ackEnd(world.timeline.now, place.node.index);
   };
 }
 
@@ -34,7 +34,7 @@ export function revokeAll(subject: string, except: SessionModel | undefined): Ac
     const outcome = await attempt(asked(world, place), words, sessions.revokeAll(options));
     if (outcome.fate !== "acked") return;
     for (const session of world.witness.revokedBy(subject, outcome.value.epoch)) {
-      session.ackEnd(world.timeline.now);
+      session.ackEnd(world.timeline.now, place.node.index);
     }
   };
 }
@@ -66,7 +66,9 @@ export function open(subject: string, thinkMs: number, take: (held: Held) => voi
     const made = world.model.byHandle(session.id);
     if (made === undefined) return world.fail("open made no session");
     if (made.revokedAllBefore > readAt) world.fail(`I5: ${made.name} slipped through a revoke-all`);
-    for (const { id } of evicted) world.model.sessions.get(id)?.ackEnd(world.timeline.now);
+    for (const { id } of evicted) {
+      world.model.sessions.get(id)?.ackEnd(world.timeline.now, place.node.index);
+    }
     made.data = new DataModel();
     settle(made.data.set("r0", value, world.timeline.now), "acked", world.timeline.now);
     world.witness.check(made);

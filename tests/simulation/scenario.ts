@@ -3,6 +3,7 @@ import type { SessionsOptions } from "sojourn";
 import type { Rules } from "./model.ts";
 import type { Weather } from "./network.ts";
 import { CALM } from "./network.ts";
+import type { TailWeather } from "./tail-wire.ts";
 
 /** Whose sessions they are. */
 export const TENANT = "default";
@@ -17,6 +18,7 @@ export interface Scenario {
   readonly subjects: readonly string[];
   readonly limit: { readonly max: number; readonly asks: boolean };
   readonly weather: Weather;
+  readonly tail: TailWeather;
   /** Two clocks differ by at most this, in milliseconds. */
   readonly skewMs: number;
   /** T and G of the rotation rules. */
@@ -51,16 +53,18 @@ type Concurrency = {
   readonly onLimit: "reject" | "ask" | "evict-oldest" | "evict-idle";
 };
 
-function rules({ onIdle, absoluteMs = ABSOLUTE_MS }: Wishes): Rules {
+function rules(wishes: Wishes): Rules {
+  const { onIdle, absoluteMs = ABSOLUTE_MS, touchEveryMs = TOUCH_MS, stalenessMs = 0 } = wishes;
   return {
     idleMs: IDLE_MS,
     pendingMs: PENDING_MS,
     absoluteMs,
-    touchEveryMs: TOUCH_MS,
+    touchEveryMs,
     touchLagMs: 250,
     skewMs: SKEW_MS,
     flightMs: 3_000,
     idleLocks: onIdle === "lock-one-factor",
+    stalenessMs,
   };
 }
 
@@ -70,6 +74,9 @@ interface Wishes {
   readonly onIdle?: "end" | "lock-one-factor";
   readonly absoluteMs?: number;
   readonly onFork?: "auto" | "revoke";
+  readonly touchEveryMs?: number;
+  /** S of invariant I3: above 0, every node keeps sessions near. */
+  readonly stalenessMs?: number;
 }
 
 function policy(wishes: Wishes): Scenario["policy"] {
@@ -80,7 +87,7 @@ function policy(wishes: Wishes): Scenario["policy"] {
     absoluteMs,
     pendingMs: PENDING_MS,
     warnBeforeMs: 15_000,
-    touchEveryMs: TOUCH_MS,
+    touchEveryMs: wishes.touchEveryMs ?? TOUCH_MS,
     transitMs: TRANSIT_MS,
     rotateGraceMs: GRACE_MS,
     rotateEveryMs: wishes.rotateEveryMs ?? GRACE_MS + 2 * TRANSIT_MS + 2_000,
@@ -98,6 +105,7 @@ const COMMON = {
   browsers: 12,
   subjects: ["ada", "ben", "cy", "dot"],
   weather: CALM,
+  tail: { cut: 0, gap: 0 },
   skewMs: SKEW_MS,
   transitMs: TRANSIT_MS,
   rotateGraceMs: GRACE_MS,
@@ -164,6 +172,24 @@ export const SCENARIOS: readonly Scenario[] = [
     30_000,
     { concurrency: { max: 4, onLimit: "evict-oldest" }, rotateEveryMs: 110_000 },
     { thief: true, browsers: 6, pace: 2.5, strife: 0.1 },
+  ),
+  scenario(
+    "near",
+    20_000,
+    {
+      concurrency: { max: 4, onLimit: "evict-oldest" },
+      rotateEveryMs: 60_000,
+      touchEveryMs: 20_000,
+      stalenessMs: 2_000,
+    },
+    {
+      weather: { lost: 0.01, unheard: 0.01, late: 0.004 },
+      tail: { cut: 0.01, gap: 0.3 },
+      crash: 0.001,
+      jump: 0.0005,
+      nodes: 3,
+      browsers: 5,
+    },
   ),
   scenario(
     "failover",

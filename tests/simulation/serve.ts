@@ -55,11 +55,12 @@ export async function serve(world: World, place: Place, request: Request): Promi
 
 export function beginUse(
   world: World,
-  { life }: Place,
+  { node, life }: Place,
   session: SessionModel,
   errand: Pick<Errand, "activity" | "slides">,
 ): Use {
   const use = world.model.begin(session, {
+    node: node.index,
     now: world.timeline.now,
     low: life.clock.reading,
     slides: errand.activity !== false || errand.slides === true,

@@ -29,6 +29,7 @@ const MUST_MEET: Readonly<Record<string, readonly string[]>> = {
   tabs: ["session-rotated", "cookie-not-set"],
   storm: ["ERR_STORE_UNAVAILABLE", "limit-reached", "session-rotated", "end idle_timeout"],
   locks: ["session-locked", "session-unlocked", "ERR_SESSION_LOCKED"],
+  near: ["near hits", "ERR_STORE_UNAVAILABLE", "session-rotated", "end subject_revoked"],
   thief: ["token-fork", "thefts that must be noticed"],
   failover: ["failover", "session-rotated"],
 };
@@ -45,6 +46,7 @@ describe("the library over a simulated store, clock and network", () => {
     tabs: "raises no false alarm with delays up to T, loss, reordering and browsers that crash",
     storm: "keeps them with calls lost, unheard and late, nodes crashing and clocks jumping (I7)",
     locks: "keeps them where idleness locks and data is encrypted; no lock or factor is lost",
+    near: "serves nothing longer than S after its end, whatever becomes of the tail (I3)",
     thief: "notices a copied token used past a rotation, its grace and a minute",
     failover: "revokes no honest session when the store goes back to an older state",
   };

@@ -9,6 +9,7 @@ import type { SessionModel } from "./model.ts";
 import { CALM } from "./network.ts";
 import type { Weather } from "./network.ts";
 import { EPOCH_MS, ServerNode } from "./node.ts";
+import type { Life } from "./node.ts";
 import { TENANT } from "./scenario.ts";
 import type { Scenario } from "./scenario.ts";
 import type { Theft } from "./thief.ts";
@@ -133,6 +134,12 @@ export class World {
     return weather.lost + weather.unheard + weather.late + crash + jump > 0;
   }
 
+  /** How often a node that ends now did not have to ask the store. */
+  tellHits(life: Life | undefined): void {
+    const hits = life?.near?.stats().hits ?? 0;
+    if (hits > 0) this.tally.set("near hits", (this.tally.get("near hits") ?? 0) + hits);
+  }
+
   health(): StoreHealth {
     return {
       role: "primary",
@@ -224,6 +231,7 @@ export class World {
     void node?.life?.sessions.sweep().catch((error: unknown) => this.broken(error, "sweep"));
     await this.timeline.pass(CALM_MS, () => this.#settled());
     await this.#look();
+    for (const { life } of this.nodes) this.tellHits(life);
   }
 }
 

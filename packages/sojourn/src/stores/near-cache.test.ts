@@ -37,6 +37,17 @@ describe("a near-cache answers", () => {
     expect(stage.peek()).toBeUndefined();
   });
 
+  it("past its own bound to whoever names another, and says when it was proven fresh", async () => {
+    const stage = await keeping();
+    stage.now = 5 * S;
+    expect(stage.cache.near.peek(REF, 5 * S)).toBeUndefined();
+    expect(stage.cache.near.peek(REF, 5 * S + 1)).toBeDefined();
+    expect(stage.cache.near.provenAt).toBe(0);
+    stage.script.gap();
+    expect(stage.cache.near.provenAt).toBe(-Infinity);
+    expect(stage.cache.near.peek(REF, Infinity)).toBeUndefined();
+  });
+
   it("nothing before the first proof, nor what was read before it", async () => {
     const stage = new Stage();
     await stage.read(storedOf());

@@ -1,0 +1,248 @@
+import { describe, expect, it } from "vitest";
+import { HeldTail } from "../../../../tests/support/held-tail.ts";
+import { secretOf } from "../../../../tests/support/world.ts";
+import type { StoreCapabilities } from "../engine/ports.ts";
+import { MemoryStore } from "../stores/memory.ts";
+import { NearCache } from "../stores/near-cache.ts";
+import { FaultyStore } from "../testing/faulty-store.ts";
+import { ManualClock } from "../testing/manual-clock.ts";
+import { createSessions } from "./create-sessions.ts";
+import type { SessionsOptions } from "./options.ts";
+import type { Sessions } from "./sessions.ts";
+
+const S = 2_000;
+const MINUTE = 60_000;
+/** Of `saas`: activity is written after so long. */
+const TOUCH_MS = MINUTE;
+
+interface Node {
+  readonly sessions: Sessions;
+  readonly cache: NearCache;
+  readonly held: HeldTail;
+}
+
+/** Processes on one store, each with a near-cache, on one clock. */
+class Cluster {
+  readonly clock: ManualClock = new ManualClock();
+  readonly faulty: FaultyStore = new FaultyStore(new MemoryStore());
+  readonly nodes: Node[] = [];
+
+  add(options: Partial<SessionsOptions> = {}): Node {
+    const held = new HeldTail(this.faulty);
+    const monotonic = (): number => this.clock.now();
+    const cache = new NearCache(held.store, { stalenessMs: S, monotonic });
+    const sessions = createSessions({
+      secrets: [secretOf(1)],
+      sweep: false,
+      production: false,
+      warn: () => undefined,
+      store: cache,
+      clock: this.clock,
+      ...options,
+    });
+    const node = { sessions, cache, held };
+    this.nodes.push(node);
+    return node;
+  }
+
+  prove(): void {
+    for (const { held } of this.nodes) held.prove(this.clock.now());
+  }
+
+  /** Time goes on, and every tail goes on proving. */
+  pass(ms: number): void {
+    for (let left = ms; left > 0; left -= 250) {
+      this.clock.advance(Math.min(250, left));
+      this.prove();
+    }
+  }
+}
+
+/** A session that each of two processes keeps near. */
+async function pair(): Promise<{ cluster: Cluster; near: Node; far: Node; token: string }> {
+  const cluster = new Cluster();
+  const [near, far] = [cluster.add(), cluster.add()];
+  const { token } = await near.sessions.open({ subject: "ada", data: { cart: ["book"] } });
+  for (const { sessions } of cluster.nodes) await sessions.authenticate(token);
+  cluster.prove();
+  for (const { sessions } of cluster.nodes) await sessions.authenticate(token);
+  for (const { held } of cluster.nodes) held.finds = 0;
+  return { cluster, near, far, token };
+}
+
+describe("authenticate over a near-cache", () => {
+  it("asks no store for a proved, active, unchanged session, and gives what a read would", async () => {
+    const { near, token } = await pair();
+    const standing = await near.sessions.authenticate(token);
+    expect(standing.state).toBe("active");
+    expect(near.held.finds).toBe(0);
+    const { session } = standing as Extract<typeof standing, { state: "active" }>;
+    const read = await near.sessions.find(session.id ?? "");
+    expect(near.held.finds).toBe(1);
+    expect(session.describe()).toEqual(read?.describe());
+    expect(session.data).toEqual({ cart: ["book"] });
+  });
+
+  it("[TE-09] refuses as soon as the tail has told of a revocation elsewhere", async () => {
+    const { near, far, token } = await pair();
+    await near.sessions.subject("ada").revokeAll();
+    expect(await far.sessions.authenticate(token)).toEqual({
+      state: "ended",
+      reason: "subject_revoked",
+    });
+    expect(await near.sessions.authenticate(token)).toMatchObject({ state: "ended" });
+  });
+
+  it("[TE-09] refuses at S when the tail is cut, one millisecond before it may not (I3)", async () => {
+    const { cluster, near, far, token } = await pair();
+    far.held.hold();
+    await near.sessions.subject("ada").revokeAll();
+    cluster.pass(S - 1);
+    expect((await far.sessions.authenticate(token)).state).toBe("active");
+    cluster.pass(1);
+    expect((await far.sessions.authenticate(token)).state).toBe("ended");
+    expect(far.held.finds).toBe(1);
+    far.held.resume();
+    cluster.prove();
+    expect((await far.sessions.authenticate(token)).state).toBe("ended");
+  });
+
+  it("outlives an outage by S and no longer, and calls nothing ended in it (I7)", async () => {
+    const { cluster, far, token } = await pair();
+    far.held.hold();
+    cluster.faulty.setDown(true);
+    cluster.pass(S - 1);
+    expect((await far.sessions.authenticate(token)).state).toBe("active");
+    cluster.pass(1);
+    await expect(far.sessions.authenticate(token)).rejects.toMatchObject({
+      code: "ERR_STORE_UNAVAILABLE",
+    });
+    cluster.faulty.setDown(false);
+    far.held.resume();
+    cluster.prove();
+    expect((await far.sessions.authenticate(token)).state).toBe("active");
+  });
+
+  it("reads its own writes at once", async () => {
+    const { near, token } = await pair();
+    const standing = await near.sessions.authenticate(token);
+    if (standing.state !== "active") throw new Error(standing.state);
+    near.held.hold();
+    await standing.session.set("cart", ["pen"]);
+    const again = await near.sessions.authenticate(token);
+    expect(again.state === "active" && again.session.data).toEqual({ cart: ["pen"] });
+    await near.sessions.revoke(standing.session.id ?? "");
+    expect((await near.sessions.authenticate(token)).state).toBe("ended");
+  });
+
+  it("reads afresh for everything that is not plainly active", async () => {
+    const { cluster, near, far, token } = await pair();
+    const finds = async (how: object = {}, text: string = token): Promise<number> => {
+      near.held.finds = 0;
+      await near.sessions.authenticate(text, how);
+      return near.held.finds;
+    };
+    expect(await finds()).toBe(0);
+    expect(await finds({ canSetToken: true })).toBe(0);
+    cluster.pass(TOUCH_MS - 1);
+    expect(await finds()).toBe(0);
+    cluster.pass(1);
+    expect(await finds({ activity: false })).toBe(0);
+    expect(await finds()).toBe(1);
+    // Noted here and not yet stored: what is kept is judged with it.
+    expect(await finds()).toBe(0);
+    cluster.pass(60 * MINUTE);
+    expect(await finds({ canSetToken: true, activity: false })).toBe(1);
+    const standing = await far.sessions.authenticate(token, { activity: false });
+    if (standing.state !== "active") throw new Error(standing.state);
+    await standing.session.lock();
+    expect(await finds()).toBe(1);
+    expect(await finds()).toBe(1);
+  });
+
+  it("stores activity of hits as it does without: no session idles away in use (I6)", async () => {
+    const { cluster, near, far, token } = await pair();
+    const [listed] = (await near.sessions.subject("ada").list()).items;
+    const ref = { tenant: "default", id: listed?.id ?? "" };
+    const STEP_MS = 5_000;
+    for (let step = 0; step < 1_000; step += 1) {
+      cluster.pass(STEP_MS);
+      // Now the one, now the other: neither's touches are known to the other but by the store.
+      const { sessions } = Math.floor(step / 400) % 2 === 0 ? near : far;
+      expect((await sessions.authenticate(token)).state).toBe("active");
+      const stored = await cluster.faulty.find(ref);
+      const lag = cluster.clock.now() - (stored?.record.seenAt ?? 0);
+      expect(lag).toBeLessThanOrEqual(TOUCH_MS + STEP_MS);
+    }
+    const { hits, misses } = near.cache.stats();
+    expect(hits).toBeGreaterThan(2 * misses);
+  });
+
+  it("judges deadlines on every hit: nothing is answered past them", async () => {
+    const { cluster, near, token } = await pair();
+    const standing = await near.sessions.authenticate(token, { activity: false });
+    if (standing.state !== "active") throw new Error(standing.state);
+    const idle = (standing.session.idleExpiresAt ?? 0) - cluster.clock.now();
+    cluster.pass(idle - 1);
+    const before = await near.sessions.authenticate(token, { activity: false });
+    expect(before.state).toBe("active");
+    cluster.pass(1);
+    expect(await near.sessions.authenticate(token, { activity: false })).toEqual({
+      state: "ended",
+      reason: "idle_timeout",
+    });
+  });
+});
+
+describe("stalenessMs", () => {
+  const shared = (store: HeldTail, options: Partial<SessionsOptions>): Sessions =>
+    createSessions({
+      secrets: [secretOf(1)],
+      sweep: false,
+      production: false,
+      store: store.store,
+      ...options,
+    });
+
+  it.each([
+    [0, 1],
+    [S, 0],
+  ])("of %i reads the store %i times for a session that is near", async (stalenessMs, reads) => {
+    const held = new HeldTail(new FaultyStore(new MemoryStore()));
+    const sessions = shared(held, { stalenessMs });
+    const { token } = await sessions.open({ subject: "ada" });
+    await sessions.authenticate(token);
+    held.prove(performance.now());
+    await sessions.authenticate(token);
+    held.finds = 0;
+    await sessions.authenticate(token);
+    expect(held.finds).toBe(reads);
+    await sessions.close();
+    expect(held.listeners).toBe(0);
+    expect(await held.inner.health()).toMatchObject({ writable: true });
+  });
+
+  it("leaves a near-cache that was given alone, its bound included", async () => {
+    const cluster = new Cluster();
+    const { cache, sessions, held } = cluster.add({ stalenessMs: 60_000 });
+    const { token } = await sessions.open({ subject: "ada" });
+    await sessions.authenticate(token);
+    cluster.prove();
+    await sessions.authenticate(token);
+    await sessions.authenticate(token);
+    expect(cache.stats().hits).toBe(1);
+    cluster.clock.advance(S);
+    held.finds = 0;
+    await sessions.authenticate(token);
+    expect(held.finds).toBe(1);
+  });
+
+  it("is refused with a store that cannot tell what others change", () => {
+    const store = new FaultyStore(new MemoryStore());
+    const capabilities: StoreCapabilities = { ...store.capabilities, tail: "lossy" };
+    Object.defineProperty(store, "capabilities", { value: capabilities });
+    expect(() => createSessions({ secrets: [secretOf(1)], store, stalenessMs: 1 })).toThrow(
+      /stalenessMs: must be 0: memory cannot tell/,
+    );
+  });
+});
