@@ -83,7 +83,7 @@ async function memoryPerSession(
     );
   }
   // What is not the sessions': the log of changes, which does not grow with their number.
-  await client.del("l");
+  await client.del(await client.keys("l:*"));
   const bytes = ((await usedMemory(client)) - before) / sessions;
   const [key] = await client.keys(`s:{??}${row}`);
   const alone = key === undefined ? Number.NaN : ((await client.memoryUsage(key)) ?? Number.NaN);

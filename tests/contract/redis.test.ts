@@ -1,9 +1,10 @@
 import { createClient } from "redis";
 import { RedisStore } from "sojourn/stores/redis";
-import { caseKit, storeCasesFor } from "sojourn/testing";
+import { storeCasesFor } from "sojourn/testing";
 import { afterAll, beforeAll, describe, it } from "vitest";
 import type { StoreCase } from "sojourn/testing";
 import { startRedis } from "../../tools/engines.mjs";
+import { splitKit } from "../support/redis-kit.ts";
 
 const seed = Number(process.env["SOJOURN_SEED"] ?? Math.floor(Math.random() * 2 ** 32));
 const CAPABILITIES = new RedisStore({
@@ -23,7 +24,7 @@ describe(`the Redis store keeps the store contract (seed ${seed})`, () => {
       });
     const store = open();
     const peer = open();
-    const kit = caseKit({ seed, peer, now: Date.now() });
+    const kit = await splitKit(store, { seed, peer, now: Date.now() });
     run = (one) => one.run(store, kit);
     end = async () => {
       await store.close();

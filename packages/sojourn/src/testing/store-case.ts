@@ -26,6 +26,11 @@ export interface StoreCase {
 /** A record with what the case is about; everything else is filled in. */
 export type RecordChanges = Partial<SessionRecord> & Pick<SessionRecord, "tenant">;
 
+export interface Whose {
+  readonly tenant: string;
+  readonly subject: string;
+}
+
 /** Fresh names, so that cases may share an engine. Run them one by one: sweeps are global. */
 export interface CaseKit {
   /** The instant at which cases begin. */
@@ -37,13 +42,21 @@ export interface CaseKit {
   tenant(): string;
   /** A session id that nobody has used. */
   id(): string;
+  /** Its id says where its subject is, whatever id was asked for, where the storage is split. */
   recordOf(changes: RecordChanges): SessionRecord;
+  /** A subject of `tenant`, called `name` or much like it, that lies where another one does. */
+  beside(where: Whose, tenant: string, name: string): string;
 }
 
 export interface CaseKitOptions {
   /** Give another one with every run against storage that stays: names come from it. */
   readonly seed: number;
   readonly peer?: SessionStore;
+  /**
+   * Where storage that is split by subjects keeps one, 0–65535: the `bucketOf` of its installation,
+   * modulo its parts. Default: it is not split.
+   */
+  readonly part?: (tenant: string, subject: string) => number;
   /** Default 2027-01-15T08:00:00Z; the real time where the engine expires by its own clock. */
   readonly now?: number;
 }
@@ -62,6 +75,11 @@ export function caseKit(options: CaseKitOptions): CaseKit {
   const prefix = text(random, 8);
   let tenants = 0;
   const id = (): string => text(random, 24);
+  const { part } = options;
+  const placed = (record: SessionRecord): SessionRecord => {
+    if (part === undefined || record.subject === null) return record;
+    return { ...record, id: inPart(record.id, part(record.tenant, record.subject)) };
+  };
   return {
     now,
     random,
@@ -71,8 +89,22 @@ export function caseKit(options: CaseKitOptions): CaseKit {
       return `case-${prefix}-${tenants}`;
     },
     id,
-    recordOf: (changes) => ({ ...plainRecord(id(), changes.createdAt ?? now), ...changes }),
+    recordOf: (changes) => placed({ ...plainRecord(id(), changes.createdAt ?? now), ...changes }),
+    beside: (where, tenant, name) => {
+      let [found, count] = [name, 0];
+      while (part !== undefined && part(tenant, found) !== part(where.tenant, where.subject)) {
+        found = `${name}-${(count += 1)}`;
+      }
+      return found;
+    },
   };
+}
+
+/** An id with the part in its second and third byte, as the library makes them. */
+function inPart(id: string, part: number): string {
+  const first = (BASE64URL.indexOf(id.charAt(1)) & 0x30) | (part >> 12);
+  const digits = [first, (part >> 6) & 63, part & 63].map((digit) => BASE64URL[digit]);
+  return `${id.charAt(0)}${digits.join("")}${id.slice(4)}`;
 }
 
 function plainRecord(id: string, createdAt: number): Omit<SessionRecord, "tenant"> {

@@ -12,6 +12,15 @@ interface CommandOptions {
   readonly timeout?: number | undefined;
 }
 
+/** `invalidate` gives the name of a key that is tracked and was written, or null for all. */
+type ClientEvent = "ready" | "error" | "invalidate";
+
+/** What the tail's connection wants: to be told of writes by the connection it reads on. */
+export interface Overrides {
+  readonly RESP?: 3;
+  readonly emitInvalidate?: true;
+}
+
 /** A client of the package "redis", made with `disableOfflineQueue: true`. */
 export interface RedisClient {
   readonly isOpen: boolean;
@@ -21,9 +30,9 @@ export interface RedisClient {
   connect(): Promise<unknown>;
   close(): Promise<unknown>;
   destroy(): void;
-  duplicate(): RedisClient;
-  on(event: "ready" | "error", listener: (...args: unknown[]) => void): unknown;
-  off(event: "ready" | "error", listener: (...args: unknown[]) => void): unknown;
+  duplicate(overrides?: Overrides): RedisClient;
+  on(event: ClientEvent, listener: (...args: unknown[]) => void): unknown;
+  off(event: ClientEvent, listener: (...args: unknown[]) => void): unknown;
 }
 
 /** The same with the options we pass. */

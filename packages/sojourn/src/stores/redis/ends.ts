@@ -13,7 +13,7 @@ import type {
 import { overdueEnd } from "../../engine/liveness.ts";
 import type { SessionEnd } from "../../engine/record.ts";
 import type { Base, Ground } from "./ground.ts";
-import { forgetSubject } from "./log.ts";
+import { forgetSubject, groupsOf } from "./log.ts";
 import type { SubjectPlace } from "./names.ts";
 import { sessionName } from "./names.ts";
 import { summariesOf } from "./reads.ts";
@@ -85,23 +85,28 @@ export class Ends {
       purged += erased;
       looked = names;
     }
-    await forgetSubject(this.#ground.link, base.names, { part: place.tenantPart, subject });
+    const { names } = base;
+    const { link } = this.#ground;
+    const whom = { part: place.tenantPart, subject };
+    // Ids that another program made may lie in other buckets than their subject's.
+    const buckets = link.together ? names.all : [place.bucket];
+    await Promise.all(buckets.map((bucket) => forgetSubject(link, names.log(bucket), whom)));
     return purged;
   }
 
   /** Each step is short; several workers at once share the work. */
   async sweep({ now, limit, purgeBefore }: SweepOptions): Promise<SweepResult> {
-    const { scripts } = await this.#ground.ready();
+    const base = await this.#ground.ready();
+    const { names, scripts } = base;
     const { link } = this.#ground;
     const before = `${purgeBefore ?? ""}`;
     const ended: EndedSession[] = [];
     let purged = 0;
-    const tags = (await link.run(scripts.dueTags, [], [`${now}`, before])) as Buffer[];
-    for (const tag of tags) {
+    for (const tag of await this.#dueTags(base, now, before)) {
       const room = limit - ended.length - purged;
       if (room <= 0) return { ended, purged, more: true };
-      const args = [String(tag), `${now}`, `${Math.min(room, CHUNK)}`, before, `${LOOKED_AT_MAX}`];
-      const reply = await link.run(scripts.sweep, [], args);
+      const args = [tag, `${now}`, `${Math.min(room, CHUNK)}`, before, `${LOOKED_AT_MAX}`];
+      const reply = await link.run(scripts.sweep, [names.key("w", tag, "")], args);
       const [more, erased, ...pairs] = reply as [number, number, ...Buffer[]];
       purged += erased;
       for (const record of summariesOf(pairs)) {
@@ -111,6 +116,16 @@ export class Ends {
       if (more === 1) return { ended, purged, more: true };
     }
     return { ended, purged, more: false };
+  }
+
+  async #dueTags({ names, scripts }: Base, now: number, before: string): Promise<string[]> {
+    const { link } = this.#ground;
+    const asked = groupsOf(link, names.all).map((group) => {
+      const tags = group.map((bucket) => names.tag(bucket));
+      const key = names.key("w", tags[0] ?? "", "");
+      return link.run(scripts.dueTags, [key], [`${now}`, before, ...tags]);
+    });
+    return ((await Promise.all(asked)).flat() as Buffer[]).map(String);
   }
 
   async #raise(

@@ -36,6 +36,21 @@ export function replyCode(error: unknown): string {
   return /^-?([A-Z]+)\b/.exec(wordsOf(error))?.[1] ?? "";
 }
 
+/** Where a cluster says that a key is. */
+export interface Redirect {
+  readonly address: string;
+  /** Only for the next command: the key is being moved there. */
+  readonly ask: boolean;
+}
+
+/** @param asked Whose answer it is; a server that does not know its own name leaves it out. */
+export function redirectOf(error: unknown, asked: string): Redirect | undefined {
+  const [, kind, host, port] = /^-?(MOVED|ASK) \d+ (\S*):(\d+)/.exec(wordsOf(error)) ?? [];
+  if (kind === undefined) return undefined;
+  const known = host === "" ? asked.slice(0, asked.lastIndexOf(":")) : host;
+  return { address: `${known}:${port}`, ask: kind === "ASK" };
+}
+
 /** Wrap what a driver threw during `operation`; our own errors pass unchanged. */
 export function storeFault(error: unknown, operation: string): Error {
   if (error instanceof SojournError) return error;

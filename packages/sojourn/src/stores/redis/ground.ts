@@ -7,13 +7,14 @@ import { ConfigError, StoreUnavailableError } from "../../engine/errors.ts";
 import type { Durability } from "../../protocol/words.ts";
 import type { Installation } from "../../engine/ports.ts";
 import type { RedisClient } from "./client.ts";
-import { storeFault } from "./faults.ts";
-import { Link, scriptOf } from "./link.ts";
+import { seldomScript } from "./link.ts";
 import { Names } from "./names.ts";
 import { scriptsFor } from "./scripts/all.ts";
 import type { Scripts } from "./scripts/all.ts";
 import { requireFit, serverFacts } from "./server.ts";
 import type { RedisRisk, ServerFacts } from "./server.ts";
+import { OneServer } from "./servers.ts";
+import type { Servers } from "./servers.ts";
 
 /** Facts kept by the server; the first to come writes them. */
 const META = `
@@ -26,7 +27,7 @@ if redis.call('HGET', KEYS[1], 'run') ~= ARGV[3] then
     'since', string.format('%.0f', started > since and since > 0 and started or now))
 end
 return redis.call('HMGET', KEYS[1], 'installation', 'buckets', 'layout', 'incarnation', 'since')`;
-const META_SCRIPT = scriptOf("installation", META, "allow-oom");
+const META_SCRIPT = seldomScript("installation", META, "allow-oom");
 const LAYOUT = "1";
 
 export interface GroundOptions {
@@ -47,25 +48,17 @@ export interface Base {
 }
 
 export class Ground {
-  readonly link: Link;
-  readonly #client: RedisClient;
+  readonly link: Servers;
   readonly #options: GroundOptions;
   #base: Base | undefined;
   #examining: Promise<Base> | undefined;
   /** As first seen: ids were made with it, so it is put back where it was lost. */
   #installation: Installation | undefined;
-  #opened = false;
   #closed = false;
-  readonly #onReady = (): void => void (this.#base = undefined);
-  /** An emitter of errors without a listener ends the process; calls tell of them anyway. */
-  readonly #onError = (): void => undefined;
 
   constructor(client: RedisClient, options: GroundOptions) {
-    this.#client = client;
     this.#options = options;
-    this.link = new Link(client);
-    client.on("ready", this.#onReady);
-    client.on("error", this.#onError);
+    this.link = new OneServer(client, options.buckets, () => void (this.#base = undefined));
   }
 
   /** At hand without waiting, while the connection lasts. */
@@ -76,7 +69,7 @@ export class Ground {
   /** @throws {ConfigError} for a server that may not hold sessions. */
   async ready(candidate?: Installation): Promise<Base> {
     if (this.#closed) throw new StoreUnavailableError("closed", { retryable: false });
-    if (this.#base !== undefined && this.#client.isReady) return this.#base;
+    if (this.#base !== undefined && this.link.isReady) return this.#base;
     this.#examining ??= this.#examine(candidate).finally(() => void (this.#examining = undefined));
     return this.#examining;
   }
@@ -84,7 +77,7 @@ export class Ground {
   /** Look at the server anew. */
   async examine(): Promise<ServerFacts & Base> {
     await this.ready();
-    const facts = await serverFacts(this.link);
+    const facts = await this.#facts();
     return { ...facts, ...(await this.#found(facts)) };
   }
 
@@ -92,26 +85,20 @@ export class Ground {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    this.#client.off("ready", this.#onReady);
-    if (this.#opened && this.#client.isOpen) await this.#client.close();
-    this.#client.off("error", this.#onError);
+    await this.link.close();
   }
 
   async #examine(candidate: Installation | undefined): Promise<Base> {
-    await this.#connect();
-    const facts = await serverFacts(this.link);
+    await this.link.open();
+    const facts = await this.#facts();
     requireFit(facts, this.#options.acceptRisks);
     return this.#found(facts, candidate);
   }
 
-  async #connect(): Promise<void> {
-    if (this.#client.isOpen) return;
-    try {
-      await this.#client.connect();
-      this.#opened = true;
-    } catch (error) {
-      throw storeFault(error, "connect");
-    }
+  async #facts(): Promise<ServerFacts> {
+    const [primary] = await this.link.primaries();
+    if (primary === undefined) throw new StoreUnavailableError("connect: there is no server");
+    return serverFacts(primary.link);
   }
 
   async #found(facts: ServerFacts, candidate?: Installation): Promise<Base> {

@@ -11,21 +11,39 @@ import { replyCode, storeFault } from "./faults.ts";
 
 /** A connection that owes answers and gave none for so long gets no more commands. */
 const STALLED_MS = 1_000;
-const BYTES = bytesOption(Buffer);
+export const BYTES: typeof TEXT = bytesOption(Buffer);
 
 export interface Script {
   readonly name: string;
   readonly source: string;
   readonly sha: string;
+  /** Too seldom to be remembered by its hash: it is always sent whole. */
+  readonly seldom: boolean;
 }
 
 /** @param flags `allow-oom` for what must work when memory is full; `no-writes` for reads. */
 export function scriptOf(name: string, body: string, flags?: string): Script {
   const source = `#!lua${flags === undefined ? "" : ` flags=${flags}`}\n${body}\n`;
-  return { name, source, sha: createHash("sha1").update(source).digest("hex") };
+  const sha = createHash("sha1").update(source).digest("hex");
+  return { name, source, sha, seldom: false };
 }
 
-export class Link {
+export function seldomScript(name: string, body: string, flags?: string): Script {
+  return { ...scriptOf(name, body, flags), seldom: true };
+}
+
+/** Each command goes to the server that has its key: the second word of the command. */
+export interface Commands {
+  /** Replies of bytes, as arrays, numbers and `null`. */
+  bytes(operation: string, args: readonly Argument[]): Promise<unknown>;
+  /** Replies of texts. */
+  text(operation: string, args: readonly Argument[]): Promise<unknown>;
+  /** One script, one operation. A server that has forgotten the script is given it again. */
+  run(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<unknown>;
+}
+
+/** One connection. */
+export class Link implements Commands {
   readonly #client: RedisClient & Sender;
   #owed = 0;
   /** When the connection last answered, or began to owe an answer. */
@@ -39,40 +57,48 @@ export class Link {
     return this.#client;
   }
 
-  /** Replies of bytes, as arrays, numbers and `null`. */
   bytes(operation: string, args: readonly Argument[]): Promise<unknown> {
-    return this.#send(operation, args, BYTES);
+    return this.#told(operation, args, BYTES);
   }
 
-  /** Replies of texts. */
   text(operation: string, args: readonly Argument[]): Promise<unknown> {
-    return this.#send(operation, args, TEXT);
+    return this.#told(operation, args, TEXT);
   }
 
-  /** One script, one operation. A server that has forgotten the script is given it again. */
   async run(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<unknown> {
+    try {
+      return await this.evaluate(script, keys, args);
+    } catch (error) {
+      throw storeFault(error, script.name);
+    }
+  }
+
+  /** As {@link run}, with errors as the driver tells them. */
+  async evaluate(
+    script: Script,
+    keys: readonly string[],
+    args: readonly Argument[],
+    before?: readonly Argument[],
+  ): Promise<unknown> {
     const rest: readonly Argument[] = [String(keys.length), ...keys, ...args];
     try {
-      return await this.#raw(["EVALSHA", script.sha, ...rest], BYTES);
+      if (!script.seldom) return await this.send(["EVALSHA", script.sha, ...rest], BYTES, before);
     } catch (error) {
-      if (replyCode(error) !== "NOSCRIPT") throw storeFault(error, script.name);
+      if (replyCode(error) !== "NOSCRIPT") throw error;
     }
-    return this.#send(script.name, ["EVAL", script.source, ...rest], BYTES);
+    return this.send(["EVAL", script.source, ...rest], BYTES, before);
   }
 
-  async #send(
-    operation: string,
+  /**
+   * Errors as the driver tells them.
+   *
+   * @param before A command that holds for the next one alone; its answer is dropped.
+   */
+  async send(
     args: readonly Argument[],
     options: typeof TEXT,
+    before?: readonly Argument[],
   ): Promise<unknown> {
-    try {
-      return await this.#raw(args, options);
-    } catch (error) {
-      throw storeFault(error, operation);
-    }
-  }
-
-  async #raw(args: readonly Argument[], options: typeof TEXT): Promise<unknown> {
     const now = performance.now();
     if (this.#owed === 0) this.#movedAt = now;
     else if (now - this.#movedAt > STALLED_MS) {
@@ -80,10 +106,23 @@ export class Link {
     }
     this.#owed += 1;
     try {
+      if (before !== undefined) this.#client.sendCommand(before, TEXT).catch(() => undefined);
       return await this.#client.sendCommand(args, options);
     } finally {
       this.#owed -= 1;
       this.#movedAt = performance.now();
+    }
+  }
+
+  async #told(
+    operation: string,
+    args: readonly Argument[],
+    options: typeof TEXT,
+  ): Promise<unknown> {
+    try {
+      return await this.send(args, options);
+    } catch (error) {
+      throw storeFault(error, operation);
     }
   }
 }

@@ -17,7 +17,7 @@ const HASH_CHARACTERS = 32;
 const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 /** The kinds of keys, see docs/decisions. */
-export type Kind = "s" | "d" | "t" | "u" | "e" | "q" | "z" | "w" | "y";
+export type Kind = "s" | "d" | "t" | "u" | "e" | "q" | "z" | "w" | "y" | "l" | "m" | "n";
 
 /** Where a session is: the hash tag of its id, and its name behind it. */
 export interface SessionPlace {
@@ -62,9 +62,14 @@ export class Names {
     return `${this.prefix}${kind}:{${tag}}${name}`;
   }
 
-  /** The stream of changes. */
-  get log(): string {
-    return `${this.prefix}l`;
+  /** The stream of a bucket's changes. */
+  log(bucket: number): string {
+    return this.key("l", this.tag(bucket), "");
+  }
+
+  /** A key that never is. Named with others, it keeps a script from a bucket that is half moved. */
+  guard(bucket: number): string {
+    return this.key("n", this.tag(bucket), "");
   }
 
   session(ref: SessionRef): SessionPlace {
@@ -92,6 +97,11 @@ export class Names {
   /** @returns `undefined` for an anonymous session, which is in no index. */
   subjectOf(record: Pick<SessionRecord, "tenant" | "subject">): SubjectPlace | undefined {
     return record.subject === null ? undefined : this.subject(record.tenant, record.subject);
+  }
+
+  /** Every bucket there is. */
+  get all(): readonly number[] {
+    return Array.from({ length: this.buckets }, (_, bucket) => bucket);
   }
 
   tag(bucket: number): string {
@@ -140,6 +150,12 @@ export function tenantPart(tenant: string): string {
 /** The tenant that {@link tenantPart} stands for. */
 export function tenantOfPart(part: string): string {
   return part === "." ? DEFAULT_TENANT : part.slice(part.indexOf(".") + 1);
+}
+
+/** The bucket that a key's hash tag names. */
+export function bucketOfKey(key: string): number | undefined {
+  const [, tag] = /\{([0-9a-f]{2,4})\}/.exec(key) ?? [];
+  return tag === undefined ? undefined : Number.parseInt(tag, 16);
 }
 
 /** The bucket inside an id; 0 for what is no id of ours. */

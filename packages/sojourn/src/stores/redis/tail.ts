@@ -1,37 +1,46 @@
 /**
- * Changes in the order of the log, for one subscriber on a connection of its own: it waits in the
- * server for what comes. It resumes where it was after a lost connection, and tells a gap where
- * the log no longer reaches back or the server's past may have changed.
+ * Changes in the order of the logs, for one subscriber on connections of its own. It resumes where
+ * it was after a lost connection, and tells a gap where a log no longer reaches back or the past of
+ * a server may have changed. Of one hash tag, and so of one subject, changes come in order.
  */
-import { StoreUnavailableError } from "../../engine/errors.ts";
 import type { Subscription, TailHandlers } from "../../engine/ports.ts";
-import type { RedisClient } from "./client.ts";
 import { storeFault } from "./faults.ts";
-import type { Ground } from "./ground.ts";
-import { Link } from "./link.ts";
-import { changeOf, entriesOf, sequenceOf } from "./log.ts";
+import { Follower } from "./follower.ts";
+import type { Tracked } from "./follower.ts";
+import type { Base, Ground } from "./ground.ts";
+import { changeOf, lastSeqs } from "./log.ts";
 import type { LogEntry } from "./log.ts";
+import { positionOf, seqsOf, Step } from "./position.ts";
+import type { Place } from "./position.ts";
+import { bounded } from "./servers.ts";
 
-/** How long the server waits for a change before it answers that there is none. */
-const BLOCK_MS = 250;
-/** No answer for so much longer means that the connection is gone. */
+/** Between proofs of freshness. */
+const BEAT_MS = 200;
+/** No answer for so long means that a connection is gone. */
 const OVERDUE_MS = 2_000;
-const ENTRIES_PER_READ = 500;
+/** Changes whose positions may be asked for since the last known place. */
+const STEPS_MAX = 1_000;
 const RETRY_MIN_MS = 20;
-const RETRY_MAX_MS = 1_000;
-
-interface Place {
-  readonly incarnation: string;
-  readonly seq: number;
-}
+const RETRY_MAX_MS = 300;
 
 export class Tail implements Subscription {
   readonly #ground: Ground;
   readonly #handlers: TailHandlers;
   readonly #onClose: (tail: Tail) => void;
-  /** Where to begin, then where it is. */
+  readonly #followers = new Map<string, Follower>();
+  /** Whose log each bucket's is; and one bucket of each, for its proof. */
+  readonly #owners = new Map<number, string>();
+  readonly #proofs = new Map<string, number>();
+  /** Servers that buckets are being moved to, which own none yet. */
+  readonly #arriving = new Set<string>();
+  /** Where to begin, for as long as it is not known where that is. */
   #from: string;
-  #connection: RedisClient | undefined;
+  #incarnation = "";
+  /** Of each bucket, what was told last. */
+  #seqs: number[] | undefined;
+  #way: Place | Step = { incarnation: "", seqs: [] };
+  #position = "";
+  #settled = false;
   #closed = false;
   #wake: (() => void) | undefined;
 
@@ -44,64 +53,209 @@ export class Tail implements Subscription {
     this.#from = from;
     this.#handlers = told.handlers;
     this.#onClose = told.onClose;
-    void this.#run(from === "now" ? this.#here() : undefined);
+    void this.#run(from === "now" ? this.#here() : Promise.resolve());
   }
 
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
     this.#wake?.();
-    this.#hangUp();
+    for (const address of this.#followers.keys()) this.#drop(address);
     this.#onClose(this);
   }
 
   /** Asked for on the store's connection at once: what the store writes after it comes after it. */
-  async #here(): Promise<Place> {
-    const { incarnation, names } = this.#ground.base ?? (await this.#ground.ready());
-    return { incarnation, seq: await lastOf(this.#ground.link, names.log) };
+  async #here(): Promise<void> {
+    const base = this.#ground.base ?? (await this.#ground.ready());
+    const seqs = await lastSeqs(this.#ground.link, base);
+    this.#incarnation = base.incarnation;
+    this.#stand(seqs);
   }
 
-  async #run(beginning: Promise<Place> | undefined): Promise<void> {
+  async #run(beginning: Promise<void>): Promise<void> {
     let wait = RETRY_MIN_MS;
-    try {
-      if (beginning !== undefined) this.#from = positionOf(await beginning);
-    } catch (error) {
-      this.#call(() => this.#handlers.error?.(storeFault(error, "tail")));
-    }
+    await beginning.catch((error: unknown) => this.#tellError(error));
     while (!this.#closed) {
       try {
-        const link = await this.#dial();
-        let place = await this.#place(link);
-        wait = RETRY_MIN_MS;
-        while (!this.#closed) place = await this.#step(link, place);
+        await this.#settle();
+        while (this.#settled && !this.#closed) {
+          await this.#prove();
+          wait = RETRY_MIN_MS;
+        }
+        await this.#pause(wait);
       } catch (error) {
-        this.#hangUp();
         if (this.#closed) return;
-        this.#call(() => this.#handlers.error?.(storeFault(error, "tail")));
+        this.#settled = false;
+        this.#tellError(error);
         await this.#pause(wait);
         wait = Math.min(wait * 2, RETRY_MAX_MS);
       }
     }
   }
 
-  async #dial(): Promise<Link> {
-    await this.#ground.ready();
-    const connection = this.#ground.link.client.duplicate();
-    this.#connection = connection;
-    connection.on("error", () => undefined);
-    await bounded(connection.connect(), OVERDUE_MS);
-    return new Link(connection);
+  /** Follow every primary, and read all that was written since the place where this is. */
+  async #settle(): Promise<void> {
+    this.#settled = true;
+    const base = await this.#ground.ready();
+    const { link } = this.#ground;
+    await this.#follow(base);
+    const { incarnation } = await this.#ground.examine();
+    const lasts = await bounded(lastSeqs(link, base), OVERDUE_MS, "tail");
+    if (this.#closed) return;
+    const known = this.#known(incarnation, lasts);
+    this.#incarnation = incarnation;
+    this.#stand(known ?? lasts);
+    if (known === undefined) this.#call(() => this.#handlers.gap?.());
+    for (const [bucket, address] of this.#owners) this.#followers.get(address)?.read([bucket]);
+    await this.#drained();
+    if (this.#settled && this.#skipErased(lasts)) this.#call(() => this.#handlers.gap?.());
   }
 
-  #hangUp(): void {
-    const connection = this.#connection;
-    this.#connection = undefined;
-    if (connection?.isOpen === true) connection.destroy();
+  async #follow(base: Base): Promise<void> {
+    const { link } = this.#ground;
+    const primaries = await link.primaries();
+    this.#owners.clear();
+    this.#proofs.clear();
+    const wanted = new Set(this.#arriving);
+    this.#arriving.clear();
+    for (const { address, buckets } of primaries) {
+      const [first] = buckets;
+      if (first === undefined) continue;
+      wanted.add(address);
+      this.#proofs.set(address, first);
+      for (const bucket of buckets) this.#owners.set(bucket, address);
+    }
+    for (const address of this.#followers.keys()) if (!wanted.has(address)) this.#drop(address);
+    const missing = [...wanted].filter((address) => !this.#followers.has(address));
+    await Promise.all(missing.map((address) => this.#dial(address, base)));
+  }
+
+  async #dial(address: string, { names }: Base): Promise<void> {
+    const { link } = this.#ground;
+    const told: Tracked = {
+      names,
+      together: link.together,
+      seq: (bucket) => this.#seqs?.[bucket] ?? 0,
+      tell: (bucket, entries) => this.#tell(bucket, entries),
+      moved: (bucket, where) => this.#moved(bucket, where),
+      lost: (error) => this.#lost(error === undefined ? undefined : address, error),
+    };
+    const follower = new Follower(address, link.dial(address), told);
+    this.#followers.set(address, follower);
+    try {
+      await follower.open();
+    } catch (error) {
+      this.#drop(address);
+      throw error;
+    }
+    const theirs = [...this.#owners].filter(([, owner]) => owner === address);
+    if (this.#seqs !== undefined) follower.read(theirs.map(([bucket]) => bucket));
+  }
+
+  #drop(address: string): void {
+    this.#followers.get(address)?.close();
+    this.#followers.delete(address);
+  }
+
+  /** @returns `undefined` where this server's logs do not lead on from the place that was told. */
+  #known(incarnation: string, lasts: readonly number[]): number[] | undefined {
+    let seqs = this.#incarnation === incarnation ? this.#seqs : undefined;
+    if (this.#seqs === undefined) {
+      if (this.#from === "now") return [...lasts];
+      seqs = seqsOf(this.#from, incarnation, lasts.length);
+    }
+    return seqs?.every((seq, bucket) => seq <= (lasts[bucket] ?? 0)) === true ? seqs : undefined;
+  }
+
+  #stand(seqs: readonly number[]): void {
+    this.#seqs = [...seqs];
+    this.#rest();
+  }
+
+  /** From here on, positions are told from here. */
+  #rest(): void {
+    this.#way = { incarnation: this.#incarnation, seqs: [...(this.#seqs ?? [])] };
+    this.#position = positionOf(this.#incarnation, this.#way.seqs);
+  }
+
+  /** What was the last and is not there any more has been erased. @returns whether some was. */
+  #skipErased(lasts: readonly number[]): boolean {
+    const seqs = this.#seqs;
+    if (seqs?.every((seq, bucket) => seq >= (lasts[bucket] ?? 0)) !== false) return false;
+    this.#stand(seqs.map((seq, bucket) => Math.max(seq, lasts[bucket] ?? 0)));
+    return true;
+  }
+
+  #tell(bucket: number, entries: readonly LogEntry[]): void {
+    const seqs = this.#seqs;
+    if (seqs === undefined) return;
+    for (const entry of entries) {
+      const last = seqs[bucket] ?? 0;
+      if (this.#closed) return;
+      if (entry.seq <= last) continue;
+      if (entry.seq !== last + 1) this.#call(() => this.#handlers.gap?.());
+      seqs[bucket] = entry.seq;
+      const step = new Step(this.#way, bucket, entry.seq);
+      this.#way = step;
+      if (step.length >= STEPS_MAX) this.#rest();
+      this.#call(() => this.#handlers.change(changeOf(entry, step)));
+    }
+  }
+
+  #moved(bucket: number, { address, ask }: { address: string; ask: boolean }): void {
+    const follower = ask ? this.#followers.get(address) : undefined;
+    if (follower !== undefined) {
+      follower.read([bucket], true);
+      return;
+    }
+    if (ask) this.#arriving.add(address);
+    this.#lost();
+  }
+
+  /** Begin anew: follow whom there is now, and read what may have been missed. */
+  #lost(address?: string, error?: unknown): void {
+    if (this.#closed) return;
+    if (address !== undefined) this.#drop(address);
+    if (error !== undefined) this.#tellError(error);
+    if (!this.#settled) return;
+    this.#settled = false;
+    this.#wake?.();
+  }
+
+  /** Whatever was acknowledged before this began has been told when all have answered. */
+  async #prove(): Promise<void> {
+    const askedAt = performance.now();
+    const proven = await this.#each((follower) =>
+      follower.beat(this.#proofs.get(follower.address)),
+    );
+    await this.#drained();
+    if (!this.#settled || this.#closed) return;
+    if (this.#way instanceof Step) this.#rest();
+    if (proven.every(Boolean)) {
+      this.#call(() => this.#handlers.frontier?.(this.#position, askedAt));
+    }
+    await this.#pause(BEAT_MS - (performance.now() - askedAt));
+  }
+
+  /** Twice: what one has to read may have moved to another. */
+  async #drained(): Promise<void> {
+    for (let times = 0; times < 2; times += 1) await this.#each((follower) => follower.drained());
+  }
+
+  /** Of all followers. One that does not answer in time is given up; the others go on. */
+  async #each<Answer>(ask: (follower: Follower) => Promise<Answer>): Promise<readonly Answer[]> {
+    const asked = [...this.#followers.values()].map((follower) =>
+      bounded(ask(follower), OVERDUE_MS, "tail").catch((error: unknown) => {
+        this.#drop(follower.address);
+        throw error;
+      }),
+    );
+    return Promise.all(asked);
   }
 
   #pause(ms: number): Promise<void> {
     return new Promise((resolve) => {
-      const timer = setTimeout(resolve, ms).unref();
+      const timer = setTimeout(resolve, Math.max(ms, 0)).unref();
       this.#wake = () => {
         clearTimeout(timer);
         resolve();
@@ -109,72 +263,8 @@ export class Tail implements Subscription {
     });
   }
 
-  /** Where in the log of this server the subscriber is. */
-  async #place(link: Link): Promise<Place> {
-    const at = Date.now();
-    const { incarnation } = await this.#ground.examine();
-    const { log } = (await this.#ground.ready()).names;
-    const last = await lastOf(link, log);
-    const wanted = this.#from === "now" ? last : placeOf(this.#from, incarnation);
-    const known = wanted !== undefined && (await this.#reaches(link, wanted, last));
-    const seq = known ? wanted : last;
-    if (!known) this.#call(() => this.#handlers.gap?.());
-    const place = { incarnation, seq };
-    this.#from = positionOf(place);
-    if (seq === last) this.#tellFrontier(place, at);
-    return place;
-  }
-
-  /** True when the entry that follows `seq` is there still, or nothing has followed it. */
-  async #reaches(link: Link, seq: number, last: number): Promise<boolean> {
-    if (seq === last) return true;
-    if (seq > last) return false;
-    const { log } = (await this.#ground.ready()).names;
-    const args = ["XRANGE", log, `0-${seq + 1}`, `0-${seq + 1}`];
-    return ((await link.text("tail", args)) as unknown[]).length === 1;
-  }
-
-  async #step(link: Link, place: Place): Promise<Place> {
-    const at = Date.now();
-    const { names } = await this.#ground.ready();
-    const args = ["XREAD", "COUNT", `${ENTRIES_PER_READ}`, "BLOCK", `${BLOCK_MS}`];
-    const reading = link.text("tail", [...args, "STREAMS", names.log, `0-${place.seq}`]);
-    const entries = entriesOf(await bounded(reading, BLOCK_MS + OVERDUE_MS));
-    if (this.#closed) return place;
-    if (entries.length === 0) return this.#quiet(link, place);
-    const next = this.#tell(entries, place);
-    if (entries.length < ENTRIES_PER_READ) this.#tellFrontier(next, at);
-    return next;
-  }
-
-  /** Nothing came: it is still the same server, and the same log? */
-  async #quiet(link: Link, place: Place): Promise<Place> {
-    const at = Date.now();
-    const { prefix, log } = (await this.#ground.ready()).names;
-    const asked = link.text("tail", ["HGET", `${prefix}m`, "incarnation"]);
-    const incarnation = await bounded(asked, OVERDUE_MS);
-    const last = await bounded(lastOf(link, log), OVERDUE_MS);
-    if (this.#closed) return place;
-    if (incarnation !== place.incarnation || last < place.seq) return this.#place(link);
-    if (last === place.seq) this.#tellFrontier(place, at);
-    return place;
-  }
-
-  #tell(entries: readonly LogEntry[], from: Place): Place {
-    let place = from;
-    for (const entry of entries) {
-      if (this.#closed) break;
-      if (entry.seq !== place.seq + 1) this.#call(() => this.#handlers.gap?.());
-      place = { incarnation: from.incarnation, seq: entry.seq };
-      const position = positionOf(place);
-      this.#from = position;
-      this.#call(() => this.#handlers.change(changeOf(entry, position)));
-    }
-    return place;
-  }
-
-  #tellFrontier(place: Place, at: number): void {
-    this.#call(() => this.#handlers.frontier?.(positionOf(place), at));
+  #tellError(error: unknown): void {
+    this.#call(() => this.#handlers.error?.(storeFault(error, "tail")));
   }
 
   /** A handler's mistake must not end the tail. */
@@ -189,41 +279,5 @@ export class Tail implements Subscription {
         // A handler of errors that fails has nobody left to tell.
       }
     }
-  }
-}
-
-function positionOf({ incarnation, seq }: Place): string {
-  return `${incarnation}:${seq}`;
-}
-
-/** The number of the log's last entry, erased ones included; 0 for a log not begun. */
-async function lastOf(link: Link, log: string): Promise<number> {
-  const asked = [link.text("tail", ["EXISTS", log]), link.text("tail", ["XINFO", "STREAM", log])];
-  const [exists, info] = await Promise.allSettled(asked);
-  if (exists?.status === "rejected") throw exists.reason;
-  if (exists?.value === 0 || info === undefined) return 0;
-  if (info.status === "rejected") throw info.reason;
-  const reply: unknown = info.value;
-  const flat = Array.isArray(reply) ? (reply as unknown[]) : Object.entries(reply as object).flat();
-  return sequenceOf(String(flat[flat.indexOf("last-generated-id") + 1]));
-}
-
-/** @returns `undefined` for a position that is not of this server's past. */
-function placeOf(position: string, incarnation: string): number | undefined {
-  const [known, digits = ""] = position.split(":");
-  return known === incarnation && /^\d{1,15}$/.test(digits) ? Number(digits) : undefined;
-}
-
-/** A stopped server answers nothing and closes nothing. @throws {StoreUnavailableError} */
-async function bounded<Value>(waiting: Promise<Value>, ms: number): Promise<Value> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new StoreUnavailableError("tail: no answer")), ms).unref();
-  });
-  try {
-    return await Promise.race([waiting, late]);
-  } finally {
-    clearTimeout(timer);
-    waiting.catch(() => undefined);
   }
 }

@@ -13,15 +13,12 @@ async function refusesTaken(
   now: number,
 ): Promise<void> {
   const before = await store.find(taken);
-  const thief = kit.recordOf({ ...taken, subject: "mallory", createdAt: now });
+  const subject = kit.beside({ ...taken, subject: "alice" }, taken.tenant, "mallory");
+  const thief = kit.recordOf({ ...taken, subject, createdAt: now });
   const result = await store.create(thief, { now, data: { cart: '"stolen"' } });
   same(result, { outcome: "exists" }, "create with an id that was seen before");
   same(await store.find(taken), before, "the session after the refused create");
-  same(
-    await store.listBySubject(taken.tenant, "mallory", { now }),
-    { items: [] },
-    "mallory's list",
-  );
+  same(await store.listBySubject(taken.tenant, subject, { now }), { items: [] }, "mallory's list");
 }
 
 export const createCases: readonly StoreCase[] = [
@@ -90,7 +87,8 @@ export const createCases: readonly StoreCase[] = [
       await store.revoke(record, revoked(kit.now + 1), { now: kit.now + 1 });
       await sweepAll(store, record.tenant, kit.now + 2, kit.now + 2);
       hold((await store.find(record)) === undefined, "a purged session is not found");
-      const again = kit.recordOf({ ...refOf(record), subject: "mallory" });
+      const mallory = kit.beside({ ...record, subject: "alice" }, record.tenant, "mallory");
+      const again = kit.recordOf({ ...refOf(record), subject: mallory });
       const last = kit.now + ABSOLUTE_MS - 1;
       for (const now of [kit.now + 3, last]) {
         same(await store.create(again, { now }), { outcome: "exists" }, "create of a purged id");
@@ -102,7 +100,9 @@ export const createCases: readonly StoreCase[] = [
     name: "keeps equal ids of different tenants apart",
     async run(store, kit) {
       const here = kit.recordOf({ tenant: kit.tenant() });
-      const there = kit.recordOf({ tenant: kit.tenant(), id: here.id, subject: "bob" });
+      const tenant = kit.tenant();
+      const subject = kit.beside({ ...here, subject: "alice" }, tenant, "bob");
+      const there = kit.recordOf({ tenant, id: here.id, subject });
       await opened(store, here, { data: { of: '"here"' } });
       await opened(store, there, { data: { of: '"there"' } });
       await store.revoke(here, revoked(kit.now + 1), { now: kit.now + 1 });
@@ -159,10 +159,11 @@ export const createCases: readonly StoreCase[] = [
     name: "refuses all but one of many simultaneous creates of one id",
     async run(store, kit) {
       const tenant = kit.tenant();
-      const id = kit.id();
+      const { id } = kit.recordOf({ tenant });
       const stores = handles(store, kit);
       const tries = Array.from({ length: 20 }, (_, index) => {
-        const record = kit.recordOf({ tenant, id, subject: `user-${index}` });
+        const subject = kit.beside({ tenant, subject: "alice" }, tenant, `user-${index}`);
+        const record = kit.recordOf({ tenant, id, subject });
         return (stores[index % 2] ?? store).create(record, { now: kit.now });
       });
       const results = await Promise.all(tries);

@@ -7,7 +7,7 @@ import type {
 } from "../../engine/ports.ts";
 import { eventually, hold, present, same } from "../expect.ts";
 import { found, IDLE_MS, opened, pendingToken, refOf, revoked } from "../store-case.ts";
-import type { StoreCase } from "../store-case.ts";
+import type { CaseKit, StoreCase } from "../store-case.ts";
 import { sweepAll } from "./sweep.ts";
 
 interface Watch {
@@ -28,14 +28,13 @@ function tenantOf(change: StoreChange): string {
 async function watch(
   store: SessionStore,
   writer: SessionStore,
-  tenant: string,
-  from: string = "now",
+  { tenant, kit }: { readonly tenant: string; readonly kit: CaseKit },
 ): Promise<Watch> {
   const changes: StoreChange[] = [];
   const frontiers: string[] = [];
   let gaps = 0;
   let markers = 0;
-  const subscription = store.tail(from, {
+  const subscription = store.tail("now", {
     change: (change) => void (tenantOf(change) === tenant && changes.push(change)),
     frontier: (position) => void frontiers.push(position),
     gap: () => void (gaps += 1),
@@ -45,7 +44,7 @@ async function watch(
   });
   const settle = async (): Promise<void> => {
     markers += 1;
-    const subject = `marker-${markers}`;
+    const subject = kit.beside({ tenant, subject: "alice" }, tenant, `marker-${markers}`);
     await writer.revokeSubject(tenant, subject, { now: 1, end: revoked(1) });
     const arrived = (): boolean =>
       changes.some((change) => change.kind === "subject" && change.subject === subject);
@@ -68,11 +67,12 @@ function story(changes: readonly StoreChange[]): readonly unknown[] {
 /** Make a change and wait until it has arrived, last of all. */
 async function nextChange(
   store: SessionStore,
-  tenant: string,
+  { tenant, kit }: { readonly tenant: string; readonly kit: CaseKit },
   arrived: readonly StoreChange[],
 ): Promise<StoreChange> {
   const before = arrived.length;
-  await store.revokeSubject(tenant, `marker-${before}`, { now: 1, end: revoked(1) });
+  const subject = kit.beside({ tenant, subject: "alice" }, tenant, `marker-${before}`);
+  await store.revokeSubject(tenant, subject, { now: 1, end: revoked(1) });
   await eventually(() => arrived.length > before, "a later change arrives");
   return present(arrived.at(-1), "the later change");
 }
@@ -161,7 +161,7 @@ export const tailCases: readonly StoreCase[] = [
     name: "delivers each change of state once and in order, and no touch",
     async run(store, kit) {
       const tenant = kit.tenant();
-      const heard = await watch(store, kit.peer ?? store, tenant);
+      const heard = await watch(store, kit.peer ?? store, { tenant, kit });
       const plain = kit.recordOf({ tenant });
       const record = {
         ...plain,
@@ -201,7 +201,7 @@ export const tailCases: readonly StoreCase[] = [
     name: "delivers the end of evicted, replaced, swept and subject-revoked sessions",
     async run(store, kit) {
       const tenant = kit.tenant();
-      const heard = await watch(store, kit.peer ?? store, tenant);
+      const heard = await watch(store, kit.peer ?? store, { tenant, kit });
       const record = (offset: number) => kit.recordOf({ tenant, createdAt: kit.now + offset });
       const [evicted, replaced, swept, except, other] = [0, 1, 2, 3, 4].map(record);
       if (!evicted || !replaced || !swept || !except || !other) return;
@@ -243,7 +243,7 @@ export const tailCases: readonly StoreCase[] = [
     name: "delivers what arrives by apply, and only what it changed",
     async run(store, kit) {
       const tenant = kit.tenant();
-      const heard = await watch(store, kit.peer ?? store, tenant);
+      const heard = await watch(store, kit.peer ?? store, { tenant, kit });
       const record = kit.recordOf({ tenant });
       const session = { record, data: {}, dataVersion: 0, subjectEpoch: 0 };
       const end = revoked(kit.now + 1);
@@ -280,7 +280,7 @@ export const tailCases: readonly StoreCase[] = [
     needs: replayable,
     async run(store, kit) {
       const tenant = kit.tenant();
-      const heard = await watch(store, store, tenant);
+      const heard = await watch(store, store, { tenant, kit });
       const records = Array.from({ length: 12 }, () => kit.recordOf({ tenant }));
       for (const record of records) await opened(store, record);
       await heard.settle();
@@ -297,7 +297,7 @@ export const tailCases: readonly StoreCase[] = [
         });
         const expected = whole.slice(index + 1);
         await eventually(() => rest.length >= expected.length, "the rest arrives");
-        const next = await nextChange(store, tenant, rest);
+        const next = await nextChange(store, { tenant, kit }, rest);
         resumed.close();
         same(gaps, 0, "gaps");
         same(rest, [...expected, next], `what came after change ${index}`);
@@ -323,8 +323,8 @@ export const tailCases: readonly StoreCase[] = [
     name: "delivers nothing after it was closed, and to others still",
     async run(store, kit) {
       const tenant = kit.tenant();
-      const closed = await watch(store, store, tenant);
-      const open = await watch(store, store, tenant);
+      const closed = await watch(store, store, { tenant, kit });
+      const open = await watch(store, store, { tenant, kit });
       closed.subscription.close();
       closed.subscription.close();
       const before = closed.changes.length;

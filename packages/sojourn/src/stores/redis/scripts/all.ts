@@ -1,9 +1,9 @@
 /** Every script of an installation. */
 import type { Names } from "../names.ts";
-import { scriptOf } from "../link.ts";
+import { scriptOf, seldomScript } from "../link.ts";
 import type { Script } from "../link.ts";
 import { BURY, PUT, RAISE_TO } from "./apply.ts";
-import { DUE_TAGS, ERASE, RAISE, REVOKE, SWEEP, WORK_OFF } from "./end.ts";
+import { DUE_TAGS, ERASE, LAST, RAISE, REVOKE, SWEEP, WORK_OFF } from "./end.ts";
 import { preludeFor } from "./prelude.ts";
 import { FIND, LIST } from "./read.ts";
 import { CREATE, PATCH, REPLACE, TOUCH } from "./write.ts";
@@ -25,6 +25,7 @@ export interface Scripts {
   readonly erase: Script;
   readonly dueTags: Script;
   readonly sweep: Script;
+  readonly last: Script;
   readonly find: Script;
   readonly list: Script;
   readonly put: Script;
@@ -49,6 +50,7 @@ export function scriptsFor(names: Names): Scripts {
     erase: make("purgeSubject", ERASE, PRESSED),
     dueTags: make("sweep", DUE_TAGS, READS),
     sweep: make("sweep", SWEEP, PRESSED),
+    last: seldomScript("tail", preludeFor(names, LAST), READS),
     find: make("find", FIND, READS),
     list: make("list", LIST, READS),
     put: make("apply", PUT),

@@ -1,7 +1,7 @@
 /** Merging what another store saw. The merge is the engine's; these put its result in place. I9. */
 
 /**
- * KEYS: session, tombstone, hash of data[, index]. ARGV: tag, name, row expected (empty: none), new
+ * KEYS: session, tombstone, hash of data[, index], perhaps a guard. ARGV: tag, name, row expected (empty: none), new
  * row, what to note (`c`, `m`, `e` or empty), its detail, data keys that changed (or empty),
  * whether data are written, then data for the hash.
  */
@@ -17,7 +17,7 @@ if ended then redis.call('SET', KEYS[1], row) end
 if ARGV[8] == '1' then redis.call('DEL', KEYS[3]) end
 if ARGV[9] then hset(KEYS[3], 9) end
 local at = ended and struct.unpack('>I6', row, HEAD + n[SUBJECTLEN] + n[COLDLEN] + n[DATALEN] + 1)
-if KEYS[4] then redis.call('ZADD', KEYS[4], ended and -(at + 1) or n[CREATED], name) end
+if named(n) then redis.call('ZADD', KEYS[4], ended and -(at + 1) or n[CREATED], name) end
 if ended and not (h and h[STATE] == 3) then fileended(t, at, name) end
 if not ended and not (h and h[DUE] == n[DUE]) then file(t, n[DUE], name) end
 local subject = named(n) and subjectof(row, n) or nil

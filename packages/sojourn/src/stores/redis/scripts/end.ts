@@ -71,20 +71,34 @@ for _, name in ipairs(names) do
 end
 return { erased, #names }`;
 
-/** ARGV: now, purgeBefore. Which hash tags have anything for the sweep; one server only. */
+/** ARGV: now, purgeBefore, hash tags. @returns those that have anything for the sweep. */
 export const DUE_TAGS = `
 local found = {}
 local due, old = slot(tonumber(ARGV[1])), tonumber(ARGV[2])
-for bucket = 0, BUCKETS - 1 do
-  local t = tag(bucket)
+for i = 3, #ARGV do
+  local t = ARGV[i]
   local some = redis.call('ZCOUNT', key('w', t, ''), '-inf', due) > 0
   if not some and old then some = redis.call('ZCOUNT', key('y', t, ''), '-inf', slot(old)) > 0 end
   if some then table.insert(found, t) end
 end
 return found`;
 
+/** ARGV: hash tags. @returns the number of each one's last change, erased ones included. */
+export const LAST = `
+local answer = {}
+for i, t in ipairs(ARGV) do
+  answer[i] = '0-0'
+  if redis.call('EXISTS', key('l', t, '')) == 1 then
+    local facts = redis.call('XINFO', 'STREAM', key('l', t, ''))
+    for at = 1, #facts, 2 do
+      if facts[at] == 'last-generated-id' then answer[i] = facts[at + 1] end
+    end
+  end
+end
+return answer`;
+
 /**
- * ARGV: tag, now, limit, purgeBefore, most entries to look at. A list's entry counts only if its
+ * KEYS: any of the tag. ARGV: tag, now, limit, purgeBefore, most entries to look at. A list's entry counts only if its
  * session says it is filed there: a deadline that moved forward has filed it anew.
  */
 export const SWEEP = `

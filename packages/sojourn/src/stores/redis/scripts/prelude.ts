@@ -5,8 +5,9 @@
 import { HEADER_BYTES, INLINE_DATA_BYTES, SLOT_MS } from "../row.ts";
 import type { Names } from "../names.ts";
 
-/** Most entries the stream of changes keeps; at about 100 B each. */
+/** Most entries all logs keep together, at about 100 B each; and one of them at least. */
 const LOG_MAX = 100_000;
+const LOG_OF_BUCKET_MIN = 256;
 /** A tombstone outlives its instant by this much: the server's clock may be ahead of ours. */
 const TOMBSTONE_MARGIN_MS = 86_400_000;
 
@@ -17,7 +18,7 @@ const TOMBSTONE_MARGIN_MS = 86_400_000;
 export function preludeFor(names: Names, body: string): string {
   const constants = `
 local P, SALT, BUCKETS = '${names.prefix}', '${names.salt}', ${names.buckets}
-local LOG = P .. 'l'
+local LOGMAX = ${Math.max(Math.ceil(LOG_MAX / names.buckets), LOG_OF_BUCKET_MIN)}
 `;
   let text = body;
   for (const { name, source } of FUNCTIONS.toReversed()) {
@@ -91,13 +92,10 @@ local function writable(h, epoch) return h[STATE] ~= 3 and h[EPOCH] >= epoch end
 local function live(h, epoch, now) return writable(h, epoch) and now < endsat(h) end
 local function slot(at) return math.max(0, math.floor(at / SLOT)) end
 
--- The change for the tail, in one unbroken count; the marker for caches that track keys.
+-- The change for the tail, in one unbroken count for each hash tag.
 local function note(what, t, name, subject, detail)
-  redis.call('XADD', LOG, 'MAXLEN', '~', ${LOG_MAX}, '0-*',
+  redis.call('XADD', key('l', t, ''), 'MAXLEN', '~', LOGMAX, '0-*',
     'w', what, 'n', name, 's', subject or '', 'x', subject and 1 or 0, 'd', detail or '')
-  local marker = key('i', t, what == 's' and 'u' .. name .. subject or 's' .. name)
-  redis.call('SET', marker, '')
-  redis.call('DEL', marker)
 end
 local function file(t, at, name)
   redis.call('RPUSH', key('q', t, at), name)

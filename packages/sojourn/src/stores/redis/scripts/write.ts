@@ -5,7 +5,7 @@
  */
 
 /**
- * KEYS: session, tombstone[, epoch, index]. ARGV: tag, name, row, now, subjectEpoch, max, onLimit,
+ * KEYS: session, tombstone[, epoch, index], perhaps a guard. ARGV: tag, name, row, now, subjectEpoch, max, onLimit,
  * tag, name and dataVersion of the one it replaces, then data for the hash. Absent ones are empty.
  */
 export const CREATE = `
@@ -15,7 +15,7 @@ if redis.call('EXISTS', KEYS[1]) == 1 then return { 'exists' } end
 local till = redis.call('GET', KEYS[2])
 if till and now < tonumber(till) then return { 'exists' } end
 local new = head(row)
-local epoch = KEYS[3] and tonumber(redis.call('GET', KEYS[3]) or 0) or 0
+local epoch = KEYS[4] and tonumber(redis.call('GET', KEYS[3]) or 0) or 0
 if stale and epoch > stale then return { 'stale-epoch', epoch } end
 
 local oldtag, oldname, old, oldhead = ARGV[8], ARGV[9]
@@ -192,10 +192,11 @@ redis.call('SET', KEYS[1], struct.pack(FMT, unpack(h, 1, 20)) .. string.sub(old,
 note('d', t, name, named(h) and subjectof(old, h) or nil, ARGV[5])
 return { 'patched', h[DATAVERSION] }`;
 
-/** KEYS: sessions. ARGV, for each: name, seenAt, pending generation, sentAt; absent ones empty. */
+/** KEYS: sessions, perhaps a guard. ARGV, for each session: name, seenAt, pending generation, sentAt; absent ones empty. */
 export const TOUCH = `
 local answer = {}
-for i, k in ipairs(KEYS) do
+for i = 1, #ARGV / 4 do
+  local k = KEYS[i]
   local name, seen = ARGV[i * 4 - 3], tonumber(ARGV[i * 4 - 2])
   local generation, sent = tonumber(ARGV[i * 4 - 1]), tonumber(ARGV[i * 4])
   local raw = load(k)
