@@ -107,6 +107,7 @@ function readLibraryOptions(
       proxies: read.list("proxies"),
       forwardedHeader: read.text("forwardedHeader"),
       encryptData: read.boolean("encryptData"),
+      revokeDurability: read.text("revokeDurability"),
     }),
     ...(Object.keys(csrf).length === 0 ? {} : { csrf }),
     ...(Object.keys(tighten).length === 0 ? {} : { tighten }),

@@ -75,6 +75,22 @@ export const SETTINGS: readonly Setting[] = [
     standard: "5s",
   },
   {
+    path: "nearCache",
+    kind: "span",
+    flag: "near-cache",
+    env: "SOJOURN_NEAR_CACHE",
+    means: "keep sessions in memory; an end elsewhere counts within this span: 100ms to 60s",
+    standard: "none: every request asks the store",
+  },
+  {
+    path: "revokeDurability",
+    kind: "text",
+    flag: "revoke-durability",
+    env: "SOJOURN_REVOKE_DURABILITY",
+    means: "what ending a session waits for: local, replicated or quorum",
+    standard: "local",
+  },
+  {
     path: "acceptRisks",
     kind: "list",
     flag: "accept-risk",

@@ -12,6 +12,8 @@ export interface StoreSettings {
   readonly control: ControlPlace;
   readonly acceptRisks: readonly Risk[];
   readonly storeTimeoutMs: number;
+  /** How old a kept session may be; `undefined`: every request asks the store. */
+  readonly nearCacheMs: number | undefined;
 }
 
 const STORE_TIMEOUT_MS = 5_000;
@@ -21,12 +23,13 @@ const CONTROL_APART: ControlPlace = { kind: "sqlite", path: "sojourn-control.db"
 
 export function readStoreSettings(read: ValueReader): StoreSettings {
   const store = read.place("store", readStorePlace) ?? STORE;
-  const span = read.span("storeTimeout", [100, 60_000], "a span from 100ms to 60s");
+  const shown = "a span from 100ms to 60s";
   return {
     store,
     control: read.place("control", readControlPlace) ?? controlBeside(store),
     acceptRisks: read.words("acceptRisks", RISKS) ?? [],
-    storeTimeoutMs: span ?? STORE_TIMEOUT_MS,
+    storeTimeoutMs: read.span("storeTimeout", [100, 60_000], shown) ?? STORE_TIMEOUT_MS,
+    nearCacheMs: read.span("nearCache", [100, 60_000], shown),
   };
 }
 

@@ -3,6 +3,7 @@ import { closeSync, mkdirSync, openSync } from "node:fs";
 import { dirname } from "node:path";
 import { ConfigError, MemoryStore } from "sojourn";
 import type { SessionStore } from "sojourn";
+import { NearCache } from "sojourn/stores/near-cache";
 import { PostgresStore } from "sojourn/stores/postgres";
 import { RedisStore } from "sojourn/stores/redis";
 import { SqliteStore } from "sojourn/stores/sqlite";
@@ -31,6 +32,8 @@ export class Grounds {
   readonly #config: ServerConfig;
   /** What to close, last opened first. */
   readonly #open: (() => Promise<void>)[] = [];
+  /** Over the store, where one was asked for. */
+  near: NearCache | undefined;
   #pool: PostgresPool | undefined;
 
   constructor(config: ServerConfig) {
@@ -45,7 +48,12 @@ export class Grounds {
     if (place.kind === "postgres" || place.kind === "redis") {
       await this.#ready(place, store);
     }
-    return store;
+    const { nearCacheMs: stalenessMs } = this.#config;
+    // What is in this process is near already.
+    if (stalenessMs === undefined || place.kind === "memory") return store;
+    this.near = this.#made(place, () => new NearCache(store, { stalenessMs }));
+    this.#open.unshift(async () => this.near?.release());
+    return this.near;
   }
 
   async #storeAt(): Promise<SessionStore> {
@@ -109,7 +117,7 @@ export class Grounds {
     this.#open.unshift(() => pool.end());
   }
 
-  #made<Store>(place: PostgresPlace | RedisPlace, make: () => Store): Store {
+  #made<Made>(place: StorePlace, make: () => Made): Made {
     try {
       return make();
     } catch (error) {

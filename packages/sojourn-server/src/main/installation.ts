@@ -1,6 +1,7 @@
 /** What service and commands open alike: session store, sessions, control store, keys. */
 import { createSessions } from "sojourn";
 import type { Sessions } from "sojourn";
+import type { NearCache } from "sojourn/stores/near-cache";
 import type { ServerConfig } from "../config/config.ts";
 import { ControlStore } from "../control/control-store.ts";
 import { KeyDesk } from "../control/key-desk.ts";
@@ -11,6 +12,7 @@ export interface Installation {
   readonly sessions: Sessions;
   readonly keys: KeyDesk;
   readonly control: ControlStore;
+  readonly near: NearCache | undefined;
   readonly now: () => number;
   close(): Promise<void>;
 }
@@ -65,7 +67,7 @@ async function furnish(
       now,
       ...(refused === undefined ? {} : { refused }),
     });
-    return { sessions, keys, control, now, close };
+    return { sessions, keys, control, near: grounds.near, now, close };
   } catch (error) {
     await sessions.close();
     throw error;
