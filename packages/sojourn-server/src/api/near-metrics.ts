@@ -3,7 +3,7 @@ import { Counter, Gauge } from "prom-client";
 import type { Registry } from "prom-client";
 import type { NearCacheStats } from "sojourn/stores/near-cache";
 
-type Reading = (stats: NearCacheStats) => number | undefined;
+type Reading = (stats: NearCacheStats) => number;
 
 const SECOND_MS = 1_000;
 
@@ -21,13 +21,13 @@ const GAUGES: typeof COUNTERS = [
   ["bytes", "Their size, estimated.", ({ bytes }) => bytes],
   [
     "frontier_age_seconds",
-    "Age of the last proof that nothing has changed unheard.",
-    ({ frontierAgeMs }) => secondsOf(frontierAgeMs),
+    "Age of the last proof that nothing has changed unheard; infinite where there is none.",
+    ({ frontierAgeMs = Infinity }) => frontierAgeMs / SECOND_MS,
   ],
   [
     "invalidation_lag_seconds",
     "The longest that a change heard since the last proof was under way.",
-    ({ invalidationLagMs }) => secondsOf(invalidationLagMs),
+    ({ invalidationLagMs = 0 }) => invalidationLagMs / SECOND_MS,
   ],
 ];
 
@@ -41,7 +41,7 @@ export function watchNear(registry: Registry, stats: () => NearCacheStats): void
       registers,
       collect: () => {
         counter.reset();
-        counter.inc(read(stats()) ?? 0);
+        counter.inc(read(stats()));
       },
     });
   }
@@ -50,12 +50,7 @@ export function watchNear(registry: Registry, stats: () => NearCacheStats): void
       name: `sojourn_near_${name}`,
       help,
       registers,
-      // Before the first proof, and after an interruption, there is none to tell the age of.
-      collect: () => gauge.set(read(stats()) ?? Number.NaN),
+      collect: () => gauge.set(read(stats())),
     });
   }
-}
-
-function secondsOf(ms: number | undefined): number | undefined {
-  return ms === undefined ? undefined : ms / SECOND_MS;
 }
