@@ -86,7 +86,7 @@ describe("a wrong configuration", () => {
     const told = problems.join("\n");
     for (const part of [
       "prot in wrong.json: unknown; did you mean port?",
-      'store in wrong.json: given "postgres:"; accepted: sqlite:PATH or memory:',
+      "store in wrong.json: accepted: sqlite:PATH, memory:, postgres://…, redis://…",
       'SOJOURN_PORT: given "70000"; accepted: a port from 0 to 65535',
       'SOJOURN_LOG_LEVEL: given "loud"; accepted: debug, info, warn, error, silent',
       "SOJOURN_HSOT: unknown; did you mean SOJOURN_HOST?",

@@ -197,7 +197,7 @@ const READY_MS = 20_000;
 
 /** `sojourn serve` as a process of its own; ready when it says that it listens. */
 export async function serveProcess(env: Readonly<Record<string, string>>): Promise<ServedProcess> {
-  const child = startCommand(["serve"], { SOJOURN_PORT: "0", ...env });
+  const child = startCommand(["serve"], { SOJOURN_PORT: "0", SOJOURN_DRAIN: "0s", ...env });
   let said = "";
   const ended = new Promise<number | null>((resolve) => child.on("close", resolve));
   const ready = new Promise<void>((resolve, reject) => {

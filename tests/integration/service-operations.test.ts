@@ -55,9 +55,10 @@ describe("the public listener", () => {
   });
 
   it("says whether it lives and whether it is ready", async () => {
-    for (const path of ["/healthz", "/readyz"]) {
-      expect((await s.bare("GET", path)).json).toEqual({ status: "ok" });
-      expect((await send(`${s.service.metricsUrl ?? ""}${path}`, "GET")).status).toBe(200);
+    const store = { role: "primary", writable: true };
+    for (const base of [s.service.url, s.service.metricsUrl ?? ""]) {
+      expect((await send(`${base}/healthz`, "GET")).json).toEqual({ status: "ok" });
+      expect((await send(`${base}/readyz`, "GET")).json).toEqual({ status: "ok", store });
     }
   });
 });

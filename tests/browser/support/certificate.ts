@@ -12,11 +12,12 @@ export interface TestCertificate {
   readonly trustedKey: string;
 }
 
-export function makeCertificate(): TestCertificate {
+/** @param names For whom, as openssl writes it. */
+export function makeCertificate(names: string = "DNS:*.example.test"): TestCertificate {
   const folder = mkdtempSync(join(tmpdir(), "sojourn-certificate-"));
   try {
     const [keyFile, certFile] = [join(folder, "key.pem"), join(folder, "cert.pem")];
-    const subject = ["-subj", "/CN=example.test", "-addext", "subjectAltName=DNS:*.example.test"];
+    const subject = ["-subj", "/CN=example.test", "-addext", `subjectAltName=${names}`];
     const args = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"];
     execFileSync(
       "openssl",

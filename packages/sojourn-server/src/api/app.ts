@@ -104,11 +104,13 @@ function requestIdOf(request: IncomingMessage): string {
 function addHooks(app: App, house: House): void {
   app.addHook("onRequest", (request, reply, done) => {
     void reply.headers({ ...HEADERS, "x-request-id": request.id });
-    if (!house.stopping()) {
+    const phase = house.phase();
+    // A balancer that keeps connections finds out by the first answer on each.
+    if (phase !== "serving") void reply.header("connection", "close");
+    if (phase !== "stopping") {
       requestScope.run({ id: request.id }, done);
       return;
     }
-    void reply.header("connection", "close");
     const detail = "The service is stopping; try again.";
     void sendProblem(reply, problemOf("unavailable", { detail }));
   });

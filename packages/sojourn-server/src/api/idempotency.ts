@@ -26,7 +26,7 @@ export async function once(
     throw invalid("idempotency-key", "1 to 255 printable ASCII characters");
   }
   const attempt = attemptOf(request, key);
-  const claim = replies.claim(attempt);
+  const claim = await replies.claim(attempt);
   switch (claim.outcome) {
     case "claimed":
       return perform(replies, attempt, reply, work);
@@ -53,7 +53,8 @@ async function perform(
   try {
     result = await work();
   } catch (error) {
-    replies.release(attempt);
+    // Whatever becomes of the claim, this is what the caller is told.
+    await replies.release(attempt).catch(() => undefined);
     throw error;
   }
   const body = JSON.stringify(result);
@@ -63,7 +64,7 @@ async function perform(
     const value = reply.getHeader(name);
     if (typeof value === "string") headers[name] = value;
   }
-  replies.keep(attempt, { status: reply.statusCode, headers, body });
+  await replies.keep(attempt, { status: reply.statusCode, headers, body });
   return body;
 }
 

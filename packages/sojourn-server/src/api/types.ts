@@ -22,6 +22,8 @@ export type App = FastifyInstance<
   ZodTypeProvider
 >;
 
+export type Phase = "serving" | "draining" | "stopping";
+
 /** What handlers call. One per process. */
 export interface House {
   readonly config: ServerConfig;
@@ -32,8 +34,8 @@ export interface House {
   readonly streams: StreamRoom;
   /** The time of the sessions, for what is said of them. */
   readonly now: () => number;
-  /** True once the service is stopping: new requests are told so. */
-  readonly stopping: () => boolean;
+  /** `draining`: served as ever, but balancers are told to go away. `stopping`: refused. */
+  readonly phase: () => Phase;
 }
 
 declare module "fastify" {

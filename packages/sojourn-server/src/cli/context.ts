@@ -12,7 +12,9 @@ export async function withInstallation<Result>(
   if (config.store.kind === "memory") {
     invocation.output.note("The store is memory: nothing of this is left when the command ends.");
   }
-  const installation = await openInstallation(config, { sweep: false, warn: () => undefined });
+  // One call: nothing would be asked for twice.
+  const once = { ...config, nearCacheMs: undefined };
+  const installation = await openInstallation(once, { sweep: false, warn: () => undefined });
   try {
     return await work(installation);
   } finally {

@@ -27,7 +27,14 @@ export const INSTALLATION_OPTIONS: readonly Option[] = [
 ];
 
 /** The few settings that a command which is no service needs. */
-const USUAL: ReadonlySet<string> = new Set(["config", "store", "secret-file", "policy"]);
+const USUAL: ReadonlySet<string> = new Set([
+  "config",
+  "store",
+  "control",
+  "accept-risk",
+  "secret-file",
+  "policy",
+]);
 
 const USUAL_EXITS = "0 done, 1 could not be done, 2 wrong usage or configuration.";
 

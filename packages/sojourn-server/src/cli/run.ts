@@ -4,6 +4,7 @@ import { ConfigError, SojournError } from "sojourn";
 import { readConfig } from "../config/config.ts";
 import type { ServerConfig } from "../config/config.ts";
 import { nearest } from "../config/nearest.ts";
+import { PlaceError } from "../engines/trouble.ts";
 import { EXIT, FailedError, UsageError } from "./command.ts";
 import type { Command, Option, OptionValues } from "./command.ts";
 import { doctorCommands } from "./doctor.ts";
@@ -164,12 +165,20 @@ function checkWords(command: Command, words: readonly string[]): void {
 const STORE_HINT =
   "\n  the store is locked, read-only, damaged or not there; check SOJOURN_STORE, try again";
 
+/** A single problem is a single line. */
+function problemsText({ problems, message }: ConfigError): string {
+  const [first, second] = problems;
+  if (first === undefined || second !== undefined) return message;
+  return `${first.path}: ${first.message}`;
+}
+
 function explain(error: unknown): { readonly text: string; readonly code: number } {
   if (error instanceof UsageError) {
     const more = `sojourn ${[error.command, "--help"].filter((word) => word !== "").join(" ")}`;
     return { text: `${error.message}\n  more: ${more}`, code: EXIT.usage };
   }
-  if (error instanceof ConfigError) return { text: error.message, code: EXIT.usage };
+  if (error instanceof ConfigError) return { text: problemsText(error), code: EXIT.usage };
+  if (error instanceof PlaceError) return { text: error.message, code: EXIT.failed };
   if (error instanceof FailedError) return { text: error.message, code: error.code };
   if (error instanceof SojournError) {
     const hint = error.code === "ERR_STORE_UNAVAILABLE" ? STORE_HINT : "";

@@ -1,6 +1,8 @@
 /** `sojourn serve`: the service, until it is told to stop. */
 import { pino } from "pino";
 import { createLog } from "../api/log.ts";
+import type { ServerConfig } from "../config/config.ts";
+import { nameOfPlace } from "../config/places.ts";
 import { SCOPES } from "../control/key-table.ts";
 import { startService } from "../main/service.ts";
 import { EXIT, FailedError } from "./command.ts";
@@ -14,15 +16,19 @@ const serve: Command = {
   installation: true,
   details:
     "Prints `listening on http://…` on standard output once it answers. Logs are JSON lines on " +
-    "standard error. SIGTERM and SIGINT stop it: requests under way are finished, at most 10 s.",
+    "standard error. SIGTERM and SIGINT stop it: requests under way are finished, at most 10 s; " +
+    "after SIGTERM requests are served for the span of --drain first, while /readyz says no.",
   examples: [
     "sojourn secret > sojourn.secret && sojourn serve --secret-file sojourn.secret",
     "sojourn serve --config sojourn.json --port 8080",
+    "SOJOURN_STORE=postgres://sojourn:PASSWORD@db.internal/sessions sojourn serve",
   ],
   async run({ config: read, output }) {
     const config = read();
     const destination = pino.destination({ fd: 2, sync: false });
     const log = createLog(config.logLevel, destination);
+    log.info({ store: nameOfPlace(config.store), control: nameOfPlace(config.control) }, "stores");
+    if (isApart(config)) log.warn(CONTROL_APART);
     const service = await startService(config, log).catch((error: unknown) => {
       throw addressTaken(error, config) ?? error;
     });
@@ -47,12 +53,22 @@ const serve: Command = {
     }
     const signal = await nextSignal();
     log.info({ signal }, "stopping");
-    await service.stop();
+    // Whoever pressed Ctrl-C stands before it; a balancer does not.
+    await service.stop(signal === "SIGTERM" ? config.drainMs : 0);
     log.info("stopped");
     destination.flushSync();
     return EXIT.ok;
   },
 };
+
+const CONTROL_APART =
+  "service keys and kept replies live in a file of this machine: several machines need one " +
+  "PostgreSQL for them, with --control postgres://…";
+
+/** Sessions are shared between machines and what belongs to them is not. */
+function isApart({ store, control }: ServerConfig): boolean {
+  return (store.kind === "redis" || store.kind === "postgres") && control.kind === "sqlite";
+}
 
 /** Repeated signals change nothing: a terminal and a program above may both pass one on. */
 function nextSignal(): Promise<string> {

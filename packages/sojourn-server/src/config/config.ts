@@ -2,12 +2,15 @@
 import { ConfigError, createSessions, MemoryStore } from "sojourn";
 import type { ConfigProblem, SessionsOptions } from "sojourn";
 import { generateSecret } from "sojourn/tokens";
+import { present } from "./present.ts";
 import { readInstallationSecrets } from "./secrets.ts";
 import { gather } from "./sources.ts";
 import type { Sources } from "./sources.ts";
 import { readSpansIn } from "./spans.ts";
+import { readStoreSettings } from "./store-settings.ts";
+import type { StoreSettings } from "./store-settings.ts";
 import { ValueReader } from "./values.ts";
-import type { LogLevel, StorePlace } from "./values.ts";
+import type { LogLevel } from "./values.ts";
 
 /** What `createSessions` is given, without the store. */
 type LibraryOptions = Omit<SessionsOptions, "store">;
@@ -19,10 +22,9 @@ interface MetricsPlace {
   readonly chosen: boolean;
 }
 
-export interface ServerConfig {
+export interface ServerConfig extends StoreSettings {
   readonly host: string;
   readonly port: number;
-  readonly store: StorePlace;
   readonly library: LibraryOptions;
   readonly secrets: readonly string[];
   readonly metrics: MetricsPlace | undefined;
@@ -31,6 +33,8 @@ export interface ServerConfig {
   /** Requests per second and caller; 0 is no limit. */
   readonly rateLimit: number;
   readonly streamsMax: number;
+  /** From SIGTERM until requests are refused; meanwhile `/readyz` tells balancers to go away. */
+  readonly drainMs: number;
   readonly production: boolean;
 }
 
@@ -39,7 +43,7 @@ const METRICS_PORT_OFFSET = 1_000;
 const BODY_LIMIT_BYTES = 262_144;
 const RATE_LIMIT = 2_000;
 const STREAMS_MAX = 10_000;
-const STORE: StorePlace = { kind: "sqlite", path: "sojourn.db" };
+const DRAIN_MS = 1_000;
 
 /** @throws {ConfigError} listing every problem with its place and what is accepted. */
 export function readConfig(sources: Sources): ServerConfig {
@@ -47,14 +51,18 @@ export function readConfig(sources: Sources): ServerConfig {
   const read = new ValueReader(gather(sources, problems), problems);
   const secrets = readInstallationSecrets(read.list("secretFile"), sources.env, problems);
   const production = read.boolean("production") ?? sources.env["NODE_ENV"] === "production";
-  const library = readLibraryOptions(read, secrets, production);
+  const stores = readStoreSettings(read);
+  const library = {
+    ...readLibraryOptions(read, secrets, production),
+    storeTimeoutMs: stores.storeTimeoutMs,
+  };
   problems.push(...libraryProblems(library));
   const host = read.text("host") ?? "127.0.0.1";
   const port = read.port("port") ?? PORT;
   const config: ServerConfig = {
     host,
     port,
-    store: read.store("store") ?? STORE,
+    ...stores,
     library,
     secrets,
     metrics: readMetrics(read, host, port),
@@ -62,6 +70,7 @@ export function readConfig(sources: Sources): ServerConfig {
     bodyLimitBytes: read.bytes("bodyLimit") ?? BODY_LIMIT_BYTES,
     rateLimit: read.count("rateLimit") ?? RATE_LIMIT,
     streamsMax: read.count("streams") ?? STREAMS_MAX,
+    drainMs: read.span("drain", [0, 300_000], "a span from 0s to 5m") ?? DRAIN_MS,
     production,
   };
   if (problems.length > 0) throw new ConfigError(problems);
@@ -83,8 +92,8 @@ function readLibraryOptions(
   secrets: readonly string[],
   production: boolean,
 ): LibraryOptions {
-  const csrf = without({ origins: read.list("csrf.origins"), trusted: read.list("csrf.trusted") });
-  const tighten = without({
+  const csrf = present({ origins: read.list("csrf.origins"), trusted: read.list("csrf.trusted") });
+  const tighten = present({
     tenants: readSpansIn(read.object("tenants")),
     clients: readSpansIn(read.object("clients")),
     roles: readSpansIn(read.object("roles")),
@@ -92,22 +101,18 @@ function readLibraryOptions(
   const options = {
     secrets,
     production,
-    ...without({
+    ...present({
       policy: readSpansIn(read.policy("policy")),
       cookie: read.object("cookie"),
       proxies: read.list("proxies"),
       forwardedHeader: read.text("forwardedHeader"),
       encryptData: read.boolean("encryptData"),
+      revokeDurability: read.text("revokeDurability"),
     }),
     ...(Object.keys(csrf).length === 0 ? {} : { csrf }),
     ...(Object.keys(tighten).length === 0 ? {} : { tighten }),
   };
   return options as unknown as LibraryOptions;
-}
-
-function without<Values extends object>(values: Values): Partial<Values> {
-  const given = Object.entries(values).filter(([, value]) => value !== undefined);
-  return Object.fromEntries(given) as Partial<Values>;
 }
 
 /** Everything the library would say at start, as problems; nothing is opened. */

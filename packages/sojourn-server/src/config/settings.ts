@@ -2,12 +2,16 @@
  * Every setting of the service: one table for the file, the environment, the flags and the help.
  * A flag outranks the environment, which outranks the file.
  */
+import { CONTROL_ACCEPTED, STORE_ACCEPTED } from "./places.ts";
+import { RISKS } from "./risks.ts";
 
 type SettingKind =
   | "text"
   | "port"
   | "metrics-port"
   | "store"
+  | "control"
+  | "span"
   | "bytes"
   | "count"
   | "boolean"
@@ -51,8 +55,48 @@ export const SETTINGS: readonly Setting[] = [
     kind: "store",
     flag: "store",
     env: "SOJOURN_STORE",
-    means: "where sessions live: sqlite:PATH, or memory: (lost at the end)",
+    means: `where sessions live: ${STORE_ACCEPTED}; memory: is lost at the end`,
     standard: "sqlite:sojourn.db",
+  },
+  {
+    path: "control",
+    kind: "control",
+    flag: "control",
+    env: "SOJOURN_CONTROL",
+    means: `where service keys and kept replies live: ${CONTROL_ACCEPTED}`,
+    standard: "with sessions in SQLite or PostgreSQL, else sqlite:sojourn-control.db",
+  },
+  {
+    path: "storeTimeout",
+    kind: "span",
+    flag: "store-timeout",
+    env: "SOJOURN_STORE_TIMEOUT",
+    means: "a store that has not answered for so long has failed: 100ms to 60s",
+    standard: "5s",
+  },
+  {
+    path: "nearCache",
+    kind: "span",
+    flag: "near-cache",
+    env: "SOJOURN_NEAR_CACHE",
+    means: "keep sessions in memory; an end elsewhere counts within this span: 100ms to 60s",
+    standard: "none: every request asks the store",
+  },
+  {
+    path: "revokeDurability",
+    kind: "text",
+    flag: "revoke-durability",
+    env: "SOJOURN_REVOKE_DURABILITY",
+    means: "what ending a session waits for: local, replicated or quorum",
+    standard: "local",
+  },
+  {
+    path: "acceptRisks",
+    kind: "list",
+    flag: "accept-risk",
+    env: "SOJOURN_ACCEPT_RISKS",
+    means: `set-up of the store that is refused otherwise: ${RISKS.join(", ")}`,
+    standard: "none",
   },
   {
     path: "secretFile",
@@ -174,6 +218,14 @@ export const SETTINGS: readonly Setting[] = [
     env: "SOJOURN_STREAMS",
     means: "most live streams open at once",
     standard: "10000",
+  },
+  {
+    path: "drain",
+    kind: "span",
+    flag: "drain",
+    env: "SOJOURN_DRAIN",
+    means: "at SIGTERM, how long /readyz says no before requests are refused: 0s to 5m",
+    standard: "1s",
   },
   {
     path: "production",

@@ -1,14 +1,12 @@
 /** One written value → one typed value, or a problem that names what is accepted. */
 import type { ConfigProblem } from "sojourn";
+import { PlaceProblem } from "./place-url.ts";
 import { isObject } from "./sources.ts";
 import type { Written } from "./sources.ts";
+import { readSpan } from "./spans.ts";
 
 const LOG_LEVELS = ["debug", "info", "warn", "error", "silent"] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
-
-export type StorePlace =
-  | { readonly kind: "memory" }
-  | { readonly kind: "sqlite"; readonly path: string };
 
 const PORT_MAX = 65_535;
 const UNITS: Readonly<Record<string, number>> = { "": 1, b: 1, kb: 1_024, mb: 1_048_576 };
@@ -81,13 +79,37 @@ export class ValueReader {
     });
   }
 
-  store(path: string): StorePlace | undefined {
-    return this.#read(path, "sqlite:PATH or memory:", (value) => {
-      if (value === "memory:") return { kind: "memory" };
-      if (typeof value !== "string" || !value.startsWith("sqlite:")) return undefined;
-      const file = value.slice("sqlite:".length);
-      return file === "" || file === ":memory:" ? undefined : { kind: "sqlite", path: file };
+  /** @param readPlace Throws {@link PlaceProblem}; what was written is not repeated. */
+  place<Place>(path: string, readPlace: (text: string) => Place): Place | undefined {
+    const written = this.#written.get(path);
+    if (written === undefined) return undefined;
+    try {
+      return readPlace(typeof written.value === "string" ? written.value.trim() : "");
+    } catch (error) {
+      if (!(error instanceof PlaceProblem)) throw error;
+      this.#problems.push({ path: written.from, message: error.message });
+      return undefined;
+    }
+  }
+
+  /** @param range Least and most, in milliseconds. @param shown The same, as people write it. */
+  span(path: string, [min, max]: readonly [number, number], shown: string): number | undefined {
+    return this.#read(path, shown, (value) => {
+      const span = typeof value === "string" ? readSpan(value) : undefined;
+      return span !== undefined && span >= min && span <= max ? span : undefined;
     });
+  }
+
+  /** A list of words from a closed set. */
+  words<Word extends string>(path: string, words: readonly Word[]): readonly Word[] | undefined {
+    const given = this.list(path);
+    const from = this.#written.get(path)?.from ?? path;
+    for (const text of given ?? []) {
+      if (words.some((word) => word === text)) continue;
+      const message = `unknown name ${shown(text)}; accepted: ${words.join(", ")}`;
+      this.#problems.push({ path: from, message });
+    }
+    return given && words.filter((word) => given.includes(word));
   }
 
   /** As it is written: the library judges it. */

@@ -1,10 +1,10 @@
 import { createSessions, MemoryStore } from "sojourn";
 import { generateSecret } from "sojourn/tokens";
 import { beforeEach, describe, expect, it } from "vitest";
-import { openControlDatabase } from "./database.ts";
 import { KeyDesk } from "./key-desk.ts";
 import type { KeyRefusal } from "./key-desk.ts";
 import { KeyTable, SCOPES } from "./key-table.ts";
+import { SqliteControl } from "./sqlite-control.ts";
 
 const wanted = { name: "shop", tenant: "acme", scopes: SCOPES };
 
@@ -18,7 +18,7 @@ beforeEach(async () => {
   now = 1_800_000_000_000;
   reads = 0;
   refused = [];
-  const database = openControlDatabase(":memory:");
+  const database = new SqliteControl(":memory:");
   const table = new KeyTable(database);
   const find = table.find.bind(table);
   table.find = (id) => {
@@ -58,10 +58,16 @@ describe("a service key", () => {
     expect(reads).toBe(2);
   });
 
+  it("is read once for requests that come together", async () => {
+    const { text } = await desk.create(wanted);
+    await Promise.all(Array.from({ length: 10 }, () => desk.authenticate(text)));
+    expect(reads).toBe(1);
+  });
+
   it("that another process revoked is refused half a second later at the latest", async () => {
     const { text } = await desk.create(wanted);
     expect(await desk.authenticate(text)).toBeDefined();
-    elsewhere.revoke("shop");
+    await elsewhere.revoke("shop");
     now += 500;
     expect(await desk.authenticate(text)).toBeUndefined();
     expect(refused).toEqual(["revoked"]);
@@ -70,7 +76,7 @@ describe("a service key", () => {
   it("is refused at once by the process that revoked it", async () => {
     const { text } = await desk.create(wanted);
     await desk.authenticate(text);
-    desk.revoke("shop");
+    await desk.revoke("shop");
     expect(await desk.authenticate(text)).toBeUndefined();
   });
 
@@ -88,7 +94,7 @@ describe("a service key", () => {
   it("has a name of its own while it lives", async () => {
     await desk.create(wanted);
     await expect(desk.create(wanted)).rejects.toThrow("exists");
-    desk.revoke("shop");
+    await desk.revoke("shop");
     await expect(desk.create(wanted)).resolves.toBeDefined();
     await expect(desk.create({ ...wanted, name: "a b" })).rejects.toThrow("1 to 64 letters");
   });

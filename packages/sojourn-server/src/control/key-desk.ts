@@ -51,6 +51,8 @@ const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 export class KeyDesk {
   readonly #parts: KeyDeskParts;
   readonly #remembered = new Map<string, Remembered>();
+  /** Reads under way: requests of one key share one. */
+  readonly #reading = new Map<string, Promise<KeyRecord | undefined>>();
 
   constructor(parts: KeyDeskParts) {
     this.#parts = parts;
@@ -65,7 +67,7 @@ export class KeyDesk {
       );
     }
     const issued = await this.#mint(wanted);
-    if (!this.#parts.table.insert(issued.record)) {
+    if (!(await this.#parts.table.insert(issued.record))) {
       throw new ArgumentError(
         "name",
         `a key named ${wanted.name} exists; rotate or revoke it, or take another name`,
@@ -74,7 +76,7 @@ export class KeyDesk {
     return issued;
   }
 
-  list(): readonly KeyRecord[] {
+  list(): Promise<readonly KeyRecord[]> {
     return this.#parts.table.list();
   }
 
@@ -84,20 +86,20 @@ export class KeyDesk {
    * @param overlapMs How long the old key is still accepted; 0 ends it now.
    */
   async rotate(idOrName: string, overlapMs: number): Promise<IssuedKey | undefined> {
-    const old = this.#parts.table.look(idOrName);
+    const old = await this.#parts.table.look(idOrName);
     if (old === undefined || old.revokedAt !== undefined) return undefined;
     const issued = await this.#mint(old);
-    this.#parts.table.replace(old.id, this.#parts.now() + overlapMs, issued.record);
+    await this.#parts.table.replace(old.id, this.#parts.now() + overlapMs, issued.record);
     this.#remembered.delete(old.id);
     return issued;
   }
 
   /** Idempotent. @returns the key as it was, or `undefined` when there is none. */
-  revoke(idOrName: string): KeyRecord | undefined {
+  async revoke(idOrName: string): Promise<KeyRecord | undefined> {
     const { table, now } = this.#parts;
-    const record = table.look(idOrName);
+    const record = await table.look(idOrName);
     if (record === undefined) return undefined;
-    table.revoke(record.id, now());
+    await table.revoke(record.id, now());
     this.#remembered.delete(record.id);
     return record;
   }
@@ -111,7 +113,7 @@ export class KeyDesk {
     const { serviceKeys } = this.#parts;
     const key = await serviceKeys.prove(text);
     if (key === undefined) return this.#refuse("forged");
-    const record = this.#recall(key.id);
+    const record = await this.#recall(key.id);
     if (record === undefined || !(await serviceKeys.matches(key, record))) {
       return this.#refuse("unknown");
     }
@@ -126,12 +128,23 @@ export class KeyDesk {
     return undefined;
   }
 
-  #recall(id: string): KeyRecord | undefined {
-    const now = this.#parts.now();
+  async #recall(id: string): Promise<KeyRecord | undefined> {
     const known = this.#remembered.get(id);
-    if (known !== undefined && Math.abs(now - known.readAt) < FRESH_MS) return known.record;
-    const record = this.#parts.table.find(id);
-    this.#remember(id, { record, readAt: now });
+    if (known !== undefined && Math.abs(this.#parts.now() - known.readAt) < FRESH_MS) {
+      return known.record;
+    }
+    const under = this.#reading.get(id);
+    if (under !== undefined) return under;
+    const reading = this.#read(id).finally(() => void this.#reading.delete(id));
+    this.#reading.set(id, reading);
+    return reading;
+  }
+
+  async #read(id: string): Promise<KeyRecord | undefined> {
+    // As old as the question, not as the answer: what changes in between counts in time.
+    const readAt = this.#parts.now();
+    const record = await this.#parts.table.find(id);
+    this.#remember(id, { record, readAt });
     return record;
   }
 
@@ -145,11 +158,8 @@ export class KeyDesk {
 
   #noteUse(record: KeyRecord, now: number): void {
     this.#remember(record.id, { record: { ...record, lastUsedAt: now }, readAt: now });
-    try {
-      this.#parts.table.noteUse(record.id, now);
-    } catch {
-      // When it was last used is for people; no request fails for it.
-    }
+    // When it was last used is for people; no request waits or fails for it.
+    this.#parts.table.noteUse(record.id, now).catch(() => undefined);
   }
 
   async #mint(wanted: NewKey): Promise<IssuedKey> {

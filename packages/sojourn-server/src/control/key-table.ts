@@ -1,6 +1,5 @@
 /** Service keys at rest: everything about a key but the key. */
-import type { DatabaseSync, StatementSync } from "node:sqlite";
-import { guard } from "./database.ts";
+import type { ControlSql, SqlOutcome, SqlValue } from "./control-sql.ts";
 
 export const SCOPES = ["sessions:read", "sessions:write"] as const;
 export type Scope = (typeof SCOPES)[number];
@@ -21,93 +20,72 @@ export interface KeyRecord {
 }
 
 const COLUMNS = "id, name, tenant, scopes, verifier, created_at, last_used_at, revoked_at";
+const FIND = `SELECT ${COLUMNS} FROM control.service_key WHERE id = ?`;
+const LOOK = `SELECT ${COLUMNS} FROM control.service_key WHERE name = ? AND revoked_at IS NULL`;
+const LIST = `SELECT ${COLUMNS} FROM control.service_key ORDER BY created_at DESC, id LIMIT ?`;
+const INSERT = `INSERT INTO control.service_key (id, name, tenant, scopes, verifier, created_at)
+  VALUES (?, ?, ?, ?, ?, ?)`;
+const REVOKE = `UPDATE control.service_key SET revoked_at =
+  CASE WHEN revoked_at < ? THEN revoked_at ELSE ? END WHERE id = ?`;
+const USED = `UPDATE control.service_key SET last_used_at = ?
+  WHERE id = ? AND (last_used_at IS NULL OR last_used_at < ?)`;
 const LIST_MAX = 1_000;
 
 export class KeyTable {
-  readonly #database: DatabaseSync;
-  readonly #byId: StatementSync;
-  readonly #used: StatementSync;
+  readonly #sql: ControlSql;
 
-  constructor(database: DatabaseSync) {
-    this.#database = database;
-    this.#byId = database.prepare(`SELECT ${COLUMNS} FROM service_key WHERE id = ?`);
-    this.#used = database.prepare(
-      "UPDATE service_key SET last_used_at = max(coalesce(last_used_at, 0), ?) WHERE id = ?",
-    );
+  constructor(sql: ControlSql) {
+    this.#sql = sql;
   }
 
   /** @returns false when a live key has this name already. */
-  insert(record: KeyRecord): boolean {
-    return guard("insert", () => this.#insert(record));
+  async insert(record: KeyRecord): Promise<boolean> {
+    const text = `${INSERT} ON CONFLICT DO NOTHING`;
+    return (await this.#sql.run("insert", text, ...valuesOf(record))).changes === 1;
   }
 
-  #insert(record: KeyRecord): boolean {
-    const statement = this.#database.prepare(
-      `INSERT INTO service_key (id, name, tenant, scopes, verifier, created_at)
-       VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
-    );
-    const { id, name, tenant, scopes, verifier, createdAt } = record;
-    return statement.run(id, name, tenant, scopes.join(" "), verifier, createdAt).changes === 1;
-  }
-
-  find(id: string): KeyRecord | undefined {
-    const row = guard("find", () => this.#byId.get(id));
-    return row === undefined ? undefined : recordOf(row);
+  async find(id: string): Promise<KeyRecord | undefined> {
+    return first(await this.#sql.run("find", FIND, id));
   }
 
   /** By id, or by the name of a key that is not revoked. */
-  look(idOrName: string): KeyRecord | undefined {
-    const found = this.find(idOrName);
-    if (found !== undefined) return found;
-    const row = guard("look", () =>
-      this.#database
-        .prepare(`SELECT ${COLUMNS} FROM service_key WHERE name = ? AND revoked_at IS NULL`)
-        .get(idOrName),
-    );
-    return row === undefined ? undefined : recordOf(row);
+  async look(idOrName: string): Promise<KeyRecord | undefined> {
+    const found = await this.find(idOrName);
+    return found ?? first(await this.#sql.run("look", LOOK, idOrName));
   }
 
   /** Newest first, at most 1000. */
-  list(): readonly KeyRecord[] {
-    const rows = guard("list", () =>
-      this.#database
-        .prepare(`SELECT ${COLUMNS} FROM service_key ORDER BY created_at DESC, id LIMIT ?`)
-        .all(LIST_MAX),
-    );
-    return rows.map(recordOf);
+  async list(): Promise<readonly KeyRecord[]> {
+    return (await this.#sql.run("list", LIST, LIST_MAX)).rows.map(recordOf);
   }
 
   /** Idempotent; the earlier end is kept. @returns false when there is no such key. */
-  revoke(id: string, at: number): boolean {
-    return guard("revoke", () => {
-      const statement = this.#database.prepare(
-        "UPDATE service_key SET revoked_at = min(coalesce(revoked_at, ?), ?) WHERE id = ?",
-      );
-      return statement.run(at, at, id).changes === 1;
-    });
+  async revoke(id: string, at: number): Promise<boolean> {
+    return (await this.#sql.run("revoke", REVOKE, at, at, id)).changes === 1;
   }
 
   /** In one step: the old key ends at `at` and the new one takes its name. */
-  replace(id: string, at: number, record: KeyRecord): void {
-    guard("rotate", () => {
-      this.#database.exec("BEGIN IMMEDIATE");
-      try {
-        this.revoke(id, at);
-        this.#insert(record);
-        this.#database.exec("COMMIT");
-      } catch (error) {
-        this.#database.exec("ROLLBACK");
-        throw error;
-      }
-    });
+  replace(id: string, at: number, record: KeyRecord): Promise<void> {
+    return this.#sql.all("rotate", [
+      { text: REVOKE, values: [at, at, id] },
+      { text: INSERT, values: valuesOf(record) },
+    ]);
   }
 
-  noteUse(id: string, at: number): void {
-    guard("use", () => void this.#used.run(at, id));
+  async noteUse(id: string, at: number): Promise<void> {
+    await this.#sql.run("use", USED, at, id, at);
   }
 }
 
-function recordOf(row: Record<string, unknown>): KeyRecord {
+function valuesOf({ id, name, tenant, scopes, verifier, createdAt }: KeyRecord): SqlValue[] {
+  return [id, name, tenant, scopes.join(" "), verifier, createdAt];
+}
+
+function first({ rows: [row] }: SqlOutcome): KeyRecord | undefined {
+  return row === undefined ? undefined : recordOf(row);
+}
+
+function recordOf(row: Readonly<Record<string, unknown>>): KeyRecord {
   const { last_used_at: lastUsedAt, revoked_at: revokedAt } = row;
   const scopes = String(row["scopes"]).split(" ");
   return {
@@ -117,7 +95,7 @@ function recordOf(row: Record<string, unknown>): KeyRecord {
     scopes: SCOPES.filter((scope) => scopes.includes(scope)),
     verifier: String(row["verifier"]),
     createdAt: Number(row["created_at"]),
-    ...(typeof lastUsedAt === "number" ? { lastUsedAt } : {}),
-    ...(typeof revokedAt === "number" ? { revokedAt } : {}),
+    ...(lastUsedAt === null ? {} : { lastUsedAt: Number(lastUsedAt) }),
+    ...(revokedAt === null ? {} : { revokedAt: Number(revokedAt) }),
   };
 }

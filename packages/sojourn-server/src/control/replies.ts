@@ -11,8 +11,7 @@ import {
   randomBytes,
   timingSafeEqual,
 } from "node:crypto";
-import type { DatabaseSync } from "node:sqlite";
-import { guard } from "./database.ts";
+import type { ControlSql } from "./control-sql.ts";
 
 export interface KeptReply {
   readonly status: number;
@@ -45,68 +44,55 @@ const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 const LABEL = "sojourn-server/1/reply";
 
+const CLAIM = `INSERT INTO control.reply (slot, created_at, sealed) VALUES (?, ?, NULL)
+  ON CONFLICT (slot) DO UPDATE SET created_at = excluded.created_at, sealed = NULL
+  WHERE reply.created_at <= ? OR (reply.sealed IS NULL AND reply.created_at <= ?)`;
+const READ = "SELECT sealed FROM control.reply WHERE slot = ?";
+const KEEP = "UPDATE control.reply SET sealed = ? WHERE slot = ?";
+const RELEASE = "DELETE FROM control.reply WHERE slot = ? AND sealed IS NULL";
+const TIDY_OLD = "DELETE FROM control.reply WHERE created_at <= ?";
+const TIDY_OVER = `DELETE FROM control.reply WHERE created_at <= (
+  SELECT created_at FROM control.reply ORDER BY created_at DESC LIMIT 1 OFFSET ?)`;
+
 export class Replies {
-  readonly #database: DatabaseSync;
+  readonly #sql: ControlSql;
   readonly #secrets: readonly string[];
   readonly #now: () => number;
 
-  constructor(database: DatabaseSync, secrets: readonly string[], now: () => number) {
-    this.#database = database;
+  constructor(sql: ControlSql, secrets: readonly string[], now: () => number) {
+    this.#sql = sql;
     this.#secrets = secrets;
     this.#now = now;
   }
 
   /** Atomic between processes: one of many simultaneous requests gets `claimed`. */
-  claim(attempt: Attempt): Claim {
+  async claim(attempt: Attempt): Promise<Claim> {
     const slot = slotOf(attempt);
     const now = this.#now();
-    return guard("claim", () => {
-      const inserted = this.#database
-        .prepare(
-          `INSERT INTO reply (slot, created_at, sealed) VALUES (?, ?, NULL)
-           ON CONFLICT (slot) DO UPDATE SET created_at = excluded.created_at, sealed = NULL
-           WHERE created_at <= ? OR (sealed IS NULL AND created_at <= ?)`,
-        )
-        .run(slot, now, now - KEPT_MS, now - ABANDONED_MS).changes;
-      if (inserted === 1) return { outcome: "claimed" };
-      const row = this.#database.prepare("SELECT sealed FROM reply WHERE slot = ?").get(slot);
-      const sealed = row?.["sealed"];
-      if (!(sealed instanceof Uint8Array)) return { outcome: "busy" };
-      return this.#read(attempt, slot, sealed);
-    });
+    const ages = [now - KEPT_MS, now - ABANDONED_MS];
+    const { changes } = await this.#sql.run("claim", CLAIM, slot, now, ...ages);
+    if (changes === 1) return { outcome: "claimed" };
+    const { rows } = await this.#sql.run("claim", READ, slot);
+    const sealed = rows[0]?.["sealed"];
+    if (!(sealed instanceof Uint8Array)) return { outcome: "busy" };
+    return this.#read(attempt, slot, sealed);
   }
 
-  keep(attempt: Attempt, reply: KeptReply): void {
+  async keep(attempt: Attempt, reply: KeptReply): Promise<void> {
     const slot = slotOf(attempt);
-    const sealed = this.#seal(attempt, slot, reply);
-    guard("keep", () => {
-      this.#database.prepare("UPDATE reply SET sealed = ? WHERE slot = ?").run(sealed, slot);
-    });
+    await this.#sql.run("keep", KEEP, this.#seal(attempt, slot, reply), slot);
   }
 
   /** The work failed: the same key may be tried again. */
-  release(attempt: Attempt): void {
-    guard("release", () => {
-      this.#database
-        .prepare("DELETE FROM reply WHERE slot = ? AND sealed IS NULL")
-        .run(slotOf(attempt));
-    });
+  async release(attempt: Attempt): Promise<void> {
+    await this.#sql.run("release", RELEASE, slotOf(attempt));
   }
 
   /** Forget what is over a day old, and the oldest above the bound. @returns how many. */
-  tidy(): number {
-    return guard("tidy", () => {
-      const old = this.#database
-        .prepare("DELETE FROM reply WHERE created_at <= ?")
-        .run(this.#now() - KEPT_MS).changes;
-      const over = this.#database
-        .prepare(
-          `DELETE FROM reply WHERE created_at <= (
-             SELECT created_at FROM reply ORDER BY created_at DESC LIMIT 1 OFFSET ?)`,
-        )
-        .run(REPLIES_MAX).changes;
-      return Number(old) + Number(over);
-    });
+  async tidy(): Promise<number> {
+    const old = await this.#sql.run("tidy", TIDY_OLD, this.#now() - KEPT_MS);
+    const over = await this.#sql.run("tidy", TIDY_OVER, REPLIES_MAX);
+    return old.changes + over.changes;
   }
 
   #read(attempt: Attempt, slot: Uint8Array, sealed: Uint8Array): Claim {

@@ -8,13 +8,7 @@ const HEALTH_EVERY_MS = 5_000;
 /** @returns a function that stops them. */
 export function startChores(house: House, onError: (error: unknown) => void): () => void {
   const timers = [
-    setInterval(() => {
-      try {
-        house.replies.tidy();
-      } catch (error) {
-        onError(error);
-      }
-    }, TIDY_EVERY_MS).unref(),
+    setInterval(() => void house.replies.tidy().catch(onError), TIDY_EVERY_MS).unref(),
     setInterval(() => {
       // Without traffic nobody else would notice an outage, nor its end.
       house.sessions.health().then(

@@ -1,10 +1,9 @@
 /** The listener for operators: metrics and health, apart from where the public comes in (TR-11). */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { problemOf } from "sojourn";
-import { isReady } from "../api/routes/public.ts";
+import type { ProblemAnswer } from "sojourn";
+import { readinessOf } from "../api/routes/public.ts";
 import type { House } from "../api/types.ts";
-
-const OK = JSON.stringify({ status: "ok" });
 
 export function operationsHandler(
   house: House,
@@ -32,12 +31,21 @@ async function answer(
     response.end(text);
     return;
   }
-  const ready = path === "/readyz" ? await isReady(house) : path === "/healthz";
-  if (reading && ready) {
+  const state = reading ? await stateOf(house, path ?? "") : problemOf("not_found");
+  if (state.status === "ok") {
     const headers = { "content-type": "application/json", "cache-control": "no-store" };
-    response.writeHead(200, headers).end(OK);
+    response.writeHead(200, headers).end(JSON.stringify(state));
     return;
   }
-  const problem = problemOf(path === "/readyz" ? "unavailable" : "not_found");
-  response.writeHead(problem.status, { ...problem.headers }).end(problem.body);
+  response.writeHead(state.status, { ...state.headers }).end(state.body);
+}
+
+async function stateOf(
+  house: House,
+  path: string,
+): Promise<{ readonly status: "ok" } | ProblemAnswer> {
+  if (path === "/healthz") return { status: "ok" };
+  if (path !== "/readyz") return problemOf("not_found");
+  const ready = await readinessOf(house);
+  return typeof ready === "string" ? problemOf("unavailable", { detail: ready }) : ready;
 }

@@ -2,12 +2,14 @@
 import { createServer } from "node:http";
 import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "pino";
 import { buildApp } from "../api/app.ts";
 import { audit } from "../api/log.ts";
 import { Metrics } from "../api/metrics.ts";
+import { watchNear } from "../api/near-metrics.ts";
 import { StreamRoom } from "../api/streams.ts";
-import type { App, House } from "../api/types.ts";
+import type { App, House, Phase } from "../api/types.ts";
 import type { ServerConfig } from "../config/config.ts";
 import type { KeyDesk } from "../control/key-desk.ts";
 import { startChores } from "../jobs/chores.ts";
@@ -21,8 +23,12 @@ export interface RunningService {
   readonly metricsUrl: string | undefined;
   /** For a service that keeps its keys in memory: nobody else can make one. */
   readonly keys: KeyDesk;
-  /** Stop accepting, end streams, answer what is under way, then close the stores. Idempotent. */
-  stop(): Promise<void>;
+  /**
+   * Stop accepting, end streams, answer what is under way, then close the stores. Idempotent.
+   *
+   * @param drainMs First be served as ever for so long, while `/readyz` says no; default 0.
+   */
+  stop(drainMs?: number): Promise<void>;
 }
 
 /** Requests under way get this long to finish. */
@@ -36,9 +42,10 @@ export async function startService(config: ServerConfig, log: Logger): Promise<R
     warn: (message) => log.warn({ message }, "warning"),
     refused: (why) => metrics.keysRefused.inc({ why }),
   });
-  let stopping = false;
+  let phase: Phase = "serving";
   const streams = new StreamRoom(config.streamsMax);
-  const { sessions, keys, control, now } = installation;
+  const { sessions, keys, control, near, now } = installation;
+  if (near !== undefined) watchNear(metrics.registry, () => near.stats());
   const { replies } = control;
   const house: House = {
     config,
@@ -48,7 +55,7 @@ export async function startService(config: ServerConfig, log: Logger): Promise<R
     metrics,
     streams,
     now,
-    stopping: () => stopping,
+    phase: () => phase,
   };
   const stopAudit = [metrics.follow(sessions), audit(sessions, log)];
   const stopChores = startChores(house, (error) => log.error({ err: error }, "chore failed"));
@@ -62,8 +69,10 @@ export async function startService(config: ServerConfig, log: Logger): Promise<R
     operations = await listenOperations(config, house, log);
     const metricsUrl = operations === undefined ? undefined : addressOf(operations);
     const running: Running = { app, operations, installation, streams };
-    const stop = once(async () => {
-      stopping = true;
+    const stop = once(async (drainMs = 0) => {
+      phase = "draining";
+      await sleep(drainMs);
+      phase = "stopping";
       stopChores();
       await stopRunning(running, log);
       for (const end of stopAudit) end();
@@ -102,9 +111,11 @@ async function stopRunning(running: Running, log: Logger): Promise<void> {
   await installation.close();
 }
 
-function once(run: () => Promise<void>): () => Promise<void> {
+type Stop = (drainMs?: number) => Promise<void>;
+
+function once(run: Stop): Stop {
   let result: Promise<void> | undefined;
-  return () => (result ??= run());
+  return (drainMs) => (result ??= run(drainMs));
 }
 
 async function listenOperations(

@@ -7,6 +7,10 @@ import type { App, House } from "../types.ts";
 import { PAGE_POLICY, renderPage } from "../page.ts";
 
 const status = z.strictObject({ status: z.literal("ok") });
+const readiness = z.strictObject({
+  status: z.literal("ok"),
+  store: z.strictObject({ role: z.enum(["primary", "replica"]), writable: z.literal(true) }),
+});
 
 export function publicRoutes(app: App, house: House): void {
   app.get(
@@ -55,24 +59,29 @@ export function publicRoutes(app: App, house: House): void {
       schema: {
         ...open,
         operationId: "readyz",
-        summary: "The store can be written",
-        response: answers(status, "It can."),
+        summary: "The store can be written and the service is not stopping",
+        response: answers(readiness, "Requests may come."),
       },
     },
     async () => {
-      if (!(await isReady(house))) throw new Refusal(problemOf("unavailable"));
-      return { status: "ok" } as const;
+      const ready = await readinessOf(house);
+      if (typeof ready === "string") {
+        throw new Refusal(problemOf("unavailable", { detail: ready }));
+      }
+      return ready;
     },
   );
 }
 
-/** @returns false while the store cannot be written, or the service is stopping. */
-export async function isReady(house: House): Promise<boolean> {
-  if (house.stopping()) return false;
+/** @returns why no requests should come: no store to write, or the service is stopping. */
+export async function readinessOf(house: House): Promise<z.infer<typeof readiness> | string> {
+  if (house.phase() !== "serving") return "The service is stopping.";
   try {
-    return (await house.sessions.health()).writable;
+    const { role, writable } = await house.sessions.health();
+    if (writable) return { status: "ok", store: { role, writable } };
+    return `The session store takes no writes (role: ${role}).`;
   } catch {
-    return false;
+    return "The session store does not answer.";
   }
 }
 

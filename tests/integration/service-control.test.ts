@@ -1,0 +1,219 @@
+/** What every control store promises, on each engine that can be one. */
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import type { ControlSql } from "../../packages/sojourn-server/src/control/control-sql.ts";
+import { KeyTable, SCOPES } from "../../packages/sojourn-server/src/control/key-table.ts";
+import type { KeyRecord } from "../../packages/sojourn-server/src/control/key-table.ts";
+import { PostgresControl } from "../../packages/sojourn-server/src/control/postgres-control.ts";
+import { Replies } from "../../packages/sojourn-server/src/control/replies.ts";
+import { SqliteControl } from "../../packages/sojourn-server/src/control/sqlite-control.ts";
+import { startPgBouncer, startPostgres } from "../../tools/engines.mjs";
+import { poolTo } from "../support/postgres.ts";
+import type { TestPool } from "../support/postgres.ts";
+import { folder } from "./service-harness.ts";
+
+const HOUR_MS = 3_600_000;
+const NOW = 1_800_000_000_000;
+const attempt = { callerId: "key-1", route: "POST /v1/sessions", key: "k", body: '{"a":1}' };
+const reply = { status: 201, headers: { etag: '"1.0"' }, body: '{"token":"sj1s_canary"}' };
+
+interface Ground {
+  /** Two processes on one new place. */
+  open(): readonly [ControlSql, ControlSql];
+  /** One more on the last place. */
+  again(): ControlSql;
+  end(): Promise<void>;
+}
+
+function onSqlite(): Ground {
+  const place = folder();
+  let files = 0;
+  const again = (): ControlSql => new SqliteControl(`${place.path}/${files}.db`);
+  return {
+    open: () => {
+      files += 1;
+      return [again(), again()];
+    },
+    again,
+    end: async () => place.remove(),
+  };
+}
+
+async function onPostgres(bouncer: boolean): Promise<Ground> {
+  const server = await startPostgres();
+  const way = bouncer ? await startPgBouncer(server) : server;
+  const pools: TestPool[] = [];
+  let schemas = 0;
+  const again = (): ControlSql => {
+    const pool = poolTo(way.url, 3);
+    pools.push(pool);
+    return new PostgresControl(pool as never, `control_${schemas}`, 5_000);
+  };
+  return {
+    open: () => {
+      schemas += 1;
+      return [again(), again()];
+    },
+    again,
+    end: async () => {
+      await Promise.allSettled(pools.map((pool) => pool.end()));
+      await way.stop();
+      if (bouncer) await server.stop();
+    },
+  };
+}
+
+const ENGINES = [
+  ["SQLite", async () => onSqlite()],
+  ["PostgreSQL", async () => onPostgres(false)],
+  ["PgBouncer", async () => onPostgres(true)],
+] as const;
+
+describe.each(ENGINES)("the control store in %s", (_name, start) => {
+  let ground: Ground;
+  let here: ControlSql;
+  let there: ControlSql;
+  let now: number;
+  let replies: Replies;
+  let elsewhere: Replies;
+
+  beforeAll(async () => {
+    ground = await start();
+  }, 60_000);
+
+  afterAll(() => ground.end());
+
+  beforeEach(() => {
+    now = NOW;
+    [here, there] = ground.open();
+    replies = new Replies(here, ["secret-one"], () => now);
+    elsewhere = new Replies(there, ["secret-one"], () => now);
+  });
+
+  it("is made once by any number that start at the same time", async () => {
+    const keys = Array.from({ length: 8 }, (_, at) => new KeyTable(at % 2 === 0 ? here : there));
+    expect(await Promise.all(keys.map((table) => table.list()))).toEqual(keys.map(() => []));
+  });
+
+  it("gives a reply to one of two processes that claim it at once, and then to both", async () => {
+    const claims = await Promise.all([replies.claim(attempt), elsewhere.claim(attempt)]);
+    expect(claims.map(({ outcome }) => outcome).toSorted()).toEqual(["busy", "claimed"]);
+    await replies.keep(attempt, reply);
+    expect(await elsewhere.claim(attempt)).toEqual({ outcome: "kept", reply });
+    const other = { ...attempt, body: "{}" };
+    expect(await elsewhere.claim(other)).toEqual({ outcome: "mismatch" });
+  });
+
+  it("lets one of fifty claims of each key through", async () => {
+    const all = Array.from({ length: 5 }, (_, key) => ({ ...attempt, key: `k${key}` }));
+    const claims = await Promise.all(
+      all.flatMap((one) =>
+        Array.from({ length: 50 }, (_, at) => (at % 2 === 0 ? replies : elsewhere).claim(one)),
+      ),
+    );
+    expect(claims.filter(({ outcome }) => outcome === "claimed")).toHaveLength(all.length);
+  });
+
+  it("keeps replies by caller and route", async () => {
+    await replies.claim(attempt);
+    await replies.keep(attempt, reply);
+    expect(await replies.claim({ ...attempt, callerId: "key-2" })).toEqual({ outcome: "claimed" });
+    expect(await replies.claim({ ...attempt, route: "POST /x" })).toEqual({ outcome: "claimed" });
+  });
+
+  it("holds a reply sealed: neither token nor idempotency key can be read from it", async () => {
+    const visible = { ...attempt, key: "visible-key" };
+    await replies.claim(visible);
+    await replies.keep(visible, reply);
+    const { rows } = await here.run("look", "SELECT slot, sealed FROM control.reply LIMIT ?", 9);
+    expect(rows).toHaveLength(1);
+    const bytes = Object.values(rows[0] ?? {}).map((value) =>
+      Buffer.from(value as Uint8Array).toString("latin1"),
+    );
+    for (const text of [...bytes, JSON.stringify(rows)]) {
+      expect(text).not.toContain("canary");
+      expect(text).not.toContain("visible-key");
+    }
+  });
+
+  it("opens a reply under a secret that moved down the list, and under no other", async () => {
+    await replies.claim(attempt);
+    await replies.keep(attempt, reply);
+    const rotated = new Replies(here, ["secret-two", "secret-one"], () => now);
+    expect(await rotated.claim(attempt)).toEqual({ outcome: "kept", reply });
+    const foreign = new Replies(here, ["secret-two"], () => now);
+    expect(await foreign.claim(attempt)).toEqual({ outcome: "mismatch" });
+  });
+
+  it("forgets a reply after 24 hours, not one millisecond before", async () => {
+    await replies.claim(attempt);
+    await replies.keep(attempt, reply);
+    now += 24 * HOUR_MS - 1;
+    expect((await replies.claim(attempt)).outcome).toBe("kept");
+    expect(await replies.tidy()).toBe(0);
+    now += 1;
+    expect(await elsewhere.claim(attempt)).toEqual({ outcome: "claimed" });
+    now += 24 * HOUR_MS;
+    expect(await replies.tidy()).toBe(1);
+  });
+
+  it("lets a claim that failed be made again at once, an abandoned one after a minute", async () => {
+    await replies.claim(attempt);
+    await replies.release(attempt);
+    expect(await elsewhere.claim(attempt)).toEqual({ outcome: "claimed" });
+    now += 59_999;
+    expect((await replies.claim(attempt)).outcome).toBe("busy");
+    now += 1;
+    expect(await replies.claim(attempt)).toEqual({ outcome: "claimed" });
+  });
+
+  it("gives a name to one of two keys made at once, and again once that has ended", async () => {
+    const [one, two] = [new KeyTable(here), new KeyTable(there)];
+    const made = await Promise.all([one.insert(keyOf("a")), two.insert(keyOf("b"))]);
+    expect(made.toSorted()).toEqual([false, true]);
+    const taken = await two.look("shop");
+    expect(await one.revoke(taken?.id ?? "", NOW)).toBe(true);
+    expect(await two.insert(keyOf("c"))).toBe(true);
+    expect(await one.find("c")).toEqual(keyOf("c"));
+    expect((await two.list()).map(({ id }) => id).toSorted()).toHaveLength(2);
+  });
+
+  it("keeps the earlier end of a key and the later use, whoever writes them", async () => {
+    const [one, two] = [new KeyTable(here), new KeyTable(there)];
+    await one.insert(keyOf("a"));
+    await Promise.all([one.revoke("a", NOW + 2), two.revoke("a", NOW + 1)]);
+    await Promise.all([one.noteUse("a", NOW + 9), two.noteUse("a", NOW + 7)]);
+    const found = { ...keyOf("a"), revokedAt: NOW + 1, lastUsedAt: NOW + 9 };
+    expect(await two.find("a")).toEqual(found);
+    expect(await two.revoke("nobody", NOW)).toBe(false);
+  });
+
+  it("rotates a key whole or not at all", async () => {
+    const [one, two] = [new KeyTable(here), new KeyTable(there)];
+    await one.insert(keyOf("a"));
+    await one.insert({ ...keyOf("z"), name: "other" });
+    // The new id is taken: nothing of the rotation may stay.
+    await expect(one.replace("a", NOW, keyOf("z"))).rejects.toMatchObject({
+      code: "ERR_STORE_UNAVAILABLE",
+    });
+    expect(await two.find("a")).toEqual(keyOf("a"));
+    await one.replace("a", NOW, keyOf("b"));
+    expect((await two.look("shop"))?.id).toBe("b");
+    expect((await two.find("a"))?.revokedAt).toBe(NOW);
+  });
+
+  it("refuses the tables of a newer release", async () => {
+    await new KeyTable(here).list();
+    const text =
+      here instanceof SqliteControl
+        ? "PRAGMA user_version = 99"
+        : "UPDATE control.meta SET value = '99' WHERE key = 'schema'";
+    await here.run("test", text);
+    const opening = async (): Promise<unknown> => ground.again().run("test", "SELECT 1");
+    await expect(opening()).rejects.toMatchObject({ code: "ERR_STORE_SCHEMA" });
+  });
+});
+
+function keyOf(id: string): KeyRecord {
+  const of = { name: "shop", tenant: "acme", scopes: SCOPES, verifier: `v-${id}` };
+  return { id, ...of, createdAt: NOW };
+}

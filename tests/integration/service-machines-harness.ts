@@ -1,0 +1,104 @@
+/** Several service processes behind HAProxy, as an operator runs them. */
+import { setTimeout as sleep } from "node:timers/promises";
+import { startHaproxy } from "../../tools/engines.mjs";
+import { bearer, SECRET, send, serveProcess, sojourn } from "./service-harness.ts";
+import type { Answer, Json, ServedProcess, Sent } from "./service-harness.ts";
+
+export interface Machines {
+  /** The balancer's address: each request goes to the next process. */
+  readonly url: string;
+  readonly processes: readonly ServedProcess[];
+  /** With the service key, at the balancer or at one process. */
+  api(method: string, path: string, sent?: Sent, base?: string): Promise<Answer>;
+  open(subject: string, more?: Json): Promise<{ readonly id: string; readonly token: string }>;
+  /** What a verify of the token at `base` says: `active`, `ended`, … */
+  verify(token: string, base?: string): Promise<string>;
+  /** SIGTERM, wait for the end, start again on the same port. @returns what it said. */
+  restart(index: number): Promise<string>;
+  stop(): Promise<void>;
+}
+
+const CHECK_EVERY_MS = 100;
+/** Longer than the balancer takes to notice. */
+const DRAIN = "600ms";
+
+export async function startMachines(
+  env: Readonly<Record<string, string>>,
+  count = 3,
+): Promise<Machines> {
+  const settings = { SOJOURN_SECRETS: SECRET, SOJOURN_DRAIN: DRAIN, ...env };
+  const processes = await Promise.all(Array.from({ length: count }, () => serveProcess(settings)));
+  const ports = processes.map(({ url }) => new URL(url).port);
+  const balancer = await startHaproxy((address) => configuration(address, ports));
+  const key = await serviceKey(settings);
+  const api = (method: string, path: string, sent: Sent = {}, base = balancer.url) =>
+    send(base + path, method, { ...sent, headers: { ...bearer(key).headers, ...sent.headers } });
+  await allUp(balancer.url);
+  return {
+    url: balancer.url,
+    processes,
+    api,
+    open: async (subject, more = {}) => {
+      const body = { subject, amr: ["pwd"], ...more };
+      const { json } = await api("POST", "/v1/sessions", { body });
+      const { session, token } = json as { session: { id: string }; token: string };
+      return { id: session.id, token };
+    },
+    verify: async (token, base) => {
+      const { status, json } = await api("POST", "/v1/sessions/verify", { body: { token } }, base);
+      return status === 200 ? String(json["state"]) : String(status);
+    },
+    restart: async (index) => {
+      const old = processes[index];
+      const code = await old?.stop("SIGTERM");
+      const said = old?.said() ?? "";
+      if (code !== 0) throw new Error(`ended with ${code}; it said: ${said}`);
+      processes[index] = await serveProcess({ ...settings, SOJOURN_PORT: ports[index] ?? "" });
+      // Until the balancer sends requests to it again.
+      await sleep(3 * CHECK_EVERY_MS);
+      return said;
+    },
+    stop: async () => {
+      await balancer.stop();
+      await Promise.all(processes.map((process) => process.stop("SIGINT")));
+    },
+  };
+}
+
+function configuration(address: string, ports: readonly string[]): string {
+  const check = `check inter ${CHECK_EVERY_MS} fall 1 rise 1`;
+  const servers = ports.map((port, at) => `  server s${at} 127.0.0.1:${port} ${check}`);
+  return `
+defaults
+  mode http
+  timeout connect 2s
+  timeout client 60s
+  timeout server 60s
+  timeout check 2s
+  retries 3
+  option redispatch 1
+frontend front
+  bind ${address}
+  default_backend sojourn
+backend sojourn
+  balance roundrobin
+  option httpchk GET /readyz
+${servers.join("\n")}`;
+}
+
+async function serviceKey(settings: Readonly<Record<string, string>>): Promise<string> {
+  const { code, out, err } = await sojourn(
+    ["keys", "create", "--name", "balanced", "--json"],
+    settings,
+  );
+  if (code !== 0) throw new Error(err);
+  return (JSON.parse(out) as { key: string }).key;
+}
+
+async function allUp(url: string): Promise<void> {
+  for (let attempt = 0; attempt < 100; attempt += 1) {
+    if ((await send(`${url}/healthz`, "GET")).status === 200) return;
+    await sleep(50);
+  }
+  throw new Error("the balancer sees no service");
+}

@@ -1,0 +1,202 @@
+/** Several service processes behind one load balancer act as one. */
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { startPostgres, startRedis } from "../../tools/engines.mjs";
+import { cookie, send } from "./service-harness.ts";
+import { startMachines } from "./service-machines-harness.ts";
+import type { Machines } from "./service-machines-harness.ts";
+import { Listener } from "./service-listener.ts";
+
+type Engine = Awaited<ReturnType<typeof startRedis>>;
+
+/** What the near-cache of each process is allowed; what is measured lies far below. */
+const NEAR_MS = 2_000;
+/** Same region, TE-09. */
+const BOUND_MS = 1_000;
+
+const SETUPS = [
+  ["PostgreSQL", false],
+  ["PostgreSQL and a near-cache", true],
+  ["Redis and a near-cache", true],
+] as const;
+
+describe.each(SETUPS)("three services on %s", (name, near) => {
+  const engines: Engine[] = [];
+  let m: Machines;
+
+  beforeAll(async () => {
+    const postgres = await startPostgres();
+    engines.push(postgres);
+    const redis = name.startsWith("Redis")
+      ? await startRedis({ args: ["--appendonly", "yes"] })
+      : undefined;
+    if (redis !== undefined) engines.push(redis);
+    m = await startMachines({
+      SOJOURN_STORE: redis?.url ?? postgres.url,
+      ...(redis === undefined ? {} : { SOJOURN_CONTROL: postgres.url }),
+      ...(near ? { SOJOURN_NEAR_CACHE: `${NEAR_MS}ms` } : {}),
+    });
+  }, 60_000);
+
+  afterAll(async () => {
+    await m.stop();
+    for (const engine of engines) await engine.stop();
+  });
+
+  it("verify everywhere what one of them opened, and refuse it in time everywhere [TE-09]", async () => {
+    const waits: number[] = [];
+    for (let round = 0; round < 10; round += 1) {
+      const { id, token } = await m.open(`ann-${round}`);
+      for (const { url } of m.processes) {
+        expect(await m.verify(token, url)).toBe("active");
+        // From memory, where there is one.
+        expect(await m.verify(token, url)).toBe("active");
+      }
+      const home = m.processes[round % m.processes.length]?.url;
+      expect((await m.api("POST", `/v1/sessions/${id}/revoke`, {}, home)).status).toBe(200);
+      const revokedAt = performance.now();
+      await Promise.all(
+        m.processes.map(async ({ url }) => {
+          while ((await m.verify(token, url)) === "active") {
+            if (performance.now() - revokedAt > NEAR_MS + BOUND_MS) return;
+          }
+          waits.push(performance.now() - revokedAt);
+          expect(await m.verify(token, url)).toBe("ended");
+        }),
+      );
+      expect(await m.verify(token, home)).toBe("ended");
+    }
+    expect(waits).toHaveLength(30);
+    expect(Math.max(...waits)).toBeLessThan(BOUND_MS);
+    // Without a near-cache every process asks the store: the first answer is a refusal.
+    if (!near) expect(await firstAnswerAfterRevoke()).toBe("ended");
+  });
+
+  async function firstAnswerAfterRevoke(): Promise<string> {
+    const { id, token } = await m.open("first");
+    const [one, two] = m.processes;
+    await m.api("POST", `/v1/sessions/${id}/revoke`, {}, one?.url);
+    return m.verify(token, two?.url);
+  }
+
+  it("revoke all of a subject through one, and none of it passes at another", async () => {
+    const tokens = await Promise.all(
+      Array.from({ length: 5 }, async () => (await m.open("many")).token),
+    );
+    for (const token of tokens) expect(await m.verify(token)).toBe("active");
+    await m.api("POST", "/v1/subjects/many/revoke");
+    await sleep(BOUND_MS);
+    const states = await Promise.all(
+      tokens.flatMap((token) => m.processes.map(({ url }) => m.verify(token, url))),
+    );
+    expect(new Set(states)).toEqual(new Set(["ended"]));
+  });
+
+  it("lose no key of session data that all of them change at once (I4)", async () => {
+    const { id } = await m.open("patched");
+    const names = Array.from({ length: 60 }, (_, at) => `key${at}`);
+    const patch = (key: string) =>
+      m.api("PATCH", `/v1/sessions/${id}`, { body: { data: { [key]: 1 } } });
+    const answers = await Promise.all(names.map(patch));
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
+    const { json } = await m.api("GET", `/v1/sessions/${id}`);
+    const { data } = json["session"] as { data: object };
+    expect(Object.keys(data).toSorted()).toEqual(names.toSorted());
+  });
+
+  it("run a request once, whichever of them its Idempotency-Key reaches", async () => {
+    for (let round = 0; round < 5; round += 1) {
+      const body = { subject: `idempotent-${round}`, amr: ["pwd"] };
+      const sent = { body, headers: { "idempotency-key": `once-${round}` } };
+      const answers = await Promise.all(
+        m.processes.flatMap(({ url }) => [
+          m.api("POST", "/v1/sessions", sent, url),
+          m.api("POST", "/v1/sessions", sent, url),
+        ]),
+      );
+      const opened = answers.filter(({ status }) => status === 201);
+      expect(opened.length).toBeGreaterThan(0);
+      expect(new Set(opened.map(({ text }) => text)).size).toBe(1);
+      const others = answers.filter(({ status }) => status !== 201);
+      expect(others.every(({ status }) => status === 409)).toBe(true);
+      const replayed = await m.api("POST", "/v1/sessions", sent);
+      expect(replayed.text).toBe(opened[0]?.text);
+      expect(replayed.headers["idempotency-replayed"]).toBe("true");
+      const { json } = await m.api("GET", `/v1/sessions?subject=${body.subject}`);
+      expect(json["items"]).toHaveLength(1);
+    }
+  });
+
+  it("tell a live stream at one of them what another did", async () => {
+    const { id, token } = await m.open("watched");
+    const [one, two] = m.processes;
+    const listener = new Listener(`${one?.url ?? ""}/v1/session/stream`, cookie(token));
+    await listener.until(() => listener.heard("hello") !== undefined);
+    await m.api("POST", `/v1/sessions/${id}/revoke`, {}, two?.url);
+    const ms = await listener.until(() => listener.heard("ended") !== undefined);
+    expect(ms).toBeLessThan(BOUND_MS);
+    expect(listener.heard("ended")?.data).toMatchObject({ reason: "revoked" });
+    await listener.until(() => listener.ended);
+  });
+
+  it("show what the near-cache does, and whether it knows all", async () => {
+    const metrics = await send(`${m.processes[0]?.metricsUrl ?? ""}/metrics`, "GET");
+    if (!near) {
+      expect(metrics.text).not.toContain("sojourn_near_");
+      return;
+    }
+    for (const line of [
+      /^sojourn_near_hits_total [1-9]/m,
+      /^sojourn_near_misses_total [1-9]/m,
+      /^sojourn_near_invalidations_total [1-9]/m,
+      /^sojourn_near_sessions \d/m,
+      /^sojourn_near_frontier_age_seconds 0(\.\d+)?$/m,
+    ]) {
+      expect(metrics.text).toMatch(line);
+    }
+  });
+
+  it("lose no request and no session while one after the other is restarted", async () => {
+    const kept = await Promise.all(
+      Array.from({ length: 20 }, (_, at) => m.open(`kept-${at}`, { data: { at } })),
+    );
+    let working = true;
+    const trouble: string[] = [];
+    const opened: string[] = [];
+    const patched = new Map<string, number>();
+    const load = Array.from({ length: 4 }, async (_, worker) => {
+      for (let round = 0; working; round += 1) {
+        await sleep(20);
+        const { id, token } = kept[(round + worker * 7) % kept.length] ?? { id: "", token: "" };
+        const verified = await m.verify(token);
+        if (verified !== "active") trouble.push(`verify ${verified}`);
+        const body = { subject: `load-${worker}`, amr: ["pwd"] };
+        const open = await m.api("POST", "/v1/sessions", { body });
+        if (open.status === 201) opened.push(String(open.json["token"]));
+        else trouble.push(`open ${open.status} ${open.text}`);
+        const key = `w${worker}-${round}`;
+        const patch = await m.api("PATCH", `/v1/sessions/${id}`, { body: { data: { [key]: 1 } } });
+        if (patch.status === 200) patched.set(id, (patched.get(id) ?? 0) + 1);
+        else trouble.push(`patch ${patch.status} ${patch.text}`);
+      }
+    });
+    for (const index of m.processes.keys()) {
+      const said = await m.restart(index);
+      expect(said).toContain('"msg":"stopped"');
+      expect(said).not.toContain("cut off");
+    }
+    working = false;
+    await Promise.all(load);
+    expect(trouble).toEqual([]);
+    expect(opened.length).toBeGreaterThan(20);
+    for (const token of [...opened.slice(-50), ...kept.map((one) => one.token)]) {
+      expect(await m.verify(token)).toBe("active");
+    }
+    for (const [at, { id }] of kept.entries()) {
+      const { json } = await m.api("GET", `/v1/sessions/${id}`);
+      const { data } = json["session"] as { data: Record<string, unknown> };
+      expect(Object.keys(data)).toHaveLength((patched.get(id) ?? 0) + 1);
+      expect(data["at"]).toBe(at);
+    }
+  }, 120_000);
+});

@@ -1,0 +1,131 @@
+/** While the store does not answer: 503 in bounded time, a healthy process, and then on as before. */
+import { readFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { startPostgres, startRedis } from "../../tools/engines.mjs";
+import { bearer, cookie, folder, SECRET, send, serveProcess, sojourn } from "./service-harness.ts";
+import type { Answer, ServedProcess } from "./service-harness.ts";
+
+type Engine = Awaited<ReturnType<typeof startRedis>>;
+
+const STORE_TIMEOUT_MS = 1_000;
+/** What a request takes besides waiting for the store, on a busy machine. */
+const SLACK_MS = 1_500;
+const WAVES = 10;
+const EACH = 15;
+const GROWTH_BYTES_MAX = 64 * 1_048_576;
+
+/** The server and what it has forked: PostgreSQL is a process for each connection. */
+function signal(engine: Engine, name: NodeJS.Signals): void {
+  const path = `/proc/${engine.pid}/task/${engine.pid}/children`;
+  const forked = readFileSync(path, "utf8").trim().split(/\s+/).filter(Boolean).map(Number);
+  for (const pid of [engine.pid, ...forked]) process.kill(pid, name);
+}
+
+const ENGINES = [
+  ["PostgreSQL", () => startPostgres()],
+  ["Redis", () => startRedis({ args: ["--appendonly", "yes"] })],
+] as const;
+
+describe.each(ENGINES)("while %s stands still", (_name, start) => {
+  const place = folder();
+  let engine: Engine;
+  let served: ServedProcess;
+  let key: string;
+  let token: string;
+
+  const api = (method: string, path: string, body?: object): Promise<Answer> =>
+    send(served.url + path, method, { ...bearer(key), ...(body === undefined ? {} : { body }) });
+
+  beforeAll(async () => {
+    engine = await start();
+    const env = {
+      SOJOURN_SECRETS: SECRET,
+      SOJOURN_STORE: engine.url,
+      // Service keys are not what is tested here.
+      SOJOURN_CONTROL: `sqlite:${place.path}/control.db`,
+      SOJOURN_STORE_TIMEOUT: `${STORE_TIMEOUT_MS}ms`,
+    };
+    served = await serveProcess(env);
+    const made = await sojourn(["keys", "create", "--name", "k", "--json"], env);
+    ({ key } = JSON.parse(made.out) as { key: string });
+    const opened = await api("POST", "/v1/sessions", { subject: "ann", amr: ["pwd"] });
+    token = String(opened.json["token"]);
+  }, 60_000);
+
+  afterAll(async () => {
+    signal(engine, "SIGCONT");
+    await served.stop();
+    await engine.stop();
+    place.remove();
+  });
+
+  async function timed(ask: () => Promise<Answer>): Promise<Answer & { readonly ms: number }> {
+    const startedAt = performance.now();
+    return { ...(await ask()), ms: performance.now() - startedAt };
+  }
+
+  async function heapBytes(): Promise<number> {
+    const { text } = await send(`${served.metricsUrl}/metrics`, "GET");
+    return Number(/^nodejs_heap_size_used_bytes (\d+)/m.exec(text)?.[1]);
+  }
+
+  it("every request is 503 with Retry-After in bounded time, and memory does not grow (I7)", async () => {
+    signal(engine, "SIGSTOP");
+    const before = await heapBytes();
+    const asked: readonly (() => Promise<Answer>)[] = [
+      () => api("POST", "/v1/sessions/verify", { token }),
+      () => api("POST", "/v1/sessions", { subject: "bob", amr: ["pwd"] }),
+      () => send(`${served.url}/v1/session`, "GET", cookie(token)),
+      () => send(`${served.url}/readyz`, "GET"),
+    ];
+    for (let wave = 0; wave < WAVES; wave += 1) {
+      const answers = await Promise.all(
+        asked.flatMap((ask) => Array.from({ length: EACH }, () => timed(ask))),
+      );
+      for (const { status, headers, json, ms } of answers) {
+        expect([status, json["code"]]).toEqual([503, "unavailable"]);
+        expect(Number(headers["retry-after"])).toBeGreaterThan(0);
+        expect(headers["set-cookie"]).toBeUndefined();
+        expect(headers["www-authenticate"]).toBeUndefined();
+        expect(ms).toBeLessThan(STORE_TIMEOUT_MS + SLACK_MS);
+      }
+    }
+    expect((await heapBytes()) - before).toBeLessThan(GROWTH_BYTES_MAX);
+    const { status, ms } = await timed(() => send(`${served.url}/healthz`, "GET"));
+    expect(status).toBe(200);
+    expect(ms).toBeLessThan(SLACK_MS);
+    const ready = await send(`${served.url}/readyz`, "GET");
+    expect(ready.json["detail"]).toBe("The session store does not answer.");
+  }, 60_000);
+
+  it("nobody is signed out, and all goes on by itself once it answers again", async () => {
+    signal(engine, "SIGCONT");
+    const continuedAt = performance.now();
+    let state: unknown;
+    while (state !== "active" && performance.now() - continuedAt < 10_000) {
+      const answer = await api("POST", "/v1/sessions/verify", { token });
+      expect([200, 503]).toContain(answer.status);
+      state = answer.json["state"];
+      await sleep(20);
+    }
+    expect(state).toBe("active");
+    expect((await send(`${served.url}/readyz`, "GET")).status).toBe(200);
+    expect((await send(`${served.url}/v1/session`, "GET", cookie(token))).status).toBe(200);
+    const metrics = await send(`${served.metricsUrl}/metrics`, "GET");
+    expect(metrics.text).toMatch(/^sojourn_store_up 1$/m);
+    expect(metrics.text).toMatch(/^sojourn_store_trouble_total\{operation="\w+"\} [1-9]/m);
+  });
+
+  it("a restart of it is survived in the same way", async () => {
+    await engine.restart();
+    const restartedAt = performance.now();
+    let status = 503;
+    while (status === 503 && performance.now() - restartedAt < 20_000) {
+      ({ status } = await api("POST", "/v1/sessions", { subject: "cid", amr: ["pwd"] }));
+      await sleep(50);
+    }
+    expect(status).toBe(201);
+    expect(served.child.exitCode).toBeNull();
+  });
+});
