@@ -100,7 +100,8 @@ describe("the TCP proxy of tests", () => {
     const size = 16 * 1024 * 1024;
     proxy.cut();
     ends.client.write(Buffer.alloc(size, "x"));
-    await sleep(LULL_MS);
+    // Longer than all of it would take.
+    await sleep(10 * LULL_MS);
     expect(ends.client.writableLength).toBeGreaterThan(0);
     await proxy.heal();
     while (ends.heard.server.length < size) await once(ends.server, "data");

@@ -73,6 +73,23 @@ describe.concurrent.each(programs)("a group of %s", (program) => {
     await group.stop();
   });
 
+  it("has a primary that takes writes alone while it is cut off, and loses them", async () => {
+    const group = await startSentinel({ program, proxied: true });
+    const first = await group.primary();
+    first.proxy?.cut();
+    const second = await eventually(group.primary, (node) => node !== first);
+    expect(await ask(first, "ROLE")).toContain("master");
+    expect(await ask(first, "SET", "key", "lost")).toBe("OK");
+    expect(await ask(second, "SET", "key", "kept")).toBe("OK");
+    await first.proxy?.heal();
+    const value = await eventually(
+      () => ask(first, "GET", "key"),
+      (answer) => answer === "kept",
+    );
+    expect(value).toBe("kept");
+    await group.stop();
+  });
+
   it("is a cluster that serves keys everywhere, keeps them as slots move, and fails over", async () => {
     const cluster = await startCluster({ program });
     const client = createCluster({ rootNodes: cluster.urls.map((url) => ({ url })) });

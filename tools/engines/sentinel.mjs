@@ -3,6 +3,7 @@ import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { attempt, HOST, needed, start, until } from "./process.mjs";
+import { startTcpProxy } from "./proxy.mjs";
 import { follows, startRedis } from "./redis.mjs";
 import { ask } from "./resp.mjs";
 
@@ -13,16 +14,21 @@ import { ask } from "./resp.mjs";
  * @property {number} [replicas] Default: 2.
  * @property {number} [sentinels] Default: 3.
  * @property {readonly string[]} [args] More arguments of every primary and replica.
+ * @property {boolean} [proxied] Put a proxy before every node. The Sentinels, the other nodes and
+ *   the clients that ask a Sentinel reach it by that alone: cut it, and a primary is on its own,
+ *   with the clients that know its real port. Default: false.
  * @property {import("./redis.mjs").RedisProgram} [program] Default: redis-server.
  * @property {number} [quorum] Sentinels that must agree that the primary is down. Default: 2.
  * @property {number} [downAfterMs] Silence after which a Sentinel holds a server to be down.
  *   Default: 1000.
  *
+ * @typedef {Engine & { proxy?: import("./proxy.mjs").TcpProxy }} SentinelNode
+ *
  * @typedef {object} SentinelGroup
  * @property {string} name What the Sentinels call the primary.
  * @property {readonly Engine[]} sentinels
- * @property {readonly Engine[]} nodes The first was the primary at the start.
- * @property {() => Promise<Engine>} primary Which node most of the Sentinels that answer name.
+ * @property {readonly SentinelNode[]} nodes The first was the primary at the start.
+ * @property {() => Promise<SentinelNode>} primary Which node most of the Sentinels that answer name.
  * @property {() => Promise<void>} stop
  */
 
@@ -30,9 +36,32 @@ const NAME = "sojourn";
 /** Sentinels tell of themselves every 2 s; for the start that is long. */
 const HELLO_MS = { usual: 2_000, start: 100 };
 
+/** @param {SentinelNode} node @returns {number} where all others find it. */
+function announced(node) {
+  return node.proxy?.port ?? node.port;
+}
+
 /**
- * @param {Engine} primary
- * @param {Required<Omit<SentinelOptions, "replicas" | "sentinels" | "args">>} options
+ * @param {import("./redis.mjs").RedisOptions} options
+ * @returns {Promise<SentinelNode>}
+ */
+async function startProxied(options) {
+  const target = { port: 0 };
+  const proxy = await startTcpProxy(target);
+  const announce = ["--replica-announce-ip", HOST, "--replica-announce-port", String(proxy.port)];
+  const engine = await startRedis({ ...options, args: [...(options.args ?? []), ...announce] });
+  target.port = engine.port;
+  const ended = engine.stop;
+  const stop = async () => {
+    proxy.stop();
+    await ended();
+  };
+  return Object.assign(engine, { proxy, stop });
+}
+
+/**
+ * @param {SentinelNode} primary
+ * @param {Required<Pick<SentinelOptions, "program" | "quorum" | "downAfterMs">>} options
  */
 function startOneSentinel(primary, { program, quorum, downAfterMs }) {
   const path = needed(program);
@@ -43,7 +72,7 @@ function startOneSentinel(primary, { program, quorum, downAfterMs }) {
       `bind ${HOST}`,
       `port ${port}`,
       `dir ${folder}`,
-      `sentinel monitor ${NAME} ${HOST} ${primary.port} ${quorum}`,
+      `sentinel monitor ${NAME} ${HOST} ${announced(primary)} ${quorum}`,
       `sentinel down-after-milliseconds ${NAME} ${downAfterMs}`,
       // How long one attempt may take; the next begins after twice as long.
       `sentinel failover-timeout ${NAME} ${Math.max(3_000, 3 * downAfterMs)}`,
@@ -100,7 +129,8 @@ async function named(sentinels) {
 export async function startSentinel(options = {}) {
   const { replicas = 2, sentinels: watchers = 3, quorum = 2, downAfterMs = 1_000 } = options;
   const { args = [], program = "redis-server" } = options;
-  /** @type {Engine[]} */
+  const startNode = options.proxied === true ? startProxied : startRedis;
+  /** @type {SentinelNode[]} */
   const nodes = [];
   /** @type {Engine[]} */
   const sentinels = [];
@@ -110,12 +140,11 @@ export async function startSentinel(options = {}) {
     await Promise.all(nodes.map((one) => one.stop()));
   };
   try {
-    const first = await startRedis({ args, program });
+    /** @type {SentinelNode} */
+    const first = await startNode({ args, program });
     nodes.push(first);
-    const following = [...args, "--replicaof", HOST, String(first.port)];
-    const started = Array.from({ length: replicas }, () =>
-      startRedis({ args: following, program }),
-    );
+    const following = [...args, "--replicaof", HOST, String(announced(first))];
+    const started = Array.from({ length: replicas }, () => startNode({ args: following, program }));
     nodes.push(...(await Promise.all(started)));
     await Promise.all(nodes.slice(1).map((one) => until("a replica", () => follows(one))));
     const watching = Array.from({ length: watchers }, () =>
@@ -136,8 +165,8 @@ export async function startSentinel(options = {}) {
   }
   const primary = async () => {
     const ports = await named(sentinels);
-    /** @param {Engine} node */
-    const votes = (node) => ports.filter((port) => port === node.port).length;
+    /** @param {SentinelNode} node */
+    const votes = (node) => ports.filter((port) => port === announced(node)).length;
     const [chosen] = nodes.filter((node) => votes(node) > 0).sort((a, b) => votes(b) - votes(a));
     if (chosen === undefined) throw new Error("no Sentinel names a primary");
     return chosen;
