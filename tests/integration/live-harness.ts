@@ -29,7 +29,7 @@ export interface LiveServer {
 }
 
 export async function serveSockets(
-  place: World,
+  place: Pick<World, "sessions">,
   options: WebSocketOptions = {},
   server: Server = createServer(),
 ): Promise<LiveServer> {

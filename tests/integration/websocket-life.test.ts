@@ -1,23 +1,11 @@
 /** `sojourn/websocket` with the client and server of `ws`: how long a socket lives. */
-import { createServer } from "node:http";
 import { createSessions } from "sojourn";
 import type { Requirement, SessionEnd } from "sojourn";
-import { webSocketSessions } from "sojourn/websocket";
 import { afterEach, describe, expect, it } from "vitest";
-import { WebSocketServer } from "ws";
-import { listen } from "../support/servers.ts";
 import { failure, idOf, MINUTE, SECOND, secretOf, world } from "../support/world.ts";
-import {
-  connected,
-  cutOff,
-  dial,
-  pass,
-  say,
-  serveSockets,
-  settle,
-  stopLive,
-} from "./live-harness.ts";
-import type { LiveServer, Scene } from "./live-harness.ts";
+import type { Data } from "../support/world.ts";
+import { connected, dial, pass, say, serveSockets, settle, stopLive } from "./live-harness.ts";
+import type { Scene } from "./live-harness.ts";
 
 afterEach(stopLive);
 
@@ -231,14 +219,9 @@ describe("a socket", () => {
 });
 
 it("[TR-10] closes a socket the moment its session is revoked in its own process", async () => {
-  const sessions = createSessions({ secrets: [secretOf(1)], production: false, sweep: false });
-  const live = webSocketSessions(sessions);
-  const wss = new WebSocketServer({ noServer: true });
-  const http = createServer();
-  http.on("upgrade", live.upgrade(wss));
-  cutOff(http);
-  const { url: origin } = await listen(http);
-  const server = { url: origin.replace("http", "ws"), origin } as LiveServer;
+  const options = { secrets: [secretOf(1)], production: false, sweep: false } as const;
+  const sessions = createSessions<Data>(options);
+  const server = await serveSockets({ sessions });
   const taken: number[] = [];
   for (let round = 0; round < 30; round += 1) {
     const { session, token } = await sessions.open({ subject: "alice", amr: ["pwd"] });

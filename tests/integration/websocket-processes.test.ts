@@ -3,20 +3,17 @@ import { fork } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
-import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { createSessions } from "sojourn";
 import type { Sessions } from "sojourn";
 import { SqliteStore } from "sojourn/stores/sqlite";
-import { webSocketSessions } from "sojourn/websocket";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { WebSocketServer } from "ws";
-import { listen } from "../support/servers.ts";
 import { idOf, secretOf } from "../support/world.ts";
+import type { Data } from "../support/world.ts";
 import type { Task } from "./live-child.ts";
-import { cutOff, dial, stopLive } from "./live-harness.ts";
+import { dial, serveSockets, stopLive } from "./live-harness.ts";
 import type { LiveServer } from "./live-harness.ts";
 
 const CHILD = fileURLToPath(new URL("./live-child.ts", import.meta.url));
@@ -25,7 +22,7 @@ const BOUND_MS = 1_000;
 
 let directory = "";
 let store: SqliteStore;
-let sessions: Sessions;
+let sessions: Sessions<Data>;
 let server: LiveServer;
 const children: ChildProcess[] = [];
 
@@ -33,14 +30,8 @@ beforeEach(async () => {
   directory = mkdtempSync(join(tmpdir(), "sojourn-live-"));
   store = new SqliteStore({ path: join(directory, "sessions.db") });
   const secrets = [secretOf(1)];
-  sessions = createSessions({ store, secrets, sweep: false, production: false });
-  const live = webSocketSessions(sessions);
-  const wss = new WebSocketServer({ noServer: true });
-  const http = createServer();
-  http.on("upgrade", live.upgrade(wss));
-  cutOff(http);
-  const { url: origin } = await listen(http);
-  server = { url: origin.replace("http", "ws"), origin } as LiveServer;
+  sessions = createSessions<Data>({ store, secrets, sweep: false, production: false });
+  server = await serveSockets({ sessions });
 });
 
 afterEach(async () => {

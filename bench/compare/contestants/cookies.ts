@@ -1,6 +1,7 @@
 /** Libraries that keep the session in the cookie, and react-router's strategy for a store. */
 import { randomUUID } from "node:crypto";
 import { createServer } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { H3, getSession, updateSession, clearSession } from "h3";
 import { toNodeHandler } from "h3/node";
 import { getIronSession } from "iron-session";
@@ -9,35 +10,39 @@ import type { Contestant, Visit } from "../contestant.ts";
 import { applicationOf, SECRET } from "../contestant.ts";
 import { listen } from "../serve.ts";
 
+/** What a library without a server of its own is served by. */
+function answering(answer: (req: IncomingMessage, res: ServerResponse) => Promise<string>): Server {
+  return createServer((req, res) => {
+    answer(req, res).then(
+      (text) => res.end(text),
+      (error: unknown) => {
+        res.statusCode = 500;
+        res.end(String(error));
+      },
+    );
+  });
+}
+
 const iron: Contestant = {
   name: "iron-session",
   setUp: "the session is the cookie",
   start: ({ secure = false }) => {
     const options = { cookieName: "iron", password: SECRET, cookieOptions: { secure } };
-    const server = createServer((req, res) => {
-      const answer = async (): Promise<string> => {
-        const session = await getIronSession<Record<string, unknown>>(req, res, options);
-        const visit: Visit = {
-          get: (key) => session[key],
-          set: (key, value) => {
-            session[key] = value;
-            return session.save();
-          },
-          login: (user) => {
-            session["user"] = user;
-            return session.save();
-          },
-          logout: () => session.destroy(),
-        };
-        return applicationOf(visit, req.url ?? "/");
-      };
-      answer().then(
-        (text) => res.end(text),
-        (error: unknown) => {
-          res.statusCode = 500;
-          res.end(String(error));
+    const server = answering(async (req, res) => {
+      const session = await getIronSession<Record<string, unknown>>(req, res, options);
+      const visit: Visit = {
+        get: (key) => session[key],
+        set: (key, value) => {
+          session[key] = value;
+          return session.save();
         },
-      );
+        login: (user) => {
+          session["user"] = user;
+          return session.save();
+        },
+        logout: () => session.destroy(),
+      };
+      return applicationOf(visit, req.url ?? "/");
     });
     return listen(server);
   },
@@ -89,35 +94,26 @@ const reactRouter: Contestant = {
       updateData: (id, data) => Promise.resolve(put(id, data)),
       deleteData: (id) => Promise.resolve(void rows.delete(id)),
     });
-    const server = createServer((req, res) => {
-      const answer = async (): Promise<string> => {
-        const session = await storage.getSession(req.headers.cookie);
-        const commit = async (): Promise<void> => {
-          res.appendHeader("set-cookie", await storage.commitSession(session));
-        };
-        const visit: Visit = {
-          get: (key) => session.get(key),
-          set: (key, value) => {
-            session.set(key, value);
-            return commit();
-          },
-          login: (user) => {
-            session.set("user", user);
-            return commit();
-          },
-          logout: async () => {
-            res.appendHeader("set-cookie", await storage.destroySession(session));
-          },
-        };
-        return applicationOf(visit, req.url ?? "/");
+    const server = answering(async (req, res) => {
+      const session = await storage.getSession(req.headers.cookie);
+      const commit = async (): Promise<void> => {
+        res.appendHeader("set-cookie", await storage.commitSession(session));
       };
-      answer().then(
-        (text) => res.end(text),
-        (error: unknown) => {
-          res.statusCode = 500;
-          res.end(String(error));
+      const visit: Visit = {
+        get: (key) => session.get(key),
+        set: (key, value) => {
+          session.set(key, value);
+          return commit();
         },
-      );
+        login: (user) => {
+          session.set("user", user);
+          return commit();
+        },
+        logout: async () => {
+          res.appendHeader("set-cookie", await storage.destroySession(session));
+        },
+      };
+      return applicationOf(visit, req.url ?? "/");
     });
     return listen(server, { writes: () => writes, stored: () => rows.size });
   },
