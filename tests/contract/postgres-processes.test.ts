@@ -99,7 +99,9 @@ describe(`four processes on one PostgreSQL database (seed ${seed})`, () => {
       const go = await crowd({ act, times: 300, record });
       const answering = go();
       // In the midst of them.
-      await expect.poll(() => store.find(record), { interval: 2 }).not.toEqual(before);
+      await expect
+        .poll(() => store.find(record), { interval: 2, timeout: 10_000 })
+        .not.toEqual(before);
       await store.revoke(record, end, { now });
       const acknowledged = await store.find(record);
       const answers = await answering;
@@ -122,7 +124,9 @@ describe(`four processes on one PostgreSQL database (seed ${seed})`, () => {
     const record = kit.recordOf({ tenant: kit.tenant() });
     const go = await crowd({ act: "login", times: 150, record, subjectEpoch: 0 });
     const answering = go();
-    await expect.poll(() => liveOf(record.tenant), { interval: 2 }).toBeGreaterThan(5);
+    await expect
+      .poll(() => liveOf(record.tenant), { interval: 2, timeout: 10_000 })
+      .toBeGreaterThan(5);
     const { epoch, ended } = await store.revokeSubject(record.tenant, "alice", { now, end });
     const answers = await answering;
     expect(epoch).toBe(1);

@@ -14,17 +14,6 @@ const url = process.argv[2] ?? "";
 const store = openStore();
 await store.health();
 const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
-for (;;) {
-  const line = await lines.next();
-  if (line.done) process.exit(0);
-  /** @type {RacerPlan} */
-  const plan = JSON.parse(line.value);
-  console.log("ready");
-  await lines.next();
-  const calls = Array.from({ length: plan.times }, (_, index) => act(plan, index));
-  console.log(JSON.stringify(await Promise.all(calls)));
-}
-
 function openStore() {
   if (url.startsWith("postgres:")) {
     const pool = new pg.Pool({ connectionString: url, max: 8 });
@@ -34,37 +23,45 @@ function openStore() {
   return new RedisStore({ client, acceptRisks: ["no-aof"] });
 }
 
-/** @param {RacerPlan} plan @param {number} index @returns {Promise<unknown>} */
-async function act(plan, index) {
-  const { record, now, name, subjectEpoch } = plan;
-  switch (plan.act) {
-    case "create": {
-      const fresh = { ...record, id: plan.ids?.[index] ?? "" };
-      const limits = { max: 3, onLimit: plan.onLimit ?? "reject" };
-      return (await store.create(fresh, { now, limits })).outcome;
-    }
-    case "login": {
-      const fresh = { ...record, id: plan.ids?.[index] ?? "" };
-      const options = subjectEpoch === undefined ? { now } : { now, subjectEpoch };
-      return (await store.create(fresh, options)).outcome;
-    }
-    case "patch": {
-      const operation = /** @type {const} */ ({ op: "set", key: `${name}-${index}`, value: "1" });
-      return (await store.patchData(record, [operation])).outcome;
-    }
-    case "decide":
-      return store.replace({ ...record, client: `${name}-${index}` }, record.version);
-    case "replace": {
-      const stored = await store.find(record);
-      if (stored === undefined || stored.record.state === "ended") return "gone";
-      const decided = { ...stored.record, client: `${name}-${index}` };
-      return store.replace(decided, stored.record.version);
-    }
-    case "touch":
-      return (await store.touch([{ ref: record, seenAt: now + index }]))[0];
-    case "revoke": {
-      const end = /** @type {const} */ ({ reason: "revoked", at: now, actor: name });
-      return (await store.revoke(record, end, { now })).outcome;
-    }
-  }
+/** @typedef {(plan: RacerPlan, index: number) => Promise<unknown>} Act */
+
+/** @type {Record<RacerPlan["act"], Act>} */
+const acts = {
+  create: async ({ record, ids, now, onLimit = "reject" }, index) => {
+    const fresh = { ...record, id: ids?.[index] ?? "" };
+    return (await store.create(fresh, { now, limits: { max: 3, onLimit } })).outcome;
+  },
+  login: async ({ record, ids, now, subjectEpoch = 0 }, index) => {
+    const fresh = { ...record, id: ids?.[index] ?? "" };
+    return (await store.create(fresh, { now, subjectEpoch })).outcome;
+  },
+  patch: async ({ record, name }, index) => {
+    const operation = /** @type {const} */ ({ op: "set", key: `${name}-${index}`, value: "1" });
+    return (await store.patchData(record, [operation])).outcome;
+  },
+  decide: ({ record, name }, index) =>
+    store.replace({ ...record, client: `${name}-${index}` }, record.version),
+  replace: async ({ record, name }, index) => {
+    const stored = await store.find(record);
+    if (stored === undefined || stored.record.state === "ended") return "gone";
+    const decided = { ...stored.record, client: `${name}-${index}` };
+    return store.replace(decided, stored.record.version);
+  },
+  touch: async ({ record, now }, index) =>
+    (await store.touch([{ ref: record, seenAt: now + index }]))[0],
+  revoke: async ({ record, name, now }) => {
+    const end = /** @type {const} */ ({ reason: "revoked", at: now, actor: name });
+    return (await store.revoke(record, end, { now })).outcome;
+  },
+};
+
+for (;;) {
+  const line = await lines.next();
+  if (line.done) process.exit(0);
+  /** @type {RacerPlan} */
+  const plan = JSON.parse(line.value);
+  console.log("ready");
+  await lines.next();
+  const calls = Array.from({ length: plan.times }, (_, index) => acts[plan.act](plan, index));
+  console.log(JSON.stringify(await Promise.all(calls)));
 }
