@@ -150,6 +150,7 @@ function operate(world: World): void {
     [14, held && operator.verify(held, browser.agent)],
     [4, held && operator.forge(held)],
     [14, replay(browser)],
+    [scenario.rules.stalenessMs > 0 ? 20 : 0, endingWhileRead(world, browser, subject)],
     [scenario.crash > 0 ? 1 : 0.3, stopping(world)],
   ]);
   void run?.(world, place).catch((error: unknown) => world.broken(error, "an operator"));
@@ -167,6 +168,14 @@ function racing(...acts: readonly ((world: World, place: Place) => Promise<void>
   return async (world: World, place: Place): Promise<void> => {
     await Promise.all(acts.map((act) => act(world, place)));
   };
+}
+
+function endingWhileRead(world: World, { held, agent }: Browser, subject: string) {
+  if (held === undefined || world.scenario.rules.stalenessMs === 0) return undefined;
+  const end = world.chance.chance(0.5)
+    ? operator.revoke(held.session)
+    : operator.revokeAll(held.session.subject ?? subject, undefined);
+  return operator.endWhileRead(held, agent, end);
 }
 
 /** An old token of a session that has ended, as far as anybody was told. */

@@ -5,6 +5,7 @@ import { addTo, checkRefusal, setKey } from "./errands.ts";
 import type { SessionModel } from "./model.ts";
 import { attempt } from "./outcome.ts";
 import type { Asking } from "./outcome.ts";
+import type { ServerNode } from "./node.ts";
 import { beginUse, endUse } from "./serve.ts";
 import type { Place, Visit } from "./serve.ts";
 import { checkEnded, checkGone, checkOver, judgeShown } from "./standing.ts";
@@ -157,6 +158,31 @@ export function verify(held: Held, agent: string): Act {
     const outcome = await attempt(asked(world, place), `verify ${held.session.name}`, work);
     if (outcome.fate === "acked") judgeStanding(world, place, { use, standing: outcome.value });
     endUse(world, place, use);
+  };
+}
+
+const READING_MS = 60;
+
+/**
+ * End a session while all nodes read it, and ask them again once S is over. Invariant I3: a read
+ * that the end overtook must not have been kept.
+ */
+export function endWhileRead(held: Held, agent: string, end: Act): Act {
+  return async (world, place) => {
+    const { chance, timeline, nodes } = world;
+    const ask = async (node: ServerNode): Promise<void> => {
+      await timeline.pause(chance.int(0, READING_MS));
+      const { life } = node;
+      if (life !== undefined) await verify(held, agent)(world, { node, life });
+    };
+    // Changed last of all: nobody has it near.
+    await writeByHandle(held.session)(world, place);
+    const ending = timeline.pause(chance.int(0, READING_MS)).then(async () => {
+      if (place.life.alive) await end(world, place);
+    });
+    await Promise.all([...nodes.map(ask), ending]);
+    await timeline.pause(world.scenario.rules.stalenessMs);
+    await Promise.all(nodes.map(ask));
   };
 }
 
