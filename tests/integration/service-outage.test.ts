@@ -1,6 +1,7 @@
 /** While the store does not answer: 503 in bounded time, a healthy process, and then on as before. */
 import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
+import { createClient } from "redis";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { startPostgres, startRedis } from "../../tools/engines.mjs";
 import { bearer, cookie, folder, SECRET, send, serveProcess, sojourn } from "./service-harness.ts";
@@ -27,7 +28,7 @@ const ENGINES = [
   ["Redis", () => startRedis({ args: ["--appendonly", "yes"] })],
 ] as const;
 
-describe.each(ENGINES)("while %s stands still", (_name, start) => {
+describe.each(ENGINES)("while %s stands still", (name, start) => {
   const place = folder();
   let engine: Engine;
   let served: ServedProcess;
@@ -116,6 +117,22 @@ describe.each(ENGINES)("while %s stands still", (_name, start) => {
     expect(metrics.text).toMatch(/^sojourn_store_up 1$/m);
     expect(metrics.text).toMatch(/^sojourn_store_trouble_total\{operation="\w+"\} [1-9]/m);
   });
+
+  if (name === "Redis") {
+    it("one that is unsafe since a reconnect is 503 too, and told", async () => {
+      const admin = createClient({ url: engine.url });
+      await admin.connect();
+      await admin.sendCommand(["CONFIG", "SET", "maxmemory-policy", "allkeys-lru"]);
+      await admin.sendCommand(["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"]);
+      await sleep(500);
+      const verified = await api("POST", "/v1/sessions/verify", { token });
+      expect([verified.status, verified.json["code"]]).toEqual([503, "unavailable"]);
+      expect(served.said()).toContain("maxmemory-policy is allkeys-lru");
+      await admin.sendCommand(["CONFIG", "SET", "maxmemory-policy", "noeviction"]);
+      expect((await api("POST", "/v1/sessions/verify", { token })).json["state"]).toBe("active");
+      admin.destroy();
+    });
+  }
 
   it("a restart of it is survived in the same way", async () => {
     await engine.restart();
