@@ -170,7 +170,7 @@ describe.each(SETUPS)("three services on %s", (name, near) => {
         const { id, token } = kept[(round + worker * 7) % kept.length] ?? { id: "", token: "" };
         const verified = await m.verify(token);
         if (verified !== "active") trouble.push(`verify ${verified}`);
-        const body = { subject: `load-${worker}`, amr: ["pwd"] };
+        const body = { subject: `load-${worker}-${round}`, amr: ["pwd"] };
         const open = await m.api("POST", "/v1/sessions", { body });
         if (open.status === 201) opened.push(String(open.json["token"]));
         else trouble.push(`open ${open.status} ${open.text}`);

@@ -1,9 +1,19 @@
 /** While the store does not answer: 503 in bounded time, a healthy process, and then on as before. */
 import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
+import { createClient } from "redis";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { startPostgres, startRedis } from "../../tools/engines.mjs";
-import { bearer, cookie, folder, SECRET, send, serveProcess, sojourn } from "./service-harness.ts";
+import {
+  bearer,
+  cookie,
+  folder,
+  SECRET,
+  send,
+  serveProcess,
+  sojourn,
+  startTestService,
+} from "./service-harness.ts";
 import type { Answer, ServedProcess } from "./service-harness.ts";
 
 type Engine = Awaited<ReturnType<typeof startRedis>>;
@@ -128,4 +138,25 @@ describe.each(ENGINES)("while %s stands still", (_name, start) => {
     expect(status).toBe(201);
     expect(served.child.exitCode).toBeNull();
   });
+});
+
+it("a Redis that is unsafe since a reconnect is 503 as well, and the log says why (I7)", async () => {
+  const engine = await startRedis({ args: ["--appendonly", "yes"] });
+  const env = { SOJOURN_STORE: engine.url, SOJOURN_CONTROL: "memory:" };
+  const s = await startTestService({ env });
+  const { token } = await s.open("ann");
+  const verify = (): Promise<Answer> => s.api("POST", "/v1/sessions/verify", { body: { token } });
+  const admin = createClient({ url: engine.url });
+  await admin.connect();
+  await admin.sendCommand(["CONFIG", "SET", "maxmemory-policy", "allkeys-lru"]);
+  await admin.sendCommand(["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"]);
+  await sleep(500);
+  const verified = await verify();
+  expect([verified.status, verified.json["code"]]).toEqual([503, "unavailable"]);
+  expect(s.logs.join("")).toContain("maxmemory-policy is allkeys-lru");
+  await admin.sendCommand(["CONFIG", "SET", "maxmemory-policy", "noeviction"]);
+  expect((await verify()).json["state"]).toBe("active");
+  admin.destroy();
+  await s.service.stop();
+  await engine.stop();
 });

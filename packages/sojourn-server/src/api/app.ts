@@ -16,7 +16,7 @@ import { acceptJson } from "./json-body.ts";
 import { openApi } from "./documents.ts";
 import { requireExchange, requireServiceKey } from "./guards.ts";
 import { requestScope } from "./log.ts";
-import { answerOf, answerUnknownRoutes, sendProblem, withStatus } from "./problems.ts";
+import { answerOf, answerUnknownRoutes, Refusal, sendProblem, withStatus } from "./problems.ts";
 import { actionRoutes } from "./routes/backend-actions.ts";
 import { openRoutes } from "./routes/backend-open.ts";
 import { sessionRoutes } from "./routes/backend-sessions.ts";
@@ -72,7 +72,9 @@ export async function buildApp(house: House, log: FastifyBaseLogger): Promise<Ap
   addHooks(app, house);
   app.setErrorHandler((error, request, reply) => {
     const answer = answerOf(error, request);
-    if (answer.status >= 500) request.log.error({ err: error }, "request failed");
+    // A refusal is an answer of ours: balancers ask a service that is not ready again and again.
+    if (answer.status >= 500 && !(error instanceof Refusal))
+      request.log.error({ err: error }, "request failed");
     return sendProblem(reply, answer);
   });
   await app.register(swagger, {

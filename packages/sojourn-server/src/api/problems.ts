@@ -61,6 +61,8 @@ function ofLibrary(error: SojournError, request: FastifyRequest): ProblemAnswer 
   if (error.code === "ERR_SESSION_ENDED" && request.caller !== null) {
     return problemOf("conflict", { detail: "The session has ended; nothing was changed." });
   }
+  // The service runs, so this is a store that was exchanged for an unsafe one. Invariant I7.
+  if (error.code === "ERR_CONFIG") return problemOf("unavailable");
   return problemOfError(error);
 }
 
