@@ -6,5 +6,7 @@
  *   await redis.restart();                 killed, and started again
  *   await redis.stop();
  */
+export { startCluster } from "./engines/cluster.mjs";
 export { startPgBouncer, startPostgres } from "./engines/postgres.mjs";
 export { startRedis } from "./engines/redis.mjs";
+export { startSentinel } from "./engines/sentinel.mjs";

@@ -2,6 +2,7 @@ import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { attempt, HOST, needed, start } from "./process.mjs";
+import { ask } from "./resp.mjs";
 
 /**
  * @typedef {import("./process.mjs").Engine} Engine
@@ -26,4 +27,12 @@ export function startRedis(options = {}) {
       welcome: (answer) => /^(\+PONG|-NOAUTH|-MASTERDOWN)/.test(answer.toString()),
     });
   });
+}
+
+/**
+ * @param {Engine} replica
+ * @returns {Promise<boolean>} whether it has its primary's data and follows it.
+ */
+export async function follows(replica) {
+  return String(await ask(replica, "INFO", "replication")).includes("master_link_status:up");
 }
