@@ -8,5 +8,6 @@
  */
 export { startCluster } from "./engines/cluster.mjs";
 export { startPgBouncer, startPostgres } from "./engines/postgres.mjs";
+export { startTcpProxy } from "./engines/proxy.mjs";
 export { startRedis } from "./engines/redis.mjs";
 export { startSentinel } from "./engines/sentinel.mjs";
