@@ -7,7 +7,7 @@
  *   await redis.stop();
  */
 export { startCluster } from "./engines/cluster.mjs";
-export { startPgBouncer, startPostgres } from "./engines/postgres.mjs";
+export { startPgBouncer, startPostgres, startPostgresStandby } from "./engines/postgres.mjs";
 export { startTcpProxy } from "./engines/proxy.mjs";
 export { startRedis } from "./engines/redis.mjs";
 export { startSentinel } from "./engines/sentinel.mjs";

@@ -1,7 +1,8 @@
-import { execFileSync } from "node:child_process";
+import { execFile } from "node:child_process";
 import { chmodSync, chownSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { promisify } from "node:util";
 import { attempt, HOST, needed, ordinaryAccount, start } from "./process.mjs";
 
 /**
@@ -9,13 +10,49 @@ import { attempt, HOST, needed, ordinaryAccount, start } from "./process.mjs";
  * @typedef {import("./process.mjs").EngineOptions} EngineOptions
  */
 
+const runProgram = promisify(execFile);
+
 /**
  * Start PostgreSQL with an empty cluster: user and database `postgres`, no password. About 2 s.
- * Nothing is synced to disk.
+ * Nothing is synced to disk unless `args` say `-c fsync=on`.
  *
  * @param {EngineOptions} [options]
  */
 export function startPostgres(options = {}) {
+  return serve(options, async (data, run) => {
+    const made = ["-D", data, "-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale=C"];
+    await run("initdb", [...made, "--no-sync"]);
+  });
+}
+
+/**
+ * Start a hot standby: a readable copy of a primary that follows it by streaming. About 2 s. Its
+ * name for `synchronous_standby_names` is `walreceiver`.
+ *
+ * @param {Pick<Engine, "port">} primary The server, or a proxy before it.
+ * @param {EngineOptions} [options]
+ * @returns {Promise<Engine & { promote: () => Promise<void> }>} `promote` makes it a primary, and
+ *   waits until it accepts writes.
+ */
+export async function startPostgresStandby(primary, options = {}) {
+  /** @type {() => Promise<void>} */
+  let promote = () => Promise.resolve();
+  const engine = await serve(options, async (data, run) => {
+    const from = ["-h", HOST, "-p", String(primary.port), "-U", "postgres"];
+    const how = ["--checkpoint=fast", "--wal-method=stream", "--write-recovery-conf", "--no-sync"];
+    await run("pg_basebackup", [...from, "-D", data, ...how]);
+    promote = () => run("pg_ctl", ["promote", "-D", data, "--wait"]);
+  });
+  // Not a copy of it: a restart changes what it says of itself.
+  return Object.assign(engine, { promote: () => promote() });
+}
+
+/**
+ * @param {EngineOptions} options
+ * @param {(data: string, run: (name: string, args: string[]) => Promise<void>) => Promise<void>}
+ *   fill Make the data folder, with PostgreSQL's own programs.
+ */
+function serve(options, fill) {
   // Debian keeps the programs of one version in one folder, and may link some from the PATH.
   const program = realpathSync(needed("postgres"));
   const account = ordinaryAccount("postgres");
@@ -24,10 +61,10 @@ export function startPostgres(options = {}) {
     if (account !== undefined) chownSync(folder, account.uid, account.gid);
     chmodSync(folder, 0o700);
     const data = join(folder, "data");
-    const made = ["-D", data, "-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale=C"];
     try {
-      const initdb = join(dirname(program), "initdb");
-      execFileSync(initdb, [...made, "--no-sync"], { cwd: folder, stdio: "pipe", ...account });
+      await fill(data, async (name, args) => {
+        await runProgram(join(dirname(program), name), args, { cwd: folder, ...account });
+      });
     } catch (error) {
       rmSync(folder, { recursive: true, force: true });
       throw error;
