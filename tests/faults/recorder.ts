@@ -127,7 +127,10 @@ export class Recorder {
     try {
       return finish(await ask(`${process}#${op}`));
     } catch (error) {
-      return finish({ outcome: error instanceof NotDone ? "failed" : "unknown", error: code(error) });
+      return finish({
+        outcome: error instanceof NotDone ? "failed" : "unknown",
+        error: code(error),
+      });
     }
   }
 }

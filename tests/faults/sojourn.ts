@@ -1,5 +1,5 @@
 /** Sojourn as a subject under test, through its public face. */
-import { ContentionError, SessionEndedError, SessionLockedError } from "sojourn";
+import { ContentionError, SessionEndedError, SessionLockedError, SojournError } from "sojourn";
 import type { Session, Sessions, Standing } from "sojourn";
 import { NotDone } from "./subject.ts";
 import type { Answer, SubjectUnderTest } from "./subject.ts";
@@ -16,8 +16,16 @@ export class SojournSubject implements SubjectUnderTest {
   }
 
   async open(subject: string, data: Data): Promise<{ session: string; token: string }> {
-    const { session, token } = await this.#sessions.open({ subject, data });
-    return { session: String(session.id), token };
+    try {
+      const { session, token } = await this.#sessions.open({ subject, data });
+      return { session: String(session.id), token };
+    } catch (error) {
+      // A revoke-all overtook it.
+      if (error instanceof SojournError && error.code === "ERR_STALE_EPOCH") {
+        throw new NotDone(error.code);
+      }
+      throw error;
+    }
   }
 
   async verify(token: string, activity: boolean): Promise<Answer> {
@@ -48,7 +56,8 @@ export class SojournSubject implements SubjectUnderTest {
   }
 
   async revoke(session: string): Promise<void> {
-    await this.#sessions.revoke(session);
+    const end = await this.#sessions.revoke(session);
+    if (end === undefined) throw new NotDone("absent");
   }
 
   async revokeSubject(subject: string): Promise<void> {

@@ -67,11 +67,17 @@ class SessionCheck {
     for (const answer of this.#row.answers) {
       if (answer.answer === "active") continue;
       if (this.#isFalse(answer)) this.#falseLogout(answer);
-      else if (answer.answer === "ended" && !mayBeReplaced(this.#row, answer)) this.#seen(answer);
+      else if (this.#isEnd(answer)) this.#seen(answer);
     }
     for (const answer of this.#row.answers) {
       if (answer.answer === "active") this.#accepted(answer);
     }
+  }
+
+  /** It speaks of the session, not of a token that another has replaced. */
+  #isEnd({ answer, reason = "replaced", ...call }: HistoryOperation): boolean {
+    if (answer !== "ended") return false;
+    return reason !== "replaced" || !mayBeReplaced(this.#row, { answer, ...call });
   }
 
   #seen(answer: HistoryOperation): void {
