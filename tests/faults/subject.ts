@@ -46,8 +46,8 @@ export interface SubjectUnderTest {
   revokeSubject(subject: string): Promise<void>;
   /** Every live session of a subject; absent where nobody can tell. */
   list?(subject: string): Promise<readonly string[]>;
-  /** True when what it acknowledged is written again after a failover. Absent: nothing to wait for. */
-  settled?(): Promise<boolean>;
+  /** Begin or end a fault that only its own process can bring about. */
+  suffer?(fault: string, on: boolean): Promise<void> | void;
   close(): Promise<void>;
 }
 
