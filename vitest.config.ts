@@ -54,6 +54,7 @@ export default defineConfig({
       project("simulation", ["tests/simulation/**/*.test.ts"], LONG_TEST_MS),
       project("abuse", ["tests/abuse/**/*.test.ts"], 30_000),
       project("differential", ["tests/differential/**/*.test.ts"], LONG_TEST_MS),
+      project("faults", ["tests/faults/**/*.test.ts"], LONG_TEST_MS),
       project("integration", ["tests/integration/**/*.test.ts"], LONG_TEST_MS),
       project("browser", ["tests/browser/**/*.test.ts"], LONG_TEST_MS),
       project("examples", ["tests/examples/**/*.test.ts"], EXAMPLE_MS),

@@ -8,3 +8,21 @@ export { InsecureSeededEntropy } from "./seeded-entropy.ts";
 export { FaultyStore } from "./faulty-store.ts";
 export type { FaultKind, FaultRates, FaultyStoreOptions, StoreOperation } from "./faulty-store.ts";
 export { SeededRandom } from "./random.ts";
+export { checkHistory } from "./history-check.ts";
+export type { HistoryOptions } from "./history-check.ts";
+export type {
+  Evidence,
+  HistoryFigures,
+  HistoryInvariant,
+  HistoryVerdict,
+  Violation,
+} from "./history-verdict.ts";
+export { HistoryError, readHistory } from "./history.ts";
+export type {
+  HistoryAnswer,
+  HistoryEvent,
+  HistoryHappening,
+  HistoryOperation,
+  OperationKind,
+  OperationOutcome,
+} from "./history.ts";

@@ -1,0 +1,397 @@
+/**
+ * The checker is worth what it catches: each store here is broken in one way that session stores
+ * in the field are, several processes work on it, and the right call must be named.
+ */
+import { createSessions } from "sojourn";
+import type { SessionRef, SessionStore, StoredSession } from "sojourn";
+import { MemoryStore } from "sojourn/stores/memory";
+import { checkHistory, ManualClock, SeededRandom } from "sojourn/testing";
+import type { HistoryEvent, HistoryVerdict, Violation } from "sojourn/testing";
+import { afterEach, describe, expect, it } from "vitest";
+import { Recorder } from "./recorder.ts";
+import type { Known } from "./recorder.ts";
+import { SojournSubject } from "./sojourn.ts";
+import type { Answer, SubjectUnderTest } from "./subject.ts";
+
+const SECRET = Buffer.from(Array.from({ length: 32 }, (_, index) => index)).toString("base64url");
+const STALENESS_MS = 50;
+const WORLD_SEED = 20_261_121;
+
+type Plant = (good: SessionStore) => Partial<SessionStore>;
+type Wrap = (good: SubjectUnderTest) => Partial<SubjectUnderTest>;
+
+/** The good object with some methods replaced. */
+function overlaid<Kind extends object>(good: Kind, methods: Partial<Kind>): Kind {
+  return new Proxy(good, {
+    get(target, name) {
+      const value: unknown = Reflect.get(name in methods ? methods : target, name);
+      return typeof value === "function" ? (value.bind(target) as unknown) : value;
+    },
+  });
+}
+
+/** Three processes over one store; `plant` spoils the store, `wrap` the first process. */
+class World {
+  readonly clock: ManualClock = new ManualClock();
+  readonly events: HistoryEvent[] = [];
+  readonly store: SessionStore = new MemoryStore();
+  readonly recorders: Recorder[];
+  readonly #close: (() => Promise<void>)[] = [];
+  #now = 0;
+
+  constructor({ plant, only, wrap }: { plant?: Plant; only?: number; wrap?: Wrap } = {}) {
+    const spoilt = overlaid(this.store, plant?.(this.store) ?? {});
+    this.recorders = [0, 1, 2].map((number) => {
+      const sessions = createSessions({
+        store: only === undefined || only === number ? spoilt : this.store,
+        secrets: [SECRET],
+        policy: { extends: "saas", concurrency: { max: null, onLimit: "reject" } },
+        clock: this.clock,
+        sweep: false,
+      });
+      const good = new SojournSubject(sessions);
+      this.#close.push(() => good.close());
+      return new Recorder(number === 0 ? overlaid(good, wrap?.(good) ?? {}) : good, {
+        process: `p${number}`,
+        write: (event) => void this.events.push(event),
+        now: () => (this.#now += 1),
+      });
+    });
+  }
+
+  get three(): [Recorder, Recorder, Recorder] {
+    return this.recorders as [Recorder, Recorder, Recorder];
+  }
+
+  pass(ms: number): void {
+    this.#now += ms;
+  }
+
+  check(stalenessMs: number = 0): HistoryVerdict {
+    return checkHistory(this.events, { stalenessMs });
+  }
+
+  async end(): Promise<void> {
+    await Promise.all(this.#close.map((close) => close()));
+  }
+}
+
+const worlds: World[] = [];
+afterEach(async () => {
+  await Promise.all(worlds.splice(0).map((world) => world.end()));
+});
+
+function world(options: ConstructorParameters<typeof World>[0] = {}): World {
+  const made = new World(options);
+  worlds.push(made);
+  return made;
+}
+
+async function opened(by: Recorder, subject: string = "alice"): Promise<Known> {
+  const known = await by.open(subject, { first: by.value() });
+  if (known === undefined) throw new Error("the session was not opened");
+  return known;
+}
+
+/** The only violation, by what names it. */
+function only(verdict: HistoryVerdict): Pick<Violation, "invariant" | "operation" | "because"> {
+  expect(verdict.violations.map(({ why }) => why)).toHaveLength(1);
+  const [{ invariant, operation, because }] = verdict.violations as [Violation];
+  return { invariant, operation, because };
+}
+
+/** Finds what was once there, ended since or not. */
+function undying(good: SessionStore): {
+  revived: Map<string, StoredSession>;
+  find: SessionStore["find"];
+} {
+  const revived = new Map<string, StoredSession>();
+  return { revived, find: async (ref) => revived.get(ref.id) ?? good.find(ref) };
+}
+
+describe("the checker", () => {
+  it("catches a touch that brings an ended session back (I1)", async () => {
+    const broken = world({
+      plant(good) {
+        const { revived, find } = undying(good);
+        const before = new Map<string, StoredSession>();
+        const remember = async (ref: SessionRef) => {
+          const stored = await find(ref);
+          if (stored?.record.state === "active") before.set(ref.id, stored);
+          return stored;
+        };
+        return {
+          find: remember,
+          async touch(batch) {
+            for (const { ref } of batch) {
+              const stored = before.get(ref.id);
+              if (stored !== undefined) revived.set(ref.id, stored);
+            }
+            return batch.map(() => "touched" as const);
+          },
+        };
+      },
+    });
+    const [a, b, c] = broken.three;
+    const known = await opened(a);
+    broken.clock.advance(120_000);
+    await a.verify(known, true);
+    await b.revoke(known);
+    await c.verify(known, false);
+    await broken.clock.advanceAsync(10_000);
+    await c.verify(known, false);
+    const found = only(broken.check());
+    expect(found).toEqual({ invariant: "I1", operation: "p2#2", because: ["p1#1"] });
+  });
+
+  it("catches a decision written over an end (I1)", async () => {
+    const broken = world({
+      plant(good) {
+        const { revived, find } = undying(good);
+        return {
+          find,
+          async replace(record, version) {
+            const stored = await good.find(record);
+            const result = await good.replace(record, version);
+            if (result === "replaced" || stored === undefined) return result;
+            revived.set(record.id, { ...stored, record: { ...record, version: version + 1 } });
+            return "replaced";
+          },
+        };
+      },
+    });
+    const [a, b, c] = broken.three;
+    const known = await opened(a);
+    const { replace } = broken.store;
+    broken.store.replace = async (...args) => {
+      broken.store.replace = replace;
+      await b.revoke(known);
+      await c.verify(known, false);
+      return replace.apply(broken.store, args);
+    };
+    const rotated = await a.rotate(known);
+    await c.verify(rotated, false);
+    const found = only(broken.check());
+    expect(found).toEqual({ invariant: "I1", operation: "p2#2", because: ["p1#1"] });
+  });
+
+  it("catches a revocation that was acknowledged and is lost (I2)", async () => {
+    const broken = world({
+      plant: (good) => ({
+        async revoke(ref, end) {
+          const stored = await good.find(ref);
+          if (stored === undefined) return { outcome: "absent", durability: "memory" };
+          return { outcome: "ended", record: stored.record, end, durability: "memory" };
+        },
+      }),
+    });
+    const [a, b] = broken.three;
+    const known = await opened(a);
+    await b.revoke(known);
+    await a.verify(known, false);
+    const found = only(broken.check());
+    expect(found).toEqual({ invariant: "I2", operation: "p0#2", because: ["p1#1"] });
+  });
+
+  it("catches a cache that is older than its bound, and nothing within it (I3)", async () => {
+    const broken = world({
+      only: 2,
+      plant(good) {
+        const cache = new Map<string, StoredSession | undefined>();
+        return {
+          async find(ref) {
+            if (!cache.has(ref.id)) cache.set(ref.id, await good.find(ref));
+            return cache.get(ref.id);
+          },
+        };
+      },
+    });
+    const [a, b, c] = broken.three;
+    const known = await opened(a);
+    await c.verify(known, false);
+    await a.revoke(known);
+    await c.verify(known, false);
+    expect(broken.check(STALENESS_MS).violations).toEqual([]);
+    broken.pass(STALENESS_MS);
+    await c.verify(known, false);
+    await b.verify(known, false);
+    const found = only(broken.check(STALENESS_MS));
+    expect(found).toEqual({ invariant: "I3", operation: "p2#3", because: ["p0#2"] });
+  });
+
+  it("catches a write of another key that is lost (I4)", async () => {
+    const broken = world({
+      plant(good) {
+        let lose = true;
+        return {
+          async patchData(ref, operations, expected) {
+            lose = !lose;
+            if (!lose) return good.patchData(ref, operations, expected);
+            return { outcome: "patched", dataVersion: 9 };
+          },
+        };
+      },
+    });
+    const [a, b, c] = broken.three;
+    const known = await opened(a);
+    await a.patch(known, { x: a.value() });
+    await b.patch(known, { y: b.value() });
+    await c.verify(known, false);
+    const found = only(broken.check());
+    expect(found).toEqual({ invariant: "I4", operation: "p2#1", because: ["p1#1"] });
+  });
+
+  it("catches a count that is lost between two processes (I4)", async () => {
+    const broken = world({
+      plant: (good) => ({
+        patchData: (ref, operations, _expected) => good.patchData(ref, operations),
+      }),
+    });
+    const [a, b, c] = broken.three;
+    const known = await opened(a);
+    await Promise.all([a.count(known, "n"), b.count(known, "n"), c.count(known, "n")]);
+    await a.verify(known, false);
+    const { invariant, operation } = only(broken.check());
+    expect({ invariant, operation }).toEqual({ invariant: "I4", operation: "p0#3" });
+  });
+
+  it("catches an index that misses a session, in a list and in a revoke-all (I5)", async () => {
+    const missed = new Set<string>();
+    const broken = world({
+      plant: (good) => ({
+        async listBySubject(...args) {
+          const page = await good.listBySubject(...args);
+          return { ...page, items: page.items.filter(({ id }) => !missed.has(id)) };
+        },
+        async find(ref) {
+          const stored = await good.find(ref);
+          if (stored === undefined || !missed.has(ref.id)) return stored;
+          const { end: _end, ...record } = stored.record;
+          return { ...stored, subjectEpoch: 0, record: { ...record, state: "active" } };
+        },
+      }),
+    });
+    const [a, b] = broken.three;
+    await opened(a);
+    const known = await opened(a);
+    missed.add(known.session.slice("ses_".length));
+    await b.list("alice");
+    const listed = only(broken.check());
+    expect(listed).toEqual({ invariant: "I5", operation: "p1#1", because: ["p0#2"] });
+    await b.revokeSubject("alice");
+    await a.verify(known, false);
+    const [, second] = broken.check().violations;
+    expect(second).toMatchObject({ invariant: "I5", operation: "p0#3", because: ["p1#2"] });
+  });
+
+  it("catches store trouble that is told as a logout (I7)", async () => {
+    const broken = world({ only: 1, plant: () => ({ find: async () => undefined }) });
+    const [a, b] = broken.three;
+    const known = await opened(a);
+    await b.verify(known, false);
+    const found = only(broken.check());
+    expect(found).toEqual({ invariant: "I7", operation: "p1#1", because: ["p0#1"] });
+    expect(broken.check().figures.falseLogouts).toBe(1);
+  });
+
+  it("catches a token that is taken for another session", async () => {
+    const tokens = new Map<string, string>();
+    const broken = world({
+      wrap: (good) => ({
+        verify: (token, activity): Promise<Answer> =>
+          good.verify(tokens.get(token) ?? token, activity),
+      }),
+    });
+    const [a] = broken.three;
+    const known = await opened(a);
+    const other = await opened(a, "bob");
+    tokens.set(known.token, other.token);
+    await a.verify(known, false);
+    const found = only(broken.check());
+    expect(found).toEqual({ invariant: "identity", operation: "p0#3", because: ["p0#1"] });
+  });
+});
+
+describe("what an engine cannot promise", () => {
+  const fault = { kind: "fault", name: "failover", forgets: true } as const;
+
+  /** Opened by p0, revoked by p1, found active by p2. */
+  async function lost(): Promise<{ made: World; known: Known }> {
+    const made = world({
+      plant: () => ({
+        revoke: async (_ref, end) => ({ outcome: "ended", end, durability: "memory" }),
+      }),
+    });
+    const [a, b] = made.three;
+    const known = await opened(a);
+    await b.revoke(known);
+    return { made, known };
+  }
+
+  it("is excused while a failover lasts, and is a violation after it", async () => {
+    const { made, known } = await lost();
+    const [, , c] = made.three;
+    await c.verify(known, false);
+    const within = [...made.events, { ...fault, at: 1, healedAt: 7 }];
+    const { violations, excused, figures } = checkHistory(within);
+    expect(violations).toEqual([]);
+    expect(excused).toMatchObject([{ invariant: "I2", excuse: "while failover lasted" }]);
+    expect(figures).toMatchObject({ activeAgain: 1, activeAgainAfterHeal: 0 });
+    c.audit = true;
+    await c.verify(known, false);
+    const after = checkHistory([...made.events, { ...fault, at: 1, healedAt: 7 }]);
+    expect(after.violations).toMatchObject([{ invariant: "I2", operation: "p2#2", remains: true }]);
+    expect(after.figures.activeAgainAfterHeal).toBe(1);
+  });
+
+  it("is excused where the process that acknowledged it died before, and only that one", async () => {
+    const { made, known } = await lost();
+    const [, , c] = made.three;
+    made.pass(10);
+    await c.verify(known, false);
+    const died = (process: string, at: number) => ({ kind: "died", process, at }) as const;
+    const over = { ...fault, at: 1, healedAt: 8 };
+    const excused = checkHistory([...made.events, over, died("p1", 6)]);
+    expect(excused.violations).toEqual([]);
+    expect(excused.excused[0]?.excuse).toContain("p1, which died");
+    for (const other of [died("p0", 6), died("p1", 20)]) {
+      expect(checkHistory([...made.events, over, other]).violations).toHaveLength(1);
+    }
+    const remembering = { ...over, forgets: false };
+    expect(checkHistory([...made.events, remembering, died("p1", 6)]).violations).toHaveLength(1);
+  });
+});
+
+describe("a right store", () => {
+  it("under any mix of calls of three processes raises nothing (I1-I5, I7)", async () => {
+    const random = new SeededRandom(WORLD_SEED);
+    const good = world();
+    const known: Known[] = [];
+    const acts: readonly ((by: Recorder, one: Known) => Promise<unknown>)[] = [
+      async (by) => {
+        const made = await by.open(`user-${random.int(0, 3)}`, { first: by.value() });
+        if (made !== undefined) known.push(made);
+      },
+      (by, one) => by.verify(one, random.chance(0.5)),
+      (by, one) => by.patch(one, { [`k${random.int(0, 2)}`]: by.value() }),
+      (by, one) => by.count(one, "n"),
+      async (by, one) => {
+        const next = await by.rotate(one);
+        known[known.indexOf(one)] = next;
+      },
+      (by, one) => (random.chance(0.2) ? by.revoke(one) : by.verify(one, false)),
+      (by, one) => (random.chance(0.1) ? by.revokeSubject(one.subject) : by.list(one.subject)),
+    ];
+    known.push(await opened(good.three[0]));
+    for (let round = 0; round < 400; round += 1) {
+      await Promise.all(good.recorders.map((by) => random.pick(acts)(by, random.pick(known))));
+      good.clock.advance(random.int(0, 2_000));
+    }
+    const { violations, figures } = good.check();
+    expect(violations).toEqual([]);
+    expect(figures.operations).toBeGreaterThan(1_000);
+    // A login that a revoke-all overtook.
+    const { ERR_STALE_EPOCH: _overtaken, ...errors } = figures.errors;
+    expect(errors).toEqual({});
+  });
+});

@@ -1,0 +1,86 @@
+/** Makes Sojourn for a worker: real stores over real drivers, as an application would. */
+import { DatabaseSync } from "node:sqlite";
+import { createSessions } from "sojourn";
+import type { SessionStore } from "sojourn";
+import { PostgresStore } from "sojourn/stores/postgres";
+import { RedisStore } from "sojourn/stores/redis";
+import { SqliteStore } from "sojourn/stores/sqlite";
+import { createClient } from "redis";
+import { poolTo } from "../support/postgres.ts";
+import type { StoreSpec } from "./messages.ts";
+import { SojournSubject } from "./sojourn.ts";
+import type { SubjectUnderTest } from "./subject.ts";
+
+const POOL = 8;
+const TOUCH_MS = 1_000;
+
+interface Opened {
+  readonly store: SessionStore;
+  suffer?(fault: string, on: boolean): void;
+  end?(): Promise<void>;
+}
+
+export async function makeSubject(spec: StoreSpec): Promise<SubjectUnderTest> {
+  const opened = openStore(spec);
+  const sessions = createSessions({
+    store: opened.store,
+    secrets: [spec.secret],
+    policy: {
+      extends: "saas",
+      idleMs: spec.idleMs,
+      touchEveryMs: TOUCH_MS,
+      concurrency: { max: null, onLimit: "reject" },
+      justification: "many sessions of few subjects, touched often: a test",
+    },
+    storeTimeoutMs: spec.timeoutMs,
+    warn: () => undefined,
+    onError: () => undefined,
+    production: true,
+  });
+  return Object.assign(new SojournSubject(sessions), {
+    suffer: (fault: string, on: boolean) => opened.suffer?.(fault, on),
+    close: async () => {
+      await sessions.close();
+      await opened.store.close();
+      await opened.end?.();
+    },
+  });
+}
+
+function openStore(spec: StoreSpec): Opened {
+  switch (spec.kind) {
+    case "redis":
+      return openRedis(spec);
+    case "postgres":
+      return openPostgres(spec);
+    case "sqlite":
+      return openSqlite(spec);
+    default:
+      throw new Error(`no store is called ${spec.kind}`);
+  }
+}
+
+function openRedis({ url }: StoreSpec): Opened {
+  const client = createClient({ url, disableOfflineQueue: true });
+  client.on("error", () => undefined);
+  return { store: new RedisStore({ client }) };
+}
+
+function openPostgres({ url }: StoreSpec): Opened {
+  const pool = poolTo(url, POOL);
+  return { store: new PostgresStore({ pool }), end: () => pool.end() };
+}
+
+function openSqlite({ url }: StoreSpec): Opened {
+  const database = new DatabaseSync(url);
+  const pages = (): number =>
+    Number(Object.values(database.prepare("PRAGMA page_count").get() ?? {})[0]);
+  return {
+    store: new SqliteStore({ database }),
+    // A full disk as SQLite sees it: the file can grow no more.
+    suffer: (fault, on) => {
+      if (fault !== "disk-full") return;
+      database.exec(`PRAGMA max_page_count = ${on ? pages() : 4_294_967_294}`);
+    },
+  };
+}
