@@ -79,9 +79,20 @@ function way(source, target, state) {
   });
   target.on("drain", pump);
   source.on("end", () => hold(() => void target.end()));
-  source.on("error", () => hold(() => void target.resetAndDestroy()));
+  source.on("error", () => hold(() => breakOff(target)));
   source.on("close", () => hold(() => target.destroySoon()));
   return { pump };
+}
+
+/**
+ * Reset it. Node never closes a handle that is reset while its end is on the way, and then spins
+ * when the process is to leave.
+ *
+ * @param {Socket} socket
+ */
+function breakOff(socket) {
+  if (socket.writableEnded) socket.destroy();
+  else socket.resetAndDestroy();
 }
 
 /**
@@ -131,7 +142,7 @@ export async function startTcpProxy(target, options = {}) {
     closing?.close();
   };
   const reset = () => {
-    for (const socket of sockets) socket.resetAndDestroy();
+    for (const socket of sockets) breakOff(socket);
   };
   return {
     url: (to.url ?? "").replace(`:${to.port}`, `:${port}`),
