@@ -29,7 +29,7 @@ export async function listeners(effort: Effort): Promise<Section> {
   ] as const) {
     const texts: string[] = [];
     for (const count of COUNTS) {
-      const engine = await start();
+      const engine = await start({ args: name === "Redis" ? [] : ["-c", "max_connections=300"] });
       const plan = { count, writes };
       const cost = costOf(engine, maker, plan);
       const { cpuUs, idleMs } = await cost.finally(() => void engine.stop());
