@@ -34,6 +34,8 @@ import type {
 import type { SessionEnd, SessionRecord, SessionSummary } from "../engine/record.ts";
 import { clientProblem } from "./redis/client.ts";
 import type { RedisClient } from "./redis/client.ts";
+import { clusterProblem, isCluster } from "./redis/cluster-nodes.ts";
+import type { RedisCluster } from "./redis/cluster-nodes.ts";
 import { Ends } from "./redis/ends.ts";
 import { Ground } from "./redis/ground.ts";
 import { Merge } from "./redis/merge.ts";
@@ -44,14 +46,16 @@ import { Tail } from "./redis/tail.ts";
 import { Writes } from "./redis/writes.ts";
 
 export type { RedisClient } from "./redis/client.ts";
+export type { RedisCluster } from "./redis/cluster-nodes.ts";
 export type { RedisRisk } from "./redis/server.ts";
 
 export interface RedisStoreOptions {
   /**
-   * `createClient({ …, disableOfflineQueue: true })` of the package "redis". Connected at first use
-   * if it is not; the store closes what it connected.
+   * `createClient({ …, disableOfflineQueue: true })` of the package "redis", connected at first use
+   * if it is not; or `createCluster({ …, defaults: { disableOfflineQueue: true } })`, of which it
+   * takes the settings and connections of its own. The store closes what it connected.
    */
-  readonly client: RedisClient;
+  readonly client: RedisClient | RedisCluster;
   /** Before every key: up to 32 letters, digits and `_.:-`. Default none. */
   readonly prefix?: string;
   /** Parts that subjects are hashed into: a power of two, 1–65 536, default 256. Never changes. */
@@ -228,10 +232,11 @@ function checked(options: RedisStoreOptions): Checked {
   if (!Array.isArray(acceptRisks) || acceptRisks.some((risk) => !RISKS.includes(risk))) {
     refuse("acceptRisks", `expected a list of ${RISKS.map((risk) => `"${risk}"`).join(", ")}`);
   }
-  const unfit = clientProblem(options.client);
+  const { client } = options;
+  const unfit = isCluster(client) ? clusterProblem(client) : clientProblem(client);
   if (unfit !== undefined) refuse("client", unfit);
   if (problems.length > 0) throw new ConfigError(problems);
-  return { client: options.client, prefix, buckets, maxDataBytes, acceptRisks };
+  return { client, prefix, buckets, maxDataBytes, acceptRisks };
 }
 
 function isWithin(value: number, max: number): boolean {

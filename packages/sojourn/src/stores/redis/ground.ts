@@ -3,12 +3,18 @@
  * the scripts made for it. Looked at again after each reconnect, since it may be another server.
  */
 import { randomBytes } from "node:crypto";
-import { ConfigError, StoreUnavailableError } from "../../engine/errors.ts";
+import { ArgumentError, ConfigError, StoreUnavailableError } from "../../engine/errors.ts";
 import type { Durability } from "../../protocol/words.ts";
 import type { Installation } from "../../engine/ports.ts";
 import type { RedisClient } from "./client.ts";
-import { seldomScript } from "./link.ts";
+import { isCluster } from "./cluster-nodes.ts";
+import type { RedisCluster } from "./cluster-nodes.ts";
+import { ClusterServers } from "./cluster.ts";
+import type { Link } from "./link.ts";
 import { Names } from "./names.ts";
+import type { SessionPlace, SubjectPlace } from "./names.ts";
+import { Records } from "./records.ts";
+import type { Seen } from "./records.ts";
 import { scriptsFor } from "./scripts/all.ts";
 import type { Scripts } from "./scripts/all.ts";
 import { requireFit, serverFacts } from "./server.ts";
@@ -16,18 +22,6 @@ import type { RedisRisk, ServerFacts } from "./server.ts";
 import { OneServer } from "./servers.ts";
 import type { Servers } from "./servers.ts";
 
-/** Facts kept by the server; the first to come writes them. */
-const META = `
-local fields = { 'installation', ARGV[1], 'buckets', ARGV[2], 'layout', '1' }
-for i = 1, #fields, 2 do redis.call('HSETNX', KEYS[1], fields[i], fields[i + 1]) end
-if redis.call('HGET', KEYS[1], 'run') ~= ARGV[3] then
-  local since = tonumber(redis.call('HGET', KEYS[1], 'since') or 0)
-  local started, now = tonumber(ARGV[5]), tonumber(ARGV[6])
-  redis.call('HSET', KEYS[1], 'run', ARGV[3], 'incarnation', ARGV[4],
-    'since', string.format('%.0f', started > since and since > 0 and started or now))
-end
-return redis.call('HMGET', KEYS[1], 'installation', 'buckets', 'layout', 'incarnation', 'since')`;
-const META_SCRIPT = seldomScript("installation", META, "allow-oom");
 const LAYOUT = "1";
 
 export interface GroundOptions {
@@ -50,15 +44,22 @@ export interface Base {
 export class Ground {
   readonly link: Servers;
   readonly #options: GroundOptions;
+  readonly #records: Records;
   #base: Base | undefined;
   #examining: Promise<Base> | undefined;
   /** As first seen: ids were made with it, so it is put back where it was lost. */
   #installation: Installation | undefined;
   #closed = false;
 
-  constructor(client: RedisClient, options: GroundOptions) {
+  constructor(client: RedisClient | RedisCluster, options: GroundOptions) {
     this.#options = options;
-    this.link = new OneServer(client, options.buckets, () => void (this.#base = undefined));
+    const { prefix, buckets, acceptRisks } = options;
+    const check = async (link: Link): Promise<void> =>
+      requireFit(await serverFacts(link), acceptRisks);
+    this.link = isCluster(client)
+      ? new ClusterServers(client, { prefix, buckets, check })
+      : new OneServer(client, buckets, () => void (this.#base = undefined));
+    this.#records = new Records(this.link, prefix);
   }
 
   /** At hand without waiting, while the connection lasts. */
@@ -74,11 +75,17 @@ export class Ground {
     return this.#examining;
   }
 
-  /** Look at the server anew. */
+  /** Look at every server anew. */
   async examine(): Promise<ServerFacts & Base> {
     await this.ready();
-    const facts = await this.#facts();
-    return { ...facts, ...(await this.#found(facts)) };
+    const seen = await this.#seen();
+    return { ...together(seen), ...(await this.#found(seen)) };
+  }
+
+  /** @throws {ArgumentError} for a session that a script cannot reach together with its subject. */
+  requireTogether(place: SessionPlace, whose: SubjectPlace | undefined): void {
+    if (this.link.together || whose === undefined || whose.tag === place.tag) return;
+    throw new ArgumentError("record.id", "names another bucket than its subject's");
   }
 
   /** Leave the client as it was found. */
@@ -90,39 +97,34 @@ export class Ground {
 
   async #examine(candidate: Installation | undefined): Promise<Base> {
     await this.link.open();
-    const facts = await this.#facts();
-    requireFit(facts, this.#options.acceptRisks);
-    return this.#found(facts, candidate);
+    const seen = await this.#seen();
+    for (const { facts } of seen) requireFit(facts, this.#options.acceptRisks);
+    return this.#found(seen, candidate);
   }
 
-  async #facts(): Promise<ServerFacts> {
-    const [primary] = await this.link.primaries();
-    if (primary === undefined) throw new StoreUnavailableError("connect: there is no server");
-    return serverFacts(primary.link);
-  }
-
-  async #found(facts: ServerFacts, candidate?: Installation): Promise<Base> {
-    const own = this.#installation ?? candidate ?? newInstallation();
-    const { prefix, buckets } = this.#options;
-    const incarnation = randomBytes(9).toString("base64url");
-    const { runId, startedAt, nowAt } = facts;
-    const reply = await this.link.run(
-      META_SCRIPT,
-      [`${prefix}m`],
-      [JSON.stringify(own), `${buckets}`, runId, incarnation, `${startedAt}`, `${nowAt}`],
+  async #seen(): Promise<readonly Seen[]> {
+    const primaries = await this.link.primaries();
+    return Promise.all(
+      primaries.map(async (primary) => ({ primary, facts: await serverFacts(primary.link) })),
     );
-    const [kept, keptBuckets, layout, known, since] = (reply as Buffer[]).map(String);
-    this.#requireSame(Number(keptBuckets), layout);
-    const base = this.#base;
-    const fresh = {
-      incarnation: String(known),
-      incarnationSince: Number(since),
-      durability: facts.fsyncAlways ? ("local" as const) : ("memory" as const),
-    };
-    const installation = JSON.parse(kept ?? "") as Installation;
+  }
+
+  async #found(seen: readonly Seen[], candidate?: Installation): Promise<Base> {
+    const own = this.#installation ?? candidate ?? newInstallation();
+    const { buckets } = this.#options;
+    const kept = await this.#records.keep(seen, [JSON.stringify(own), `${buckets}`, LAYOUT]);
+    this.#requireSame(Number(kept.buckets), kept.layout);
+    const installation = JSON.parse(kept.installation) as Installation;
     if (this.#installation !== undefined && this.#installation.bucketKey !== installation.bucketKey)
       throw new StoreUnavailableError("the server holds another installation; start again");
     this.#installation = installation;
+    const base = this.#base;
+    const always = seen.every(({ facts }) => facts.fsyncAlways);
+    const fresh = {
+      incarnation: kept.incarnation,
+      incarnationSince: kept.since,
+      durability: always ? ("local" as const) : ("memory" as const),
+    };
     this.#base = base === undefined ? this.#make(installation, fresh) : { ...base, ...fresh };
     return this.#base;
   }
@@ -145,6 +147,21 @@ export class Ground {
     const message = `the installation has ${buckets} buckets; pass buckets: ${buckets}`;
     throw new ConfigError([{ path: "store.buckets", message }]);
   }
+}
+
+/** What holds of all of them. */
+function together(seen: readonly Seen[]): ServerFacts {
+  const [first, ...others] = seen.map(({ facts }) => facts);
+  if (first === undefined) throw new StoreUnavailableError("there is no server");
+  return others.reduce(
+    (all, { role, fsyncAlways, lagMs }) => ({
+      ...all,
+      role: role === "replica" ? role : all.role,
+      fsyncAlways: all.fsyncAlways && fsyncAlways,
+      lagMs: Math.max(all.lagMs, lagMs),
+    }),
+    first,
+  );
 }
 
 function newInstallation(): Installation {

@@ -63,6 +63,7 @@ export class Merge {
     const { record, data, dataVersion } = step.session;
     const place = names.session(record);
     const whose = names.subjectOf(record);
+    this.#ground.requireTogether(place, whose);
     const { row, hash } = encodeRow({ record, data, dataVersion, bucket: whose?.bucket ?? 0 });
     // A hash that shrank may fit into the row now: nothing of it may stay behind.
     const writesData = step.writesData || (expected !== undefined && dataInHash(expected));

@@ -105,7 +105,7 @@ export class Names {
   }
 
   tag(bucket: number): string {
-    return (bucket % this.buckets).toString(16).padStart(2, "0");
+    return tagOf(bucket % this.buckets);
   }
 
   #hash(name: string): string {
@@ -150,6 +150,11 @@ export function tenantPart(tenant: string): string {
 /** The tenant that {@link tenantPart} stands for. */
 export function tenantOfPart(part: string): string {
   return part === "." ? DEFAULT_TENANT : part.slice(part.indexOf(".") + 1);
+}
+
+/** The hash tag of one of a store's buckets. */
+export function tagOf(bucket: number): string {
+  return bucket.toString(16).padStart(2, "0");
 }
 
 /** The bucket that a key's hash tag names. */

@@ -47,7 +47,12 @@ export class Writes {
     const whose = names.subjectOf(record);
     const bucket = whose?.bucket ?? 0;
     const { row, hash } = encodeRow({ record, data, dataVersion, bucket });
+    this.#ground.requireTogether(place, whose);
     const old = replaces === undefined ? undefined : names.session(replaces.ref);
+    // Nor is another subject's, who is the only one that may lie elsewhere.
+    if (old !== undefined && !this.#ground.link.together && old.tag !== place.tag) {
+      return { outcome: "gone" };
+    }
     const keys = [names.key("s", place.tag, place.name), names.tombstone(place)];
     if (whose !== undefined) keys.push(whose.epoch, whose.index);
     const args = [place.tag, place.name, row, ...createArguments(options, old), ...hash];
@@ -113,13 +118,32 @@ export class Writes {
   }
 
   async touch(batch: readonly Touch[]): Promise<readonly TouchResult[]> {
-    if (batch.length === 0) return [];
     const base = await this.#ground.ready();
-    const parts: Promise<readonly TouchResult[]>[] = [];
-    for (let from = 0; from < batch.length; from += TOUCHES_MAX) {
-      parts.push(this.#touchSome(base, batch.slice(from, from + TOUCHES_MAX)));
+    const results: TouchResult[] = Array.from({ length: batch.length }, () => "gone");
+    const part = async (indices: readonly number[]): Promise<void> => {
+      const touches = indices.flatMap((index) => batch[index] ?? []);
+      const touched = await this.#touchSome(base, touches);
+      for (const [at, index] of indices.entries()) results[index] = touched[at] ?? "gone";
+    };
+    await Promise.all(this.#parts(base, batch).map(part));
+    return results;
+  }
+
+  /** Indices of touches that one script may take. */
+  #parts({ names }: Base, batch: readonly Touch[]): readonly number[][] {
+    const parts: number[][] = [];
+    const open = new Map<string, number[]>();
+    for (const [index, { ref }] of batch.entries()) {
+      const tag = this.#ground.link.together ? NONE : names.session(ref).tag;
+      let part = open.get(tag);
+      if (part === undefined || part.length === TOUCHES_MAX) {
+        part = [];
+        parts.push(part);
+        open.set(tag, part);
+      }
+      part.push(index);
     }
-    return (await Promise.all(parts)).flat();
+    return parts;
   }
 
   async #touchSome(base: Base, batch: readonly Touch[]): Promise<readonly TouchResult[]> {

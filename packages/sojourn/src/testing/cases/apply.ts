@@ -58,7 +58,7 @@ export const applyCases: readonly StoreCase[] = [
         const subject = `user-${round}`;
         const first = kit.recordOf({ tenant, subject });
         const deltas = copies(kit, first);
-        const ids = [first.id, kit.id(), kit.id()];
+        const ids = [first.id, ...[1, 2].map(() => kit.recordOf({ tenant, subject }).id)];
         const orders = [deltas, deltas.toReversed(), kit.random.shuffle([...deltas, ...deltas])];
         for (const [index, order] of orders.entries()) {
           const mine = renamed(order, ids[index] ?? "");

@@ -50,6 +50,8 @@ async function watch(
       changes.some((change) => change.kind === "subject" && change.subject === subject);
     await eventually(arrived, "a change arrives at the tail");
   };
+  // Where "now" is has been asked by then; what another handle writes before may come before it.
+  await eventually(() => frontiers.length > 0, "freshness is proven");
   await settle();
   changes.length = 0;
   return { subscription, changes, gaps: () => gaps, frontiers, settle };

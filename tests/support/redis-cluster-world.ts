@@ -1,0 +1,43 @@
+/** A real cluster of six nodes, and stores on it, all ended with the test. */
+import { createCluster } from "redis";
+import { RedisStore } from "sojourn/stores/redis";
+import type { RedisStoreOptions } from "sojourn/stores/redis";
+import type { CaseKit, CaseKitOptions } from "sojourn/testing";
+import { startCluster } from "../../tools/engines.mjs";
+import { splitKit } from "./redis-kit.ts";
+
+export type Engines = Awaited<ReturnType<typeof startCluster>>;
+
+export interface ClusterWorld {
+  readonly engines: Engines;
+  readonly seed: number;
+  /** A store with connections of its own. */
+  store(options?: Omit<Partial<RedisStoreOptions>, "client">): RedisStore;
+  kit(options?: Partial<CaseKitOptions>): Promise<CaseKit>;
+  end(): Promise<void>;
+}
+
+export async function clusterWorld(args: readonly string[] = []): Promise<ClusterWorld> {
+  const engines = await startCluster({ args });
+  const stores: RedisStore[] = [];
+  const seed = Number(process.env["SOJOURN_SEED"] ?? Math.floor(Math.random() * 2 ** 32));
+  const store = (options: Omit<Partial<RedisStoreOptions>, "client"> = {}): RedisStore => {
+    const client = createCluster({
+      rootNodes: engines.urls.map((url) => ({ url })),
+      defaults: { disableOfflineQueue: true },
+    });
+    const made = new RedisStore({ acceptRisks: ["no-aof"], ...options, client });
+    stores.push(made);
+    return made;
+  };
+  return {
+    engines,
+    seed,
+    store,
+    kit: (options = {}) => splitKit(store(), { seed, now: Date.now(), ...options }),
+    end: async () => {
+      await Promise.allSettled(stores.map((one) => one.close()));
+      await engines.stop();
+    },
+  };
+}
