@@ -268,6 +268,7 @@ export interface StoreHealth {
   readonly role: "primary" | "replica";
   /** Changes when the store's past may have: failover, restore, a new empty store. */
   readonly incarnation: string;
+  /** By the store's own time; 0 for the first one, which can have lost nothing. */
   readonly incarnationSince: number;
   /** The store's own time, where it has one. */
   readonly nowAt?: number;

@@ -12,6 +12,7 @@ interface Region {
   readonly b: World;
   copy(): Promise<void>;
   failOver(): void;
+  empty(): void;
   /** Long enough for every process to have looked at the store, and for the store to settle. */
   heal(): Promise<void>;
 }
@@ -26,6 +27,7 @@ function region(): Region {
     b,
     copy: () => store.copy(),
     failOver: () => store.failOver(),
+    empty: () => store.empty(),
     heal: () => clock.advanceAsync(12 * SECOND),
   };
 }
@@ -141,17 +143,6 @@ describe("after a failover that lost writes", () => {
     expect(await stateOf(b, between.token)).toBe("ended");
   });
 
-  it("a login waits for no epoch that was lost: it is put back before (I5)", async () => {
-    const { a, b, copy, failOver, heal } = region();
-    await signIn(a);
-    await copy();
-    await a.sessions.subject("alice").revokeAll();
-    failOver();
-    const { token } = await signIn(a);
-    await heal();
-    expect(await stateOf(b, token)).toBe("active");
-  });
-
   it("ending a lost session leaves a tombstone, so that it is not written back to life (I1)", async () => {
     const { a, b, failOver, heal } = region();
     const { token, handle } = await signIn(a);
@@ -160,6 +151,36 @@ describe("after a failover that lost writes", () => {
     await heal();
     expect(await stateOf(b, token)).not.toBe("active");
     expect(await stateOf(a, token)).not.toBe("active");
+  });
+
+  it("a login waits until lost epochs are back, whoever knew them (I5, I7)", async () => {
+    const { a, b, failOver } = region();
+    await a.sessions.subject("alice").revokeAll();
+    failOver();
+    expect(await failure(b.sessions.open({ subject: "alice" }))).toMatchObject(UNAVAILABLE);
+    const early = { subject: "alice", subjectEpoch: 0 };
+    expect(await failure(b.sessions.open(early))).toMatchObject(UNAVAILABLE);
+    await a.clock.advanceAsync(3 * SECOND);
+    const { token } = await signIn(b);
+    expect(await stateOf(a, token)).toBe("active");
+  });
+
+  it("a store that nobody has known before is settled from its beginning", async () => {
+    const { a } = region();
+    const { token } = await signIn(a);
+    await a.sessions.close();
+    const later = region();
+    expect(await stateOf(later.a, token)).toBe("unknown");
+    expect(await stateOf(later.a, (await signIn(later.a)).token)).toBe("active");
+  });
+
+  it("a store that was emptied is known by who knew it before", async () => {
+    const { a, b, empty } = region();
+    const { token } = await signIn(a);
+    expect(await stateOf(b, token)).toBe("active");
+    await a.sessions.close();
+    empty();
+    expect(await failure(b.sessions.authenticate(token))).toMatchObject(UNAVAILABLE);
   });
 
   it("ending a session that another process may still know is trouble, not success (I7)", async () => {
@@ -188,6 +209,8 @@ describe("after a failover that lost writes", () => {
     await copy();
     await a.sessions.revoke(handle);
     failOver();
+    // The new standby has the session, and not the end of it that is written again.
+    await copy();
     await heal();
     failOver();
     await a.clock.advanceAsync(2 * SECOND);

@@ -30,6 +30,10 @@ const WATCH_MS = 1_000;
 const RETRY_MS = 250;
 /** Every process has looked within {@link WATCH_MS} and is done writing within this. */
 const SETTLE_MS = 10_000;
+/** Epochs are few and are written early: after this logins go on. */
+const EPOCHS_SETTLE_MS = 2_500;
+/** More than anybody raises an epoch while a standby lags. */
+const EPOCH_LEAP = 1_000;
 
 export interface Replay {
   readonly ended: number;
@@ -54,7 +58,10 @@ export class Keeper {
   readonly #inner: SessionStore;
   readonly #parts: KeeperParts;
   readonly #outbox: Outbox;
-  #incarnation: string | undefined;
+  /** As last looked at, and since when by the store's time; 0: it was so when this began. */
+  #seen: { readonly incarnation: string; readonly since: number } | undefined;
+  /** The incarnation that has everything. */
+  #written: string | undefined;
   #checking: Promise<void> | undefined;
   #listening: Subscription | undefined;
   #cancel: (() => void) | undefined;
@@ -102,13 +109,13 @@ export class Keeper {
   }
 
   async #check(): Promise<void> {
-    const { incarnation } = await this.#inner.health();
-    if (this.#incarnation !== undefined && this.#incarnation !== incarnation) {
+    const { incarnation } = await this.#health();
+    if (this.#written !== undefined && this.#written !== incarnation) {
       const startedAt = this.#parts.monotonic();
       const { ended, sessions } = await this.#outbox.replay(this.#inner);
       this.#parts.replayed({ ended, sessions, tookMs: this.#parts.monotonic() - startedAt });
     }
-    this.#incarnation = incarnation;
+    this.#written = incarnation;
     if (this.#outbox.size > 0) this.#watch(WATCH_MS);
   }
 
@@ -132,6 +139,8 @@ export class Keeper {
     const outbox = this.#outbox;
     return overlay(inner, {
       create: async (record, options) => {
+        // A session opened under an epoch that is about to be raised again would end with it.
+        if (record.subject !== null) await this.#requireSettled(EPOCHS_SETTLE_MS);
         const result = await inner.create(record, options);
         this.#noteCreate(result, options);
         return result;
@@ -152,11 +161,7 @@ export class Keeper {
         if (result.outcome === "patched") outbox.patched(ref, operations, result.dataVersion);
         return result;
       },
-      subjectEpoch: async (tenant, subject) => {
-        const stored = await inner.subjectEpoch(tenant, subject);
-        await this.#restoreEpoch(tenant, subject, stored);
-        return Math.max(stored, outbox.epochOf(tenant, subject));
-      },
+      health: () => this.#health(),
       revoke: (ref, end, options) => this.#revoke(ref, end, options),
       revokeSubject: (tenant, subject, options) => this.#revokeSubject(tenant, subject, options),
     });
@@ -180,14 +185,8 @@ export class Keeper {
     subject: string,
     options: RevokeSubjectOptions,
   ): Promise<RevokeSubjectResult> {
-    const known = this.#outbox.epochOf(tenant, subject);
-    let result = await this.#inner.revokeSubject(tenant, subject, options);
-    if (result.epoch <= known) {
-      // Sessions opened under the lost epoch would outlive this one.
-      await this.#restoreEpoch(tenant, subject, result.epoch);
-      const again = await this.#inner.revokeSubject(tenant, subject, options);
-      result = { ...again, ended: [...result.ended, ...again.ended] };
-    }
+    await this.#leapEpoch(tenant, subject);
+    const result = await this.#inner.revokeSubject(tenant, subject, options);
     this.#outbox.raised(tenant, subject, result.epoch);
     for (const { record, end } of result.ended) {
       this.#outbox.ended(record, end, record.absoluteExpiresAt);
@@ -197,12 +196,18 @@ export class Keeper {
     return result;
   }
 
-  /** Put back an epoch that the store has forgotten, before anything is opened under its number. */
-  async #restoreEpoch(tenant: string, subject: string, stored: number): Promise<void> {
-    const epoch = this.#outbox.epochOf(tenant, subject);
-    if (epoch <= stored) return;
-    await this.#inner.apply([{ kind: "epoch", tenant, subject, epoch }], "outbox");
-    void this.check();
+  /**
+   * Where the store may have lost an epoch, the next one must lie above it, whoever knew it, or
+   * sessions opened under the lost one and written again would outlive this revoke-all.
+   */
+  async #leapEpoch(tenant: string, subject: string): Promise<void> {
+    const inner = this.#inner;
+    const reading = inner.subjectEpoch(tenant, subject);
+    const [stored, health] = await Promise.all([reading, this.#health()]);
+    const known = this.#outbox.epochOf(tenant, subject);
+    if (known <= stored && sinceChange(health) >= SETTLE_MS) return;
+    const epoch = Math.max(stored, known) + EPOCH_LEAP;
+    await inner.apply([{ kind: "epoch", tenant, subject, epoch }], "outbox");
   }
 
   #noteCreate(result: CreateResult, options: CreateOptions): void {
@@ -250,10 +255,21 @@ export class Keeper {
     return stored;
   }
 
-  /** @throws {StoreUnavailableError} while another process may still know what the store lost. */
-  async #requireSettled(): Promise<void> {
+  /** A store that was emptied looks new: what this process knew before outranks it. */
+  async #health(): Promise<StoreHealth> {
     const health = await this.#inner.health();
-    if (sinceChange(health) >= SETTLE_MS) return;
+    const { incarnation, incarnationSince, nowAt = 0 } = health;
+    if (this.#seen?.incarnation !== incarnation) {
+      const emptied = this.#seen !== undefined && incarnationSince === 0;
+      this.#seen = { incarnation, since: emptied ? nowAt : 0 };
+    }
+    const { since } = this.#seen;
+    return since > incarnationSince ? { ...health, incarnationSince: since } : health;
+  }
+
+  /** @throws {StoreUnavailableError} while another process may still know what the store lost. */
+  async #requireSettled(afterMs: number = SETTLE_MS): Promise<void> {
+    if (sinceChange(await this.#health()) >= afterMs) return;
     const cause = new Error("the store changed; what it may have lost is being written again");
     throw new StoreUnavailableError("find", { cause });
   }
