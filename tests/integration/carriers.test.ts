@@ -170,6 +170,15 @@ describe.each(KINDS)("carriers of a session behind %s", (kind) => {
     expect((await ask(url, { headers: foreign })).body).toBe(ALICE);
   });
 
+  it("are judged as a cookie where one comes beside the bearer: only a bearer alone is not", async () => {
+    const { url, token } = await start(kind);
+    const elsewhere = { "sec-fetch-site": "cross-site", authorization: `Bearer ${token}` };
+    const post = async (headers: Record<string, string>) =>
+      (await ask(url, { method: "POST", headers })).status;
+    expect(await post({ ...elsewhere, cookie: `session=${token}` })).toBe(403);
+    expect(await post(elsewhere)).not.toBe(403);
+  });
+
   it("set no cookie for a bearer: not in rotation, at login or at logout", async () => {
     const { url, token, place } = await start(kind);
     const headers = { authorization: `Bearer ${token}` };
