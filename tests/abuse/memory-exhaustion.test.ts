@@ -3,8 +3,11 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { createSessions, MemoryStore } from "sojourn";
 import { describe, expect, it } from "vitest";
+import type { SessionRequest } from "../../packages/sojourn/src/express-session/types.ts";
 import { TokenMemo } from "../../packages/sojourn/src/sessions/memo.ts";
 import { SerialQueues } from "../../packages/sojourn/src/sessions/serial.ts";
+import { sidOf } from "../../packages/sojourn/src/express-session/read-cookie.ts";
+import { signSid, unsignSid } from "../../packages/sojourn/src/express-session/signature.ts";
 import { idOf, MINUTE, SECOND, secretOf, sessionIn, world } from "../support/world.ts";
 
 const place = { tenant: "default", subject: "alice", verifier: "v", generation: 1 };
@@ -95,6 +98,28 @@ describe("memory that outsiders can fill", () => {
     );
     await Promise.all(tasks);
     expect(order).toEqual(Array.from({ length: 20 }, (_, at) => at));
+  });
+
+  it("of proved express-session signatures is bounded, by sessions and by secrets", async () => {
+    const before = await heapUsed();
+    let refused = 0;
+    for (let at = 0; at < 20_000; at += 1) {
+      if (unsignSid(signSid(`sid-${at}`, "one"), ["one"]) === undefined) refused += 1;
+    }
+    expect(refused).toBe(0);
+    expect((await heapUsed()) - before).toBeLessThan(1_500_000);
+    for (let at = 0; at < 20_000; at += 1) signSid("sid", `secret-${at}`);
+    expect((await heapUsed()) - before).toBeLessThan(1_500_000);
+  });
+
+  it("of a proved express-session signature is not its whole request header", async () => {
+    const before = await heapUsed();
+    for (let at = 0; at < 1_000; at += 1) {
+      const cookie = `a=${"x".repeat(15_000)}; connect.sid=${signSid(`a sid of its own ${at}`, "raw")}`;
+      const req = { headers: { cookie } } as SessionRequest;
+      expect(sidOf(req, "connect.sid", ["raw"])).toBe(`a sid of its own ${at}`);
+    }
+    expect((await heapUsed()) - before).toBeLessThan(4_000_000);
   });
 
   it("of watchers is given back with their streams", async () => {

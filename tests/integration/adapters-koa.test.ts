@@ -1,6 +1,7 @@
 /** Koa's own ways: bodies of every kind, raw responses, middleware around and below, its errors. */
 import { Readable } from "node:stream";
 import Koa from "koa";
+import koaSession from "koa-session";
 import type { DefaultState, ParameterizedContext } from "koa";
 import { sessions } from "sojourn/koa";
 import type { SessionContext } from "sojourn/koa";
@@ -135,6 +136,26 @@ describe("the middleware", () => {
     expect([await post("/api/hooks"), await post("/hooks")]).toEqual([200, 403]);
     form.body = { _csrf: value };
     expect(await post("/hooks")).toBe(200);
+  });
+});
+
+describe("beside koa-session", () => {
+  it.each(["before", "after"])("names it, where ours stands %s it", async (place) => {
+    const app = new Koa();
+    const theirs = koaSession({ signed: false }, app);
+    const ours = sessions(world().sessions) as unknown as Koa.Middleware;
+    const chain = place === "before" ? [ours, theirs] : [theirs, ours];
+    const heard: string[] = [];
+    app.on("error", (error: unknown) => void heard.push(String(error)));
+    for (const one of chain) app.use(one);
+    app.use((ctx) => void (ctx.body = "reached"));
+    const listener = app.callback();
+    const { url } = await listen(createServer((req, res) => void listener(req, res)));
+    const answer = await ask(url);
+    expect([answer.status, answer.body]).toEqual([500, "Internal Server Error"]);
+    expect(heard).toEqual([
+      expect.stringContaining("ctx.session: is another middleware's (koa-session?)"),
+    ]);
   });
 });
 

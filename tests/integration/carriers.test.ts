@@ -34,7 +34,10 @@ describe("a cookie that could not be set", () => {
       expect(cookies).toEqual([]);
       const notice = headers["sojourn-notice"];
       if (production) expect(notice).toBeUndefined();
-      else expect(notice).toMatch(/^cookie not set: plain-http\. .+ See sojourn\/docs\/.+#plain-http$/);
+      else
+        expect(notice).toMatch(
+          /^cookie not set: plain-http\. .+ See sojourn\/docs\/.+#plain-http$/,
+        );
       expect(place.named("cookie-not-set")).toMatchObject([{ why: "plain-http" }]);
       const warned = place.warnings.filter((warning) => warning.includes("plain-http"));
       expect(warned).toHaveLength(1);
@@ -165,6 +168,15 @@ describe.each(KINDS)("carriers of a session behind %s", (kind) => {
     expect((await ask(url, { headers: agreeing })).body).toBe(ALICE);
     const foreign = { cookie, authorization: "Bearer eyJhbGciOiJFUzI1NiJ9.e30.AA" };
     expect((await ask(url, { headers: foreign })).body).toBe(ALICE);
+  });
+
+  it("are judged as a cookie where one comes beside the bearer: only a bearer alone is not", async () => {
+    const { url, token } = await start(kind);
+    const elsewhere = { "sec-fetch-site": "cross-site", authorization: `Bearer ${token}` };
+    const post = async (headers: Record<string, string>) =>
+      (await ask(url, { method: "POST", headers })).status;
+    expect(await post({ ...elsewhere, cookie: `session=${token}` })).toBe(403);
+    expect(await post(elsewhere)).not.toBe(403);
   });
 
   it("set no cookie for a bearer: not in rotation, at login or at logout", async () => {

@@ -7,7 +7,7 @@ import { createSessions, MemoryStore } from "sojourn";
 import { sessions as forExpress } from "sojourn/express";
 import * as dropIn from "sojourn/express-session";
 import { sessionOf, sessions as forFastify } from "sojourn/fastify";
-import { sessions as forFetch } from "sojourn/fetch";
+import { readSession, sessions as forFetch, withSession } from "sojourn/fetch";
 import { sessions as forHono } from "sojourn/hono";
 import { sessions as forKoa } from "sojourn/koa";
 import { sessions as forNode } from "sojourn/node";
@@ -67,6 +67,34 @@ describe.each(ADAPTERS)("the adapter for %s", (_name, adapter) => {
       "sessions: takes what createSessions() returned; " +
         "this is a Sojourn store: createSessions({ store, secrets })",
     ]);
+  });
+});
+
+describe("the adapter for fetch", () => {
+  it("asks for the handler that it wraps, and does not wait for a request to miss it", () => {
+    for (const given of [[], [{ activity: () => true }]]) {
+      const [problem] = problemsOf(() => loose(forFetch)(all, ...given));
+      expect(problem).toBe("handler: takes (request, { session }) => Response; it is wrapped");
+    }
+  });
+
+  it("asks for the headers and cookies themselves, before an action has run", async () => {
+    const headers = new Headers();
+    const forgotten = [headers, { headers: Promise.resolve(headers) }, {}, undefined];
+    for (const given of forgotten) {
+      const read = loose(readSession)(all, given) as Promise<unknown>;
+      expect(String(await failure(read))).toContain("headers: takes { headers: await headers() }");
+    }
+    let ran = 0;
+    const run = (): number => (ran += 1);
+    const jar = { set: () => undefined };
+    for (const given of [{ headers }, { headers, cookies: Promise.resolve(jar) }]) {
+      const act = loose(withSession)(all, given, run) as Promise<unknown>;
+      expect(String(await failure(act))).toContain("cookies: takes { cookies: await cookies() }");
+    }
+    expect(ran).toBe(0);
+    await loose(withSession)(all, { headers, cookies: jar }, run);
+    expect(ran).toBe(1);
   });
 });
 

@@ -114,6 +114,20 @@ describe("headers that leave by", () => {
     expect(answer.cookies).toHaveLength(1);
   });
 
+  it("an answer that a failed change makes untrue leaves nothing of itself behind", async () => {
+    const answer = await through((res, session) => {
+      void session.set("bad" as "cart", new Map() as never).catch(() => undefined);
+      res.setHeader("content-length", "2");
+      res.setHeader("cache-control", "public, max-age=600");
+      res.setHeader("x-own", "1");
+      res.end("ok");
+    });
+    expect(answer.status).toBe(422);
+    expect(JSON.parse(answer.body)).toMatchObject({ code: "invalid_request" });
+    const { "x-own": own, "cache-control": cache } = answer.headers;
+    expect([own, cache]).toEqual([undefined, "no-store"]);
+  });
+
   it("an answer that the application gives to a failure it caught is left alone", async () => {
     const place = world();
     place.store.fail("create", "before", 2);

@@ -2,6 +2,7 @@
  * Where no `Response` is at hand. A server component sees the headers of the request and can
  * answer nothing; a server action can set cookies, one by one, and no other header.
  */
+import { ArgumentError } from "../engine/errors.ts";
 import type { Exchange, RequestView, ResponseHead } from "../sessions/exchange.ts";
 import type { Session } from "../sessions/session.ts";
 import type { Sessions } from "../sessions/sessions.ts";
@@ -53,6 +54,7 @@ export async function readSession<Data extends object>(
   of: Sessions<Data>,
   given: HeadersGiven,
 ): Promise<SessionToRead<Data>> {
+  checkGiven("headers", given?.headers, "get");
   const { session } = await begin(of, given, { method: "GET", canSetToken: false });
   return session;
 }
@@ -69,6 +71,8 @@ export async function withSession<Data extends object, Result>(
   given: HeadersGiven & { readonly cookies: { set(cookie: CookieToSet): unknown } },
   run: (session: Session<Data>) => Result | Promise<Result>,
 ): Promise<Result> {
+  checkGiven("headers", given?.headers, "get");
+  checkGiven("cookies", given.cookies, "set");
   const exchange = await begin(of, given, { method: "POST", canSetToken: true });
   const { session } = exchange;
   const [outcome] = await Promise.allSettled([Promise.resolve(session).then(run)]);
@@ -78,6 +82,13 @@ export async function withSession<Data extends object, Result>(
   if (unawaited && session.failure !== undefined) throw session.failure as Error;
   if (outcome.status === "rejected") throw outcome.reason;
   return outcome.value;
+}
+
+/** A forgotten `await` would otherwise show only once the action has run, or never. */
+function checkGiven(name: "headers" | "cookies", value: unknown, method: "get" | "set"): void {
+  const can = typeof value === "object" && value !== null && method in value;
+  if (can) return;
+  throw new ArgumentError(name, `takes { ${name}: await ${name}() }, what the framework gives`);
 }
 
 async function begin<Data extends object>(

@@ -1,5 +1,5 @@
 /** Fetch API adapter: `Request` in, `Response` out. Runs wherever both exist. */
-import { SojournError } from "../engine/errors.ts";
+import { ConfigError, SojournError } from "../engine/errors.ts";
 import { problemOfError } from "../http/problem.ts";
 import type { ProblemAnswer } from "../http/problem.ts";
 import type { Exchange, RequestView, ResponseHead } from "../sessions/exchange.ts";
@@ -25,6 +25,11 @@ export type FetchHandler<Data extends object> = (
   context: { readonly session: Session<Data> },
 ) => Response | Promise<Response>;
 
+const HANDLER = {
+  path: "handler",
+  message: "takes (request, { session }) => Response; it is wrapped",
+};
+
 /**
  * Wrap a handler: it gets the session, and its response gets the session's headers. Changes that
  * the handler did not await are waited for before the response leaves; an error of ours that it
@@ -36,6 +41,8 @@ export function sessions<Data extends object>(
   options: FetchOptions = {},
 ): (request: Request, connection?: FetchConnection) => Promise<Response> {
   checkSessions(of, options, ["canSetToken"]);
+  // The other adapters are called without one.
+  if (typeof handler !== "function") throw new ConfigError([HANDLER]);
   const { activity, canSetToken, onRefusal = responseOf } = options;
   return async (request, connection) => {
     const view = viewOfRequest(request, {

@@ -1,6 +1,6 @@
 /** Koa adapter: `app.use(sessions(s))` puts the session on `ctx.session`. */
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { SojournError } from "../engine/errors.ts";
+import { ConfigError, SojournError } from "../engine/errors.ts";
 import { problemOfError } from "../http/problem.ts";
 import type { ProblemAnswer } from "../http/problem.ts";
 import type { Session } from "../sessions/session.ts";
@@ -25,6 +25,11 @@ export interface KoaContext {
   set(fields: Record<string, string>): void;
 }
 
+const TAKEN = {
+  path: "ctx.session",
+  message: "is another middleware's (koa-session?): keep one of the two",
+};
+
 /**
  * Middleware. Refused requests (cross-site, store trouble) are answered here and go no further; an
  * error of ours that what comes after let through is answered as the problem it is, never as 500.
@@ -43,6 +48,8 @@ export function sessions<Data extends object>(
     }
     commitBeforeHeaders(exchange, ctx.res);
     ctx.session = exchange.session;
+    // koa-session has an accessor there, which takes it for data.
+    if (ctx.session !== exchange.session) throw new ConfigError([TAKEN]);
     try {
       await next();
     } catch (error) {
