@@ -1,56 +1,71 @@
-/** Merging what another store saw. Order and repetition do not matter. Invariant I9. */
-import { mergeSessions, newsOfMerge } from "../../engine/merge.ts";
+/**
+ * Merging what another store saw: a batch is read under its locks, merged in memory and written
+ * with a statement per table. Order and repetition do not matter. Invariant I9.
+ */
 import type { SessionRef, StoreDelta, StoredSession } from "../../engine/ports.ts";
-import type { SessionRecord } from "../../engine/record.ts";
-import { CHANGE } from "../sql/change.ts";
-import {
-  AFTER_WHOLE,
-  COLUMNS,
-  decodeStored,
-  encodeColumns,
-  encodeData,
-  keyOf,
-  WHOLE,
-} from "./codec.ts";
+import { Batch } from "./batch.ts";
+import type { LogEntry, Who } from "./batch.ts";
+import { COLUMNS, decodeStored, encodeColumns, encodeData, keyOf, WHOLE } from "./codec.ts";
 import type { Database, Sql } from "./database.ts";
 import { entomb } from "./ends.ts";
-import { AT_KEY, epochOf, SUBJECT_EPOCH, TENANT } from "./find.ts";
-import { APPEND, endDetail } from "./log.ts";
-import { textIn, textInOrNull } from "./text.ts";
+import { SUBJECT_EPOCH } from "./find.ts";
+import { APPEND } from "./log.ts";
+import { idIn, textIn, textInOrNull } from "./text.ts";
 
 /** One transaction holds locks for at most so many deltas. */
-const BATCH_MAX = 64;
+const BATCH_MAX = 128;
 
-const ENTOMBED = `EXISTS (SELECT FROM sojourn.tombstone b WHERE b.hash = sojourn.id_hash($1, ${TENANT}))`;
-const FIND =
-  `SELECT ${WHOLE}, ${SUBJECT_EPOCH}, ${ENTOMBED} ` +
-  `FROM (SELECT) one LEFT JOIN sojourn.session s ON ${AT_KEY}`;
-/** Every row of the batch, locked in the order of keys before any is written. */
-const LOCK_ROWS =
-  "SELECT 1 FROM unnest($1::bytea[], $2::text[]) u (id, tenant) " +
-  "JOIN sojourn.tenant t ON t.name = u.tenant " +
+const AMONG =
+  "FROM unnest($1::bytea[], $2::text[]) WITH ORDINALITY u (id, tenant, n) " +
+  "JOIN sojourn.tenant t ON t.name = u.tenant ";
+/** Locked in the order of keys before any is written. */
+const ROWS =
+  `SELECT ${WHOLE}, ${SUBJECT_EPOCH}, u.n ${AMONG}` +
   "JOIN sojourn.session s ON s.id = u.id AND s.tenant = t.no " +
   "ORDER BY s.id, s.tenant FOR NO KEY UPDATE OF s";
-const FIRST_COLUMN = 6;
-const PUT =
-  "INSERT INTO sojourn.session " +
-  `(id, tenant, subject, data, data_version, ${COLUMNS.join(", ")}) ` +
-  `VALUES ($1, ${TENANT}, $3, $4, $5, ` +
-  `${COLUMNS.map((_, index) => `$${FIRST_COLUMN + index}`).join(", ")}) ` +
-  "ON CONFLICT (id, tenant) DO UPDATE SET " +
-  ["data", "data_version", "subject", ...COLUMNS]
-    .map((column) => `${column} = excluded.${column}`)
-    .join(", ");
-const ERASE = `DELETE FROM sojourn.session s WHERE ${AT_KEY}`;
-const LOG =
-  `${APPEND} SELECT t.no, $3::smallint, $1::bytea, $4::text, $5::text ` +
-  "FROM sojourn.tenant t WHERE t.name = $2";
+const ENTOMBED = `SELECT u.n ${AMONG}JOIN sojourn.tombstone b ON b.hash = sojourn.id_hash(u.id, t.no)`;
+/** The epoch of an erased subject is known under a hash of its name. */
+const EPOCHS =
+  "SELECT u.n, coalesce((SELECT e.epoch FROM sojourn.subject_epoch e " +
+  "WHERE e.tenant = t.no AND e.subject = u.subject), (SELECT x.epoch " +
+  "FROM sojourn.erased_subject x WHERE x.hash = sojourn.subject_hash(u.subject, t.no)), 0) " +
+  "FROM unnest($1::text[], $2::text[]) WITH ORDINALITY u (subject, tenant, n) " +
+  "JOIN sojourn.tenant t ON t.name = u.tenant";
 const RAISE =
-  "WITH raised AS (INSERT INTO sojourn.subject_epoch AS e (tenant, subject, epoch) " +
-  "SELECT t.no, $1, $3::integer FROM sojourn.tenant t WHERE t.name = $2 " +
-  "ON CONFLICT (tenant, subject) DO UPDATE SET epoch = greatest(e.epoch, excluded.epoch) " +
-  "RETURNING e.tenant, e.subject) " +
-  `${APPEND} SELECT r.tenant, ${CHANGE.subject}, NULL, r.subject, $4::text FROM raised r`;
+  "INSERT INTO sojourn.subject_epoch AS e (tenant, subject, epoch) " +
+  "SELECT t.no, u.subject, u.epoch FROM unnest($1::text[], $2::text[], $3::integer[]) " +
+  "u (subject, tenant, epoch) JOIN sojourn.tenant t ON t.name = u.tenant " +
+  "ON CONFLICT (tenant, subject) DO UPDATE SET epoch = greatest(e.epoch, excluded.epoch)";
+const ERASE =
+  "DELETE FROM sojourn.session s USING unnest($1::bytea[], $2::text[]) u (id, tenant), " +
+  "sojourn.tenant t WHERE t.name = u.tenant AND s.id = u.id AND s.tenant = t.no";
+const LOG =
+  `${APPEND} SELECT t.no, u.what, u.id, u.subject, u.detail FROM unnest($1::bytea[], $2::text[], ` +
+  "$3::smallint[], $4::text[], $5::text[]) WITH ORDINALITY u (id, tenant, what, subject, detail, " +
+  "n) JOIN sojourn.tenant t ON t.name = u.tenant ORDER BY u.n";
+
+/** What {@link encodeColumns} gives, as the types of arrays. */
+const TYPES: Readonly<Record<string, string>> = {
+  created_at: "bigint",
+  seen_at: "bigint",
+  idle_ms: "bigint",
+  life_ms: "bigint",
+  sent_at: "bigint",
+  ended_at: "bigint",
+  ending: "text",
+  device: "text",
+  cold: "text",
+  turn: "bytea",
+};
+const PUT_COLUMNS = ["subject", "data", "data_version", ...COLUMNS];
+const PUT =
+  `INSERT INTO sojourn.session (id, tenant, ${PUT_COLUMNS.join(", ")}) ` +
+  `SELECT u.id, t.no, ${PUT_COLUMNS.map((column) => `u.${column}`).join(", ")} ` +
+  "FROM unnest($1::bytea[], $2::text[], $3::text[], $4::jsonb[], $5::integer[], " +
+  `${COLUMNS.map((column, index) => `$${index + 6}::${TYPES[column] ?? "integer"}[]`).join(", ")}) ` +
+  `u (id, tenant, ${PUT_COLUMNS.join(", ")}) JOIN sojourn.tenant t ON t.name = u.tenant ` +
+  "ON CONFLICT (id, tenant) DO UPDATE SET " +
+  PUT_COLUMNS.map((column) => `${column} = excluded.${column}`).join(", ");
 
 export async function applyDeltas(
   database: Database,
@@ -62,26 +77,22 @@ export async function applyDeltas(
 }
 
 async function applyBatch(database: Database, deltas: readonly StoreDelta[]): Promise<void> {
-  const refs = deltas.flatMap(refOf);
-  const subjects = deltas.flatMap(subjectOf);
-  const tenants = new Set([...refs, ...subjects].map(({ tenant }) => tenant));
+  const { places, epochs } = new Batch(deltas);
+  const tenants = new Set([...places, ...epochs].map(({ tenant }) => tenant));
   await database.run("apply", async () => {
     for (const tenant of tenants) await database.knowTenant(tenant);
   });
   // Subjects come before ids in every transaction, so they are taken in two goes.
-  const locks = subjects.map(({ tenant, subject }) => database.lock("subject", tenant, subject));
+  const locks = epochs.map(({ tenant, subject }) => database.lock("subject", tenant, subject));
+  const ids = places.map(({ tenant, id }) => database.lock("id", tenant, id));
   await database.transaction("apply", { locks }, async (sql) => {
-    await lockIds(
-      sql,
-      refs.map(({ tenant, id }) => database.lock("id", tenant, id)),
-    );
-    const keys = refs.map(keyOf);
-    await sql.rows(
-      LOCK_ROWS,
-      keys.map(([id]) => Buffer.from(id as Uint8Array)),
-      keys.map(([, tenant]) => tenant),
-    );
-    for (const delta of deltas) await applyDelta(sql, delta);
+    // A transaction that is tried again begins with nothing read.
+    const batch = new Batch(deltas);
+    await lockIds(sql, ids);
+    await read(sql, batch);
+    const log = batch.merge();
+    await write(sql, batch);
+    await tell(sql, log);
   });
 }
 
@@ -91,82 +102,74 @@ async function lockIds(sql: Sql, locks: readonly bigint[]): Promise<void> {
   await sql.rows(ordered.map((lock) => `SELECT pg_advisory_xact_lock(${lock})`).join("; "));
 }
 
-function refOf(delta: StoreDelta): readonly SessionRef[] {
-  if (delta.kind === "session") return [delta.session.record];
-  return delta.kind === "tombstone" ? [delta.ref] : [];
-}
-
-function subjectOf(delta: StoreDelta): readonly { tenant: string; subject: string }[] {
-  if (delta.kind === "epoch") return [delta];
-  if (delta.kind === "tombstone") return [];
-  const { tenant, subject } = delta.session.record;
-  return subject === null ? [] : [{ tenant, subject }];
-}
-
-function applyDelta(sql: Sql, delta: StoreDelta): Promise<void> {
-  switch (delta.kind) {
-    case "session":
-      return applySession(sql, delta.session);
-    case "tombstone":
-      return applyTombstone(sql, delta.ref, delta.until);
-    case "epoch":
-      return applyEpoch(sql, delta.tenant, delta.subject, delta.epoch);
+/** Everything the deltas meet, under the locks of the transaction. */
+async function read(sql: Sql, { places, epochs }: Batch): Promise<void> {
+  const keys = keysOf(places);
+  for (const row of await sql.rows(ROWS, ...keys)) {
+    const place = places[Number(row.at(-1)) - 1];
+    if (place !== undefined) place.stored = decodeStored(row, place.tenant);
+  }
+  for (const [n] of await sql.rows(ENTOMBED, ...keys)) {
+    const place = places[Number(n) - 1];
+    if (place !== undefined) place.entombed = true;
+  }
+  if (epochs.length === 0) return;
+  for (const [n, epoch] of await sql.rows(EPOCHS, ...namesOf(epochs))) {
+    const found = epochs[Number(n) - 1];
+    if (found !== undefined) found.epoch = Number(epoch);
   }
 }
 
-async function applySession(sql: Sql, session: StoredSession): Promise<void> {
-  const { record, subjectEpoch } = session;
-  if (record.subject !== null) await applyEpoch(sql, record.tenant, record.subject, subjectEpoch);
-  const { before, entombed } = await find(sql, record);
-  if (entombed) return;
-  if (before === undefined) {
-    await put(sql, session);
-    return note(sql, record, record.end === undefined ? CHANGE.created : CHANGE.ended);
+async function write(sql: Sql, { places, epochs }: Batch): Promise<void> {
+  const raised = epochs.filter((one) => one.raised);
+  if (raised.length > 0) {
+    await sql.rows(
+      RAISE,
+      ...namesOf(raised),
+      raised.map(({ epoch }) => epoch),
+    );
   }
-  const merged = mergeSessions(before, session);
-  const news = newsOfMerge(before, merged);
-  if (news === undefined) return;
-  await put(sql, merged);
-  if (news.record !== undefined) await note(sql, merged.record, CHANGE[news.record]);
-  if (news.keys !== undefined) await noteData(sql, record, news.keys);
+  const erased = places.filter((place) => place.write === "erase");
+  if (erased.length > 0) await sql.rows(ERASE, ...keysOf(erased));
+  const put = places.flatMap((place) => (place.write === "put" ? (place.stored ?? []) : []));
+  if (put.length > 0) await sql.rows(PUT, ...columnsOf(put));
+  await entomb(
+    sql,
+    places.flatMap(({ tenant, id, until }) => (until === undefined ? [] : { tenant, id, until })),
+  );
 }
 
-async function applyTombstone(sql: Sql, ref: SessionRef, until: number): Promise<void> {
-  const before = (await find(sql, ref)).before?.record;
-  await entomb(sql, ref, Math.max(until, before?.absoluteExpiresAt ?? until));
-  if (before === undefined) return;
-  if (before.end === undefined) await note(sql, before, CHANGE.ended);
-  await sql.rows(ERASE, ...keyOf(ref));
+async function tell(sql: Sql, log: readonly LogEntry[]): Promise<void> {
+  if (log.length === 0) return;
+  await sql.rows(
+    LOG,
+    log.map(({ id }) => (id === null ? null : Buffer.from(idIn(id)))),
+    log.map(({ tenant }) => textIn(tenant)),
+    log.map(({ what }) => what),
+    log.map(({ subject }) => textInOrNull(subject)),
+    log.map(({ detail }) => detail),
+  );
 }
 
-async function applyEpoch(sql: Sql, tenant: string, subject: string, epoch: number): Promise<void> {
-  if (epoch === 0 || epoch <= (await epochOf(sql, tenant, subject))) return;
-  await sql.rows(RAISE, textIn(subject), textIn(tenant), epoch, JSON.stringify({ epoch }));
+function keysOf(refs: readonly SessionRef[]): unknown[] {
+  return [refs.map(({ id }) => Buffer.from(idIn(id))), refs.map(({ tenant }) => textIn(tenant))];
 }
 
-interface Found {
-  readonly before: StoredSession | undefined;
-  readonly entombed: boolean;
+function namesOf(subjects: readonly Who[]): unknown[] {
+  const names = subjects.map(({ subject }) => textIn(subject));
+  return [names, subjects.map(({ tenant }) => textIn(tenant))];
 }
 
-async function find(sql: Sql, ref: SessionRef): Promise<Found> {
-  const [row = []] = await sql.rows(FIND, ...keyOf(ref));
-  const before = typeof row[0] === "string" ? decodeStored(row, ref.tenant) : undefined;
-  return { before, entombed: row[AFTER_WHOLE + 1] === "t" };
-}
-
-async function put(sql: Sql, session: StoredSession): Promise<void> {
-  const { record, data, dataVersion } = session;
-  const values = [textInOrNull(record.subject), encodeData(data), dataVersion];
-  await sql.rows(PUT, ...keyOf(record), ...values, ...encodeColumns(record));
-}
-
-async function note(sql: Sql, record: SessionRecord, what: number): Promise<void> {
-  const detail = record.end === undefined ? null : endDetail(record.end);
-  await sql.rows(LOG, ...keyOf(record), what, textInOrNull(record.subject), detail);
-}
-
-async function noteData(sql: Sql, record: SessionRecord, keys: readonly string[]): Promise<void> {
-  const detail = JSON.stringify(keys);
-  await sql.rows(LOG, ...keyOf(record), CHANGE.data, textInOrNull(record.subject), detail);
+/** The parameters of {@link PUT}: an array for each column. */
+function columnsOf(sessions: readonly StoredSession[]): unknown[] {
+  const rows = sessions.map(({ record, data, dataVersion }) =>
+    [
+      ...keyOf(record),
+      textInOrNull(record.subject),
+      encodeData(data),
+      dataVersion,
+      ...encodeColumns(record),
+    ].map((value) => (value instanceof Uint8Array ? Buffer.from(value) : value)),
+  );
+  return (rows[0] ?? []).map((_, column) => rows.map((row) => row[column]));
 }

@@ -30,6 +30,8 @@ export interface TransactionOptions {
   /** Default {@link STATEMENT_TIMEOUT_MS}. */
   readonly statementTimeoutMs?: number;
   readonly durability?: Durability | undefined;
+  /** More statements to begin with. */
+  readonly settings?: string;
   /** Told when the server gave up waiting for its standbys: its own disk alone has the commit. */
   readonly unconfirmed?: () => void;
 }
@@ -234,7 +236,8 @@ export class Database {
 
 const TENANTS_KNOWN_MAX = 10_000;
 
-function beginning({ locks = [], statementTimeoutMs, durability }: TransactionOptions): string {
+function beginning(options: TransactionOptions): string {
+  const { locks = [], statementTimeoutMs, durability, settings = "" } = options;
   const ordered = [...new Set(locks)].toSorted((a, b) => (a < b ? -1 : 1));
   return [
     "BEGIN ISOLATION LEVEL READ COMMITTED",
@@ -242,6 +245,7 @@ function beginning({ locks = [], statementTimeoutMs, durability }: TransactionOp
     `SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS}`,
     `SET LOCAL statement_timeout = ${statementTimeoutMs ?? STATEMENT_TIMEOUT_MS}`,
     `SET LOCAL idle_in_transaction_session_timeout = ${STANDSTILL_MS}`,
+    settings,
     ...ordered.map((lock) => `SELECT pg_advisory_xact_lock(${lock})`),
   ].join("; ");
 }

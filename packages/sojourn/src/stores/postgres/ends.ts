@@ -32,8 +32,8 @@ const REVOKE =
 const REVOKE_REPLICATED = REVOKE.replace(SETTINGS.durable, SETTINGS.replicated);
 const ENTOMB =
   "INSERT INTO sojourn.tombstone (hash, until) " +
-  "SELECT sojourn.id_hash(u.id, t.no), u.until FROM unnest($1::bytea[], $3::bigint[]) " +
-  "u (id, until), sojourn.tenant t WHERE t.name = $2 " +
+  "SELECT sojourn.id_hash(u.id, t.no), u.until FROM unnest($1::bytea[], $2::text[], " +
+  "$3::bigint[]) u (id, tenant, until) JOIN sojourn.tenant t ON t.name = u.tenant " +
   "ON CONFLICT (hash) DO UPDATE SET until = greatest(tombstone.until, excluded.until)";
 const END_ROWS =
   "WITH ended AS (UPDATE sojourn.session s SET ended_at = u.at, ending = u.ending FROM " +
@@ -43,28 +43,35 @@ const END_ROWS =
   "RETURNING s.tenant, s.id, s.subject, u.detail, u.n) " +
   `${APPEND} SELECT e.tenant, ${CHANGE.ended}, e.id, e.subject, e.detail FROM ended e ORDER BY e.n`;
 
-/** $3 is the epoch that is known under the hash of an erased name, or 0. */
+/** An erased subject's name comes back with the epoch that is known under its hash. */
 const RAISE =
   "WITH raised AS (INSERT INTO sojourn.subject_epoch AS e (tenant, subject, epoch) " +
-  "SELECT t.no, $1, $3::integer + 1 FROM sojourn.tenant t WHERE t.name = $2 " +
-  "ON CONFLICT (tenant, subject) DO UPDATE SET epoch = greatest(e.epoch, $3::integer) + 1 " +
+  "SELECT t.no, $1, coalesce((SELECT x.epoch FROM sojourn.erased_subject x " +
+  "WHERE x.hash = sojourn.subject_hash($1, t.no)), 0) + 1 FROM sojourn.tenant t " +
+  "WHERE t.name = $2 ON CONFLICT (tenant, subject) DO UPDATE SET epoch = e.epoch + 1 " +
   "RETURNING e.tenant, e.subject, e.epoch) " +
   `${APPEND} SELECT r.tenant, ${CHANGE.subject}, NULL, r.subject, ` +
-  "(jsonb_build_object('epoch', r.epoch) || $4::jsonb)::text FROM raised r " +
+  "(jsonb_build_object('epoch', r.epoch) || $3::jsonb)::text FROM raised r " +
   "RETURNING detail::jsonb ->> 'epoch', current_setting('synchronous_commit'), " +
   "current_setting('synchronous_standby_names')";
+/**
+ * Rows are written in the order of their keys: the join goes through `live`, since the others are
+ * switched off. One is kept, and raised.
+ */
 const END_SUBJECT =
-  "WITH live AS MATERIALIZED (SELECT s.tenant, s.id FROM sojourn.session s " +
-  "WHERE s.subject = $1 AND s.tenant = (SELECT t.no FROM sojourn.tenant t WHERE t.name = $2) " +
-  "AND s.ended_at IS NULL ORDER BY s.id FOR NO KEY UPDATE), " +
-  "raised AS (UPDATE sojourn.session s SET epoch = greatest(s.epoch, $4) FROM live l " +
-  "WHERE s.id = l.id AND s.tenant = l.tenant AND l.id = $3 RETURNING s.tenant, s.id, s.subject), " +
-  "ended AS (UPDATE sojourn.session s SET ended_at = $5, ending = $6 FROM live l " +
-  "WHERE s.id = l.id AND s.tenant = l.tenant AND l.id IS DISTINCT FROM $3 " +
-  `RETURNING s.tenant, s.id AS key, ${SUMMARY}), ` +
-  `logged AS (${APPEND} SELECT tenant, ${CHANGE.changed}, id, subject, NULL FROM raised ` +
-  `UNION ALL SELECT tenant, ${CHANGE.ended}, key, subject, $7::text FROM ended) ` +
-  `SELECT ${SUMMARY_AGAIN} FROM ended s`;
+  "WITH live AS MATERIALIZED (SELECT s.tenant, s.id, s.id IS NOT DISTINCT FROM $3 AS kept " +
+  "FROM sojourn.session s WHERE s.subject = $1 AND s.ended_at IS NULL " +
+  "AND s.tenant = (SELECT t.no FROM sojourn.tenant t WHERE t.name = $2) ORDER BY s.id), " +
+  "written AS (UPDATE sojourn.session s SET " +
+  "epoch = CASE WHEN l.kept THEN greatest(s.epoch, $4) ELSE s.epoch END, " +
+  "ended_at = CASE WHEN NOT l.kept THEN $5::bigint END, " +
+  "ending = CASE WHEN NOT l.kept THEN $6::text END FROM live l " +
+  "WHERE s.id = l.id AND s.tenant = l.tenant AND s.ended_at IS NULL " +
+  `RETURNING l.kept, s.tenant, s.id AS key, ${SUMMARY}), logged AS (${APPEND} SELECT w.tenant, ` +
+  `CASE WHEN w.kept THEN ${CHANGE.changed} ELSE ${CHANGE.ended} END, w.key, w.subject, ` +
+  "CASE WHEN NOT w.kept THEN $7::text END FROM written w) " +
+  `SELECT ${SUMMARY_AGAIN} FROM written s WHERE NOT s.kept`;
+const JOIN_IN_ORDER = "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off";
 
 const ALL_OF_SUBJECT =
   "SELECT s.id FROM sojourn.session s WHERE s.subject = $1 " +
@@ -125,7 +132,7 @@ export async function revokeSession(
     const locks = [database.lock("id", ref.tenant, ref.id)];
     return database.transaction("revoke", { locks, durability, unconfirmed }, async (sql) => {
       const result = await endIt(sql);
-      if (result.outcome === "absent") await entomb(sql, ref, until);
+      if (result.outcome === "absent") await entomb(sql, [{ ...ref, until }]);
       return result;
     });
   });
@@ -163,9 +170,18 @@ async function endOne(
   throw new StoreUnavailableError("revoke: the session changed with every look at it");
 }
 
-/** Remember an id as used up. Its tenant must be known. */
-export async function entomb(sql: Sql, ref: SessionRef, until: number): Promise<void> {
-  await sql.rows(ENTOMB, [Buffer.from(idIn(ref.id))], textIn(ref.tenant), [until]);
+/** Remember ids as used up. Their tenants must be known, and no id may be named twice. */
+export async function entomb(
+  sql: Sql,
+  refs: readonly (SessionRef & { readonly until: number })[],
+): Promise<void> {
+  if (refs.length === 0) return;
+  await sql.rows(
+    ENTOMB,
+    refs.map(({ id }) => Buffer.from(idIn(id))),
+    refs.map(({ tenant }) => textIn(tenant)),
+    refs.map(({ until }) => until),
+  );
 }
 
 export async function revokeSubject(
@@ -178,7 +194,7 @@ export async function revokeSubject(
   const locks = [database.lock("subject", tenant, subject)];
   const { durability } = options;
   return confirmed((unconfirmed) => {
-    const terms = { locks, durability, unconfirmed };
+    const terms = { locks, durability, unconfirmed, settings: JOIN_IN_ORDER };
     return database.transaction("revokeSubject", terms, (sql) => {
       return endSubject(database, sql, who, options);
     });
@@ -192,9 +208,8 @@ async function endSubject(
   { except, end }: RevokeSubjectOptions,
 ): Promise<RevokeSubjectResult> {
   const name = [textIn(subject), textIn(tenant)];
-  const before = await epochOf(sql, tenant, subject);
   const detail = JSON.stringify(except === undefined ? {} : { except: textIn(except) });
-  const [raised] = await sql.rows(RAISE, ...name, before, detail);
+  const [raised] = await sql.rows(RAISE, ...name, detail);
   if (raised === undefined) throw database.tenantLost("revokeSubject");
   const epoch = Number(raised[0]);
   const rows = await sql.rows(
