@@ -199,7 +199,7 @@ export const MUTANTS = [
     from: "this.#invalidations += this.#shelf.clear();",
     to: "",
     scenario: "near",
-    finds: "was acknowledged",
+    finds: "no write left there",
   },
 ];
 
