@@ -44,9 +44,9 @@ interface Lease {
   readonly wonAt: number;
 }
 
-/** Memcached's own clock counts whole seconds; a lease lives for one of them at most. */
-const LEASE_S = 1;
-const LEASE_MS = 1_000;
+/** Memcached's clock counts whole seconds: of two of them at least one is left. */
+const LEASE_S = 2;
+const LEASE_MS: number = 1_000 * LEASE_S;
 const TTL_MS_DEFAULT = 2_000;
 const TIMEOUT_MS_DEFAULT = 100;
 const LEASES_MAX = 10_000;
