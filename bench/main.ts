@@ -9,6 +9,7 @@ import { FULL, QUICK } from "./harness.ts";
 import type { Effort } from "./harness.ts";
 import { expressOverhead, fastifyOverhead, honoOverhead, koaOverhead } from "./http/overhead.ts";
 import { lifecycle } from "./micro/lifecycle.ts";
+import { nearCache } from "./micro/near-cache.ts";
 import { verify } from "./micro/verify.ts";
 import { print, save } from "./report.ts";
 import type { Section } from "./report.ts";
@@ -24,6 +25,7 @@ type Suites = Readonly<Record<string, (effort: Effort) => Promise<Section>>>;
 
 const LIBRARY: Suites = {
   verify,
+  "near-cache": nearCache,
   lifecycle,
   sqlite,
   express: expressOverhead,

@@ -89,7 +89,8 @@ async function coldTokens(store: SessionStore, secrets: string[]): Promise<() =>
   };
 }
 
-async function jwtPeers(): Promise<{ jose(): Promise<unknown>; fast(): unknown }> {
+/** One JWT, verified as a resource server does for every request. */
+export async function joseVerify(): Promise<() => Promise<unknown>> {
   const { publicKey, privateKey } = await generateKeyPair("ES256", { extractable: true });
   const jwt = await new SignJWT({ sid: "ses_x", acr: "aal1" })
     .setProtectedHeader({ alg: "ES256" })
@@ -98,6 +99,10 @@ async function jwtPeers(): Promise<{ jose(): Promise<unknown>; fast(): unknown }
     .setAudience("api")
     .setExpirationTime("1h")
     .sign(privateKey);
+  return () => jwtVerify(jwt, publicKey, { audience: "api" });
+}
+
+async function jwtPeers(): Promise<{ jose(): Promise<unknown>; fast(): unknown }> {
   const { generateKeyPairSync } = await import("node:crypto");
   const pair = generateKeyPairSync("ec", {
     namedCurve: "P-256",
@@ -108,7 +113,7 @@ async function jwtPeers(): Promise<{ jose(): Promise<unknown>; fast(): unknown }
   const fastToken = sign({ sub: "alice", sid: "ses_x" });
   const fast = createVerifier({ algorithms: ["ES256"], key: pair.publicKey, cache: true });
   return {
-    jose: () => jwtVerify(jwt, publicKey, { audience: "api" }),
+    jose: await joseVerify(),
     fast: () => fast(fastToken) as unknown,
   };
 }

@@ -146,10 +146,10 @@ export const MUTANTS = [
   {
     guard: "a near-cache forgets what the tail says has changed",
     file: "stores/near-cache.ts",
-    from: "if (change.kind === \"session\") this.#drop(change.ref.id);",
-    to: "if (change.kind === \"session\") return;",
+    from: 'if (change.kind === "session") this.#drop(change.ref.id);',
+    to: 'if (change.kind === "session") return;',
     scenario: "near",
-    finds: "I3",
+    finds: "no write left there",
     quick: true,
   },
   {
@@ -158,7 +158,7 @@ export const MUTANTS = [
     from: "if (flight.doomed || flight.guard !== this.#guard) return;",
     to: "if (flight.guard !== this.#guard) return;",
     scenario: "near",
-    finds: "I3",
+    finds: "was acknowledged",
   },
   {
     guard: "a near-cache does not keep a read that a subject's end or a gap overtook",
@@ -166,7 +166,7 @@ export const MUTANTS = [
     from: "if (flight.doomed || flight.guard !== this.#guard) return;",
     to: "if (flight.doomed) return;",
     scenario: "near",
-    finds: "I3",
+    finds: "was acknowledged",
   },
   {
     guard: "a near-cache forgets all sessions of a subject",
@@ -174,7 +174,7 @@ export const MUTANTS = [
     from: "this.#invalidations += this.#shelf.dropSubject(tenant, subject);",
     to: "",
     scenario: "near",
-    finds: "I3",
+    finds: "was acknowledged",
   },
   {
     guard: "a near-cache answers only what was proven fresh",
@@ -182,7 +182,7 @@ export const MUTANTS = [
     from: "this.#monotonic() - this.#provenAt >= boundMs ||",
     to: "",
     scenario: "near",
-    finds: "I3",
+    finds: "was acknowledged",
     quick: true,
   },
   {
@@ -191,7 +191,7 @@ export const MUTANTS = [
     from: "for (const { id } of refs) this.#drop(id);",
     to: "",
     scenario: "near",
-    finds: "I3",
+    finds: "was acknowledged",
   },
   {
     guard: "a near-cache forgets everything at a gap",
@@ -199,7 +199,7 @@ export const MUTANTS = [
     from: "this.#invalidations += this.#shelf.clear();",
     to: "",
     scenario: "near",
-    finds: "I3",
+    finds: "no write left there",
   },
 ];
 

@@ -36,7 +36,6 @@ import type {
 } from "sojourn";
 import type { SeededRandom } from "sojourn/testing";
 import type { SessionModel } from "./model.ts";
-import { TENANT } from "./scenario.ts";
 import { TailWire } from "./tail-wire.ts";
 import type { TailWeather } from "./tail-wire.ts";
 import type { Timeline } from "./timeline.ts";
@@ -102,10 +101,7 @@ export class Link implements SessionStore {
   create(record: SessionRecord, options: CreateOptions): Promise<CreateResult> {
     return this.#call("create", async (call) => {
       const result = await this.#store.create(record, options);
-      // Nodes that keep sessions near call themselves in, in a tenant of their own.
-      if (record.tenant === TENANT) {
-        await this.#line.witness.created(record, options, result, call);
-      }
+      await this.#line.witness.created(record, options, result, call);
       return result;
     });
   }

@@ -161,7 +161,7 @@ export function verify(held: Held, agent: string): Act {
   };
 }
 
-const READING_MS = 60;
+const READING_MS = 12;
 
 /**
  * End a session while all nodes read it, and ask them again once S is over. Invariant I3: a read

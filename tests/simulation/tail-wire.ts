@@ -3,7 +3,7 @@
  * order with others. Now and then it is cut for a while; then what was under way comes after it,
  * or all of it is missing and a gap is told.
  */
-import type { SessionStore, Subscription, TailHandlers } from "sojourn";
+import type { SessionStore, StoreChange, Subscription, TailHandlers } from "sojourn";
 import type { SeededRandom } from "sojourn/testing";
 import type { Timeline } from "./timeline.ts";
 
@@ -26,6 +26,11 @@ export interface TailLine {
 interface Item {
   readonly what: "change" | "proof" | "gap";
   readonly run: () => void;
+}
+
+/** An engine without an atomic index tells of the subject, and of its sessions much later. */
+function isLeftToTheEpoch(told: StoreChange): boolean {
+  return told.kind === "session" && told.end?.reason === "subject_revoked";
 }
 
 const PROOF_EVERY_MS = 200;
@@ -57,8 +62,10 @@ export class TailWire implements Subscription {
   }
 
   #begin(): void {
-    const change: TailHandlers["change"] = (told) =>
+    const change: TailHandlers["change"] = (told) => {
+      if (isLeftToTheEpoch(told)) return;
       this.#send({ what: "change", run: () => this.#handlers.change(told) });
+    };
     this.#below = this.#line.store.tail("now", { change });
     this.#ask();
   }

@@ -85,8 +85,10 @@ export class Witness {
     result: CreateResult,
     call: Call,
   ): Promise<void> {
-    const { model, fail } = this.#stage;
+    const { model, fail, tenant } = this.#stage;
     const { subject } = record;
+    // Nodes that keep sessions near call themselves in, in a tenant of their own.
+    if (record.tenant !== tenant) return;
     this.#effects += 1;
     if (result.outcome === "created") {
       if (model.sessions.has(record.id)) fail("I1: an id was used again");

@@ -1,5 +1,5 @@
 /** A near-cache over a scripted store, on a clock of its own. */
-import type { SessionRecord, StoredSession } from "sojourn";
+import type { SessionRecord, SharedCache, StoredSession } from "sojourn";
 import { NearCache } from "sojourn/stores/near-cache";
 import type { NearCacheOptions } from "sojourn/stores/near-cache";
 import { ScriptedStore, storedOf } from "./scripted-store.ts";
@@ -8,10 +8,11 @@ export const STALENESS_MS = 1_000;
 
 export class Stage {
   now = 0;
-  readonly script: ScriptedStore = new ScriptedStore();
+  readonly script: ScriptedStore;
   readonly cache: NearCache;
 
-  constructor(options: Partial<NearCacheOptions> = {}) {
+  constructor(options: Partial<NearCacheOptions> = {}, tier?: SharedCache) {
+    this.script = new ScriptedStore("replayable", tier);
     const monotonic = (): number => this.now;
     this.cache = new NearCache(this.script.store, {
       stalenessMs: STALENESS_MS,

@@ -3,6 +3,7 @@ import type {
   SessionRecord,
   SessionRef,
   SessionStore,
+  SharedCache,
   StoreChange,
   StoredData,
   StoredSession,
@@ -48,11 +49,12 @@ export class ScriptedStore {
   closed = 0;
   readonly tails: { readonly handlers: TailHandlers; open: boolean }[] = [];
 
-  constructor(tail: "replayable" | "lossy" | "poll" = "replayable") {
+  constructor(tail: "replayable" | "lossy" | "poll" = "replayable", tier?: SharedCache) {
     const capabilities = { name: "scripted", tail };
     this.store = new Proxy({} as SessionStore, {
       get: (_target, name) => {
         if (name === "capabilities") return capabilities;
+        if (name === "tier") return tier;
         if (name === "near" || typeof name === "symbol") return undefined;
         if (name === "tail") return (_from: string, told: TailHandlers) => this.#listen(told);
         if (name === "close") return () => Promise.resolve(void (this.closed += 1));

@@ -321,6 +321,21 @@ export interface NearSessions {
   peek(ref: SessionRef, boundMs?: number): StoredSession | undefined;
   /** The `askedAt` of the last proof of freshness; `-Infinity` before the first. */
   readonly provenAt: number;
+  /**
+   * Over a store with a {@link SharedCache}: what another process read, if nothing was told of it
+   * since; bounded as `peek` is. One look-up there. Never rejects: trouble is `undefined`.
+   */
+  recall?(ref: SessionRef): Promise<StoredSession | undefined>;
+}
+
+/** A cache between several processes and their store: a hint for near-caches, and never a store. */
+export interface SharedCache {
+  /** How long a value may lie there, in milliseconds. */
+  readonly ttlMs: number;
+  /** What `recall` gives was read from the store no longer ago than this when it was asked for. */
+  readonly ageMs: number;
+  /** As some process read it; it may have changed since. Never rejects: trouble is `undefined`. */
+  recall(ref: SessionRef): Promise<StoredSession | undefined>;
 }
 
 /** Revoke one: end reason and words go into the record. Alias kept short for stores. */
@@ -336,6 +351,8 @@ export interface SessionStore {
   readonly capabilities: StoreCapabilities;
   /** Present on a near-cache. Invariant I3. */
   readonly near?: NearSessions;
+  /** Present where a cache lies in front of the store: for a near-cache to ask. */
+  readonly tier?: SharedCache;
   /** Keep `candidate` if there is none yet. @returns the one that is kept, for every caller. */
   installation(candidate: Installation): Promise<Installation>;
   /** The subject's present epoch; 0 when it never had one. */

@@ -62,6 +62,10 @@ async function authenticateByRead(
   how: Presentation,
 ): Promise<Verdict> {
   const ref: SessionRef = { tenant: proved.tenant, id: proved.id };
+  const recalling = core.recall(ref);
+  const recalled = recalling === undefined ? undefined : await recalling;
+  const hit = recalled === undefined ? undefined : hitOf(core, proved, how, recalled);
+  if (hit !== undefined) return hit;
   let stored: StoredSession | undefined;
   try {
     stored = await core.load(ref);
@@ -95,11 +99,28 @@ async function authenticateAnew(core: Core, text: string, how: Presentation): Pr
     return { state: "unknown", why: desk.hasKey(parsed.kid) ? "forged" : "foreign-key" };
   }
   const ref: SessionRef = { tenant: how.tenant, id: parsed.id };
+  const recalled = core.recall(ref);
+  if (recalled !== undefined) {
+    const hit = await hitAnew(core, { text, parsed, how }, await recalled);
+    if (hit !== undefined) return hit;
+  }
   const stored = await core.load(ref);
   if (stored === undefined) return unknown(core, ref);
   if ((stored.record.subject === null) !== (parsed.type === "anonymous")) return unknown(core, ref);
   const proved = await prove(core, text, parsed, stored.record);
   return plain(core, proved, how, stored) ?? judge(core, { ref, proved, how }, stored);
+}
+
+/** A token seen here for the first time, of a session that another process has read. */
+async function hitAnew(
+  core: Core,
+  { text, parsed, how }: { text: string; parsed: ParsedToken; how: Presentation },
+  recalled: StoredSession | undefined,
+): Promise<Verdict | undefined> {
+  if (recalled === undefined) return undefined;
+  const { record } = recalled;
+  if ((record.subject === null) !== (parsed.type === "anonymous")) return undefined;
+  return hitOf(core, await prove(core, text, parsed, record), how, recalled);
 }
 
 /** A genuine token of ours without a session: purged, or made by a store that lost it. */

@@ -274,6 +274,11 @@ export class Core {
     return this.#near?.peek(ref, boundMs);
   }
 
+  /** What another process read, from a shared cache that lies below a near-cache. */
+  recall(ref: SessionRef): Promise<StoredSession | undefined> | undefined {
+    return this.#near?.recall?.(ref);
+  }
+
   /** The same session with the activity noted here and not yet stored, if that is news. */
   withTouches(ref: SessionRef, stored: StoredSession): StoredSession {
     return this.touches.idle ? stored : this.#withTouch(ref, stored);

@@ -285,6 +285,7 @@ describe("a near-cache tells", () => {
       hitRate: 0.5,
       reads: 2,
       joined: 0,
+      recalls: 0,
       sessions: 0,
       bytes: 0,
       evictions: 0,

@@ -9,6 +9,7 @@ import type {
   NearSessions,
   SessionRef,
   SessionStore,
+  SharedCache,
   StoreChange,
   StoredSession,
   Subscription,
@@ -19,7 +20,8 @@ import { Flights } from "./near-cache/flights.ts";
 import type { Flight } from "./near-cache/flights.ts";
 import { BYTES_MAX_DEFAULT, problemsOf, SESSIONS_MAX_DEFAULT } from "./near-cache/options.ts";
 import type { NearCacheOptions } from "./near-cache/options.ts";
-import { Shelf } from "./near-cache/shelf.ts";
+import { Recent } from "./near-cache/recent.ts";
+import { Shelf, subjectKey } from "./near-cache/shelf.ts";
 import { Overlay } from "./overlay.ts";
 import type { Concerned } from "./overlay.ts";
 
@@ -37,6 +39,8 @@ export interface NearCacheStats {
   readonly reads: number;
   /** Callers who shared a read with others. */
   readonly joined: number;
+  /** Answered by what another process read, from the shared cache. */
+  readonly recalls: number;
   readonly sessions: number;
   /** Estimated. */
   readonly bytes: number;
@@ -53,6 +57,10 @@ export interface NearCacheStats {
 }
 
 const NEVER = -Infinity;
+/** A shared cache that takes longer is not waited for. */
+const RECALL_MS_MAX = 250;
+/** Names told of in the span in which a shared cache may lag; more, and it is not asked. */
+const RECENT_MAX = 50_000;
 
 export class NearCache extends Overlay {
   readonly near: NearSessions;
@@ -68,6 +76,11 @@ export class NearCache extends Overlay {
   #provenAt = NEVER;
   /** Moves when a read under way can no longer know whether what it brings is still so. */
   #guard = 0;
+  /** When the tail was first known to be in place, since it began or since its last gap. */
+  #inPlaceAt = Infinity;
+  /** What was told of lately: a value of the shared cache may be older. */
+  readonly #recent: Recent | undefined;
+  #recalls = 0;
   #hits = 0;
   #misses = 0;
   #invalidations = 0;
@@ -96,7 +109,11 @@ export class NearCache extends Overlay {
       guard: () => (this.#proven ? this.#guard : -1),
       landed: (stored, flight) => this.#fill(stored, flight),
     });
-    this.near = this.#face();
+    const { tier } = store;
+    if (tier !== undefined) {
+      this.#recent = new Recent(tier.ageMs + RECALL_MS_MAX, RECENT_MAX, this.#monotonic());
+    }
+    this.near = this.#face(tier);
   }
 
   /** Cheap: some of it may be asked for with every scrape of metrics. */
@@ -109,6 +126,7 @@ export class NearCache extends Overlay {
       hitRate: asked === 0 ? 0 : hits / asked,
       reads: this.#flights.reads,
       joined: this.#flights.joined,
+      recalls: this.#recalls,
       sessions: this.#shelf.size,
       bytes: this.#shelf.bytes,
       evictions: this.#shelf.evictions,
@@ -165,9 +183,10 @@ export class NearCache extends Overlay {
     this.before(concerned);
   }
 
-  #face(): NearSessions {
+  #face(tier: SharedCache | undefined): NearSessions {
     const provenAt = (): number => (this.#proven ? this.#provenAt : NEVER);
     return {
+      ...(tier === undefined ? {} : { recall: (ref: SessionRef) => this.#recall(tier, ref) }),
       peek: (ref, boundMs) => this.#peek(ref, boundMs),
       get provenAt() {
         return provenAt();
@@ -188,6 +207,36 @@ export class NearCache extends Overlay {
     this.#hits += 1;
     kept.used = true;
     return kept.stored;
+  }
+
+  /**
+   * What another process read. It was read no longer ago than the tier's `ageMs`, and everything
+   * that changed since has been told here or is not yet proven: so it is as good as a read of ours.
+   */
+  async #recall(tier: SharedCache, ref: SessionRef): Promise<StoredSession | undefined> {
+    this.#listen();
+    const askedAt = this.#monotonic();
+    if (askedAt - tier.ageMs < this.#inPlaceAt) return undefined;
+    const guard = this.#guard;
+    const stored = await tier.recall(ref);
+    const now = this.#monotonic();
+    if (stored === undefined || guard !== this.#guard || now - askedAt > RECALL_MS_MAX) {
+      return undefined;
+    }
+    if (now - this.#provenAt >= this.#stalenessMs || this.#wasTold(stored, ref, now)) {
+      return undefined;
+    }
+    this.#recalls += 1;
+    this.#shelf.put(stored);
+    return stored;
+  }
+
+  #wasTold({ record }: StoredSession, ref: SessionRef, now: number): boolean {
+    const { id, tenant, subject } = record;
+    if (id !== ref.id || tenant !== ref.tenant || record.state !== "active") return true;
+    const recent = this.#recent;
+    if (recent === undefined || recent.has(id, now)) return true;
+    return subject !== null && recent.has(subjectKey(tenant, subject), now);
   }
 
   /** With the first read; a store that cannot be listened to now is asked again at the next. */
@@ -220,6 +269,7 @@ export class NearCache extends Overlay {
     // Not by this clock, or nobody's: it proves nothing.
     if (!(askedAt <= now)) return;
     if (this.#proven) this.#lagMs = now - this.#provenAt;
+    else this.#inPlaceAt = now;
     this.#proven = true;
     if (askedAt > this.#provenAt) this.#provenAt = askedAt;
   }
@@ -239,6 +289,7 @@ export class NearCache extends Overlay {
     this.#guard += 1;
     this.#proven = false;
     this.#provenAt = NEVER;
+    this.#inPlaceAt = Infinity;
     this.#invalidations += this.#shelf.clear();
   }
 
@@ -262,6 +313,7 @@ export class NearCache extends Overlay {
   }
 
   #drop(id: string): void {
+    this.#recent?.note(id, this.#monotonic());
     this.#flights.doom(id);
     if (this.#shelf.drop(id)) this.#invalidations += 1;
   }
@@ -269,6 +321,7 @@ export class NearCache extends Overlay {
   /** Whose sessions are being read shows only after the read, so that all of them lose. */
   #dropSubject(tenant: string, subject: string): void {
     this.#guard += 1;
+    this.#recent?.note(subjectKey(tenant, subject), this.#monotonic());
     this.#invalidations += this.#shelf.dropSubject(tenant, subject);
   }
 }

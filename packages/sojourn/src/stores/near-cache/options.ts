@@ -40,7 +40,15 @@ export function problemsOf(store: unknown, options: unknown): readonly ConfigPro
   check(whole(maxBytes, Infinity), "maxBytes", "a whole number, at least 1");
   const clock = monotonic === undefined || typeof monotonic === "function";
   check(clock, "monotonic", "takes a function");
-  return problems;
+  return [...problems, ...tierProblems(store, stalenessMs)];
+}
+
+/** A shared cache may not lag further than what is kept here. */
+function tierProblems(store: unknown, stalenessMs: unknown): readonly ConfigProblem[] {
+  const { tier } = (store ?? {}) as Partial<SessionStore>;
+  if (tier === undefined || typeof stalenessMs !== "number" || tier.ttlMs <= stalenessMs) return [];
+  const message = `at least ${tier.ttlMs}, the ttlMs of the shared cache below, or lower that one`;
+  return [{ path: "NearCache.stalenessMs", message }];
 }
 
 function storeProblems(given: unknown): readonly ConfigProblem[] {

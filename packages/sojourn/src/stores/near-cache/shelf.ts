@@ -134,7 +134,7 @@ export class Shelf {
 }
 
 /** Lengths first, so that two tenants cannot meet. */
-function subjectKey(tenant: string, subject: string): string {
+export function subjectKey(tenant: string, subject: string): string {
   return `${tenant.length}:${tenant}${subject}`;
 }
 
