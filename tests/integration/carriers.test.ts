@@ -34,7 +34,10 @@ describe("a cookie that could not be set", () => {
       expect(cookies).toEqual([]);
       const notice = headers["sojourn-notice"];
       if (production) expect(notice).toBeUndefined();
-      else expect(notice).toMatch(/^cookie not set: plain-http\. .+ See sojourn\/docs\/.+#plain-http$/);
+      else
+        expect(notice).toMatch(
+          /^cookie not set: plain-http\. .+ See sojourn\/docs\/.+#plain-http$/,
+        );
       expect(place.named("cookie-not-set")).toMatchObject([{ why: "plain-http" }]);
       const warned = place.warnings.filter((warning) => warning.includes("plain-http"));
       expect(warned).toHaveLength(1);
