@@ -1,8 +1,44 @@
 /** Several service processes behind HAProxy, as an operator runs them. */
 import { setTimeout as sleep } from "node:timers/promises";
-import { startHaproxy } from "../../tools/engines.mjs";
+import { startCluster, startHaproxy, startPostgres, startRedis } from "../../tools/engines.mjs";
 import { bearer, SECRET, send, serveProcess, sojourn } from "./service-harness.ts";
 import type { Answer, Json, ServedProcess, Sent } from "./service-harness.ts";
+
+/** Engines that several services stand on, and the settings that lead there. */
+export interface Shared {
+  readonly env: Readonly<Record<string, string>>;
+  stop(): Promise<void>;
+}
+
+export async function postgres(): Promise<Shared> {
+  const server = await startPostgres();
+  return { env: { SOJOURN_STORE: server.url }, stop: () => server.stop() };
+}
+
+/** Beside PostgreSQL for the control store, as on several machines. */
+export async function redis(): Promise<Shared> {
+  const server = await startRedis({ args: SAFE });
+  return withControl(server.url, () => server.stop());
+}
+
+export async function redisCluster(): Promise<Shared> {
+  const cluster = await startCluster({ replicasPer: 0, args: SAFE });
+  const hosts = cluster.urls.map((url) => new URL(url).host);
+  return withControl(`redis-cluster://${hosts.join(",")}`, () => cluster.stop());
+}
+
+async function withControl(store: string, stop: () => Promise<void>): Promise<Shared> {
+  const control = await startPostgres();
+  return {
+    env: { SOJOURN_STORE: store, SOJOURN_CONTROL: control.url },
+    stop: async () => {
+      await stop();
+      await control.stop();
+    },
+  };
+}
+
+const SAFE = ["--appendonly", "yes"];
 
 export interface Machines {
   /** The balancer's address: each request goes to the next process. */

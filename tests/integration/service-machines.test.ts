@@ -1,46 +1,34 @@
 /** Several service processes behind one load balancer act as one. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { startPostgres, startRedis } from "../../tools/engines.mjs";
 import { cookie, send } from "./service-harness.ts";
-import { startMachines } from "./service-machines-harness.ts";
-import type { Machines } from "./service-machines-harness.ts";
+import { postgres, redis, redisCluster, startMachines } from "./service-machines-harness.ts";
+import type { Machines, Shared } from "./service-machines-harness.ts";
 import { Listener } from "./service-listener.ts";
-
-type Engine = Awaited<ReturnType<typeof startRedis>>;
 
 /** What the near-cache of each process is allowed; what is measured lies far below. */
 const NEAR_MS = 2_000;
 /** Same region, TE-09. */
 const BOUND_MS = 1_000;
 
-const SETUPS = [
-  ["PostgreSQL", false],
-  ["PostgreSQL and a near-cache", true],
-  ["Redis and a near-cache", true],
-] as const;
-
-describe.each(SETUPS)("three services on %s", (name, near) => {
-  const engines: Engine[] = [];
+describe.each([
+  ["PostgreSQL", postgres, undefined],
+  ["PostgreSQL and a near-cache", postgres, NEAR_MS],
+  ["Redis and a near-cache", redis, NEAR_MS],
+  ["Redis Cluster and a near-cache", redisCluster, NEAR_MS],
+] as const)("three services on %s", (_name, start, near) => {
+  let shared: Shared;
   let m: Machines;
 
   beforeAll(async () => {
-    const postgres = await startPostgres();
-    engines.push(postgres);
-    const redis = name.startsWith("Redis")
-      ? await startRedis({ args: ["--appendonly", "yes"] })
-      : undefined;
-    if (redis !== undefined) engines.push(redis);
-    m = await startMachines({
-      SOJOURN_STORE: redis?.url ?? postgres.url,
-      ...(redis === undefined ? {} : { SOJOURN_CONTROL: postgres.url }),
-      ...(near ? { SOJOURN_NEAR_CACHE: `${NEAR_MS}ms` } : {}),
-    });
+    shared = await start();
+    const kept = near === undefined ? {} : { SOJOURN_NEAR_CACHE: `${near}ms` };
+    m = await startMachines({ ...shared.env, ...kept });
   }, 60_000);
 
   afterAll(async () => {
     await m.stop();
-    for (const engine of engines) await engine.stop();
+    await shared.stop();
   });
 
   it("verify everywhere what one of them opened, and refuse it in time everywhere [TE-09]", async () => {
@@ -69,7 +57,7 @@ describe.each(SETUPS)("three services on %s", (name, near) => {
     expect(waits).toHaveLength(30);
     expect(Math.max(...waits)).toBeLessThan(BOUND_MS);
     // Without a near-cache every process asks the store: the first answer is a refusal.
-    if (!near) expect(await firstAnswerAfterRevoke()).toBe("ended");
+    if (near === undefined) expect(await firstAnswerAfterRevoke()).toBe("ended");
   });
 
   async function firstAnswerAfterRevoke(): Promise<string> {
@@ -141,7 +129,7 @@ describe.each(SETUPS)("three services on %s", (name, near) => {
 
   it("show what the near-cache does, and whether it knows all", async () => {
     const metrics = await send(`${m.processes[0]?.metricsUrl ?? ""}/metrics`, "GET");
-    if (!near) {
+    if (near === undefined) {
       expect(metrics.text).not.toContain("sojourn_near_");
       return;
     }
@@ -155,48 +143,4 @@ describe.each(SETUPS)("three services on %s", (name, near) => {
       expect(metrics.text).toMatch(line);
     }
   });
-
-  it("lose no request and no session while one after the other is restarted", async () => {
-    const kept = await Promise.all(
-      Array.from({ length: 20 }, (_, at) => m.open(`kept-${at}`, { data: { at } })),
-    );
-    let working = true;
-    const trouble: string[] = [];
-    const opened: string[] = [];
-    const patched = new Map<string, number>();
-    const load = Array.from({ length: 4 }, async (_, worker) => {
-      for (let round = 0; working; round += 1) {
-        await sleep(20);
-        const { id, token } = kept[(round + worker * 7) % kept.length] ?? { id: "", token: "" };
-        const verified = await m.verify(token);
-        if (verified !== "active") trouble.push(`verify ${verified}`);
-        const body = { subject: `load-${worker}-${round}`, amr: ["pwd"] };
-        const open = await m.api("POST", "/v1/sessions", { body });
-        if (open.status === 201) opened.push(String(open.json["token"]));
-        else trouble.push(`open ${open.status} ${open.text}`);
-        const key = `w${worker}-${round}`;
-        const patch = await m.api("PATCH", `/v1/sessions/${id}`, { body: { data: { [key]: 1 } } });
-        if (patch.status === 200) patched.set(id, (patched.get(id) ?? 0) + 1);
-        else trouble.push(`patch ${patch.status} ${patch.text}`);
-      }
-    });
-    for (const index of m.processes.keys()) {
-      const said = await m.restart(index);
-      expect(said).toContain('"msg":"stopped"');
-      expect(said).not.toContain("cut off");
-    }
-    working = false;
-    await Promise.all(load);
-    expect(trouble).toEqual([]);
-    expect(opened.length).toBeGreaterThan(20);
-    for (const token of [...opened.slice(-50), ...kept.map((one) => one.token)]) {
-      expect(await m.verify(token)).toBe("active");
-    }
-    for (const [at, { id }] of kept.entries()) {
-      const { json } = await m.api("GET", `/v1/sessions/${id}`);
-      const { data } = json["session"] as { data: Record<string, unknown> };
-      expect(Object.keys(data)).toHaveLength((patched.get(id) ?? 0) + 1);
-      expect(data["at"]).toBe(at);
-    }
-  }, 120_000);
 });

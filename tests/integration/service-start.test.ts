@@ -8,7 +8,12 @@ import { join } from "node:path";
 import { getuid } from "node:process";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { runCommandLine } from "../../packages/sojourn-server/src/cli/run.ts";
-import { startPostgres, startPostgresStandby, startRedis } from "../../tools/engines.mjs";
+import {
+  startCluster,
+  startPostgres,
+  startPostgresStandby,
+  startRedis,
+} from "../../tools/engines.mjs";
 import { makeCertificate } from "../browser/support/certificate.ts";
 import { poolTo } from "../support/postgres.ts";
 import { SECRET } from "./service-harness.ts";
@@ -232,6 +237,19 @@ describe("Redis", () => {
     await refuses(old, "Redis 7.0 or newer");
     const replica = await redis(...safe, "--replicaof", "127.0.0.1", String(plain.port));
     await refuses(replica.url, "is a replica; connect to the primary");
+  });
+
+  it("is a Cluster where the URL says so, and one server where it does not", async () => {
+    const cluster = await startCluster({ replicasPer: 0, args: safe });
+    ends.push(() => cluster.stop());
+    const hosts = cluster.urls.map((url) => new URL(url).host).join(",");
+    const url = `redis-cluster://127.0.0.1:${await freePort()},${hosts}`;
+    expect(await open(url)).toMatchObject({ code: 0, err: "" });
+    await refuses(`redis://${hosts.split(",")[0]}`, "is a node of a Cluster; write redis-cluster:");
+    const plain = await redis(...safe);
+    await refuses(plain.url.replace("redis:", "redis-cluster:"), "is no node of a Cluster");
+    await refuses(`redis-cluster://ann:${WRITTEN}@${hosts}`, "refused user or password");
+    await refuses(`redis-cluster://127.0.0.1:${await freePort()}`, "nothing listens there");
   });
 
   it("is refused when it is PostgreSQL", async () => {
