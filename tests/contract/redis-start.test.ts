@@ -57,8 +57,16 @@ describe("options", () => {
     expect(messageOf({})).toContain("store.client");
     expect(messageOf({ client: { get: () => undefined } })).toContain("createClient()");
     expect(messageOf({ client: createClientPool() })).toContain("createClient()");
-    const cluster = createCluster({ rootNodes: [] });
-    expect(messageOf({ client: cluster })).toContain("createClient()");
+  });
+
+  it("refuse a cluster that reads from replicas, keeps commands or renames keys", () => {
+    const defaults = { disableOfflineQueue: true };
+    const cluster = (options: object): string =>
+      messageOf({ client: createCluster({ rootNodes: [], ...options }) });
+    expect(cluster({})).toContain("defaults: { disableOfflineQueue: true }");
+    expect(cluster({ defaults, useReplicas: true })).toContain("useReplicas");
+    expect(cluster({ defaults, keyPrefix: "a:" })).toContain("prefix");
+    expect(cluster({ defaults })).toBe("redis");
   });
 
   it("name every problem at once", () => {

@@ -4,11 +4,12 @@ import { TEXT } from "./client.ts";
 import type { RedisClient } from "./client.ts";
 import { storeFault } from "./faults.ts";
 import { Link } from "./link.ts";
-import { bounded } from "./servers.ts";
+import { bounded, firstTry } from "./servers.ts";
 import { ownersOf } from "./slots.ts";
 
 /** A node answers so fast, or somebody else is asked. */
 const ANSWER_MS = 1_000;
+const ANSWER_OF_MANY_MS = 250;
 /** Between two looks at the cluster that failures ask for. */
 const REFRESH_PAUSE_MS = 100;
 
@@ -125,7 +126,8 @@ export class ClusterNodes {
     let trouble: unknown = new StoreUnavailableError("no node of the cluster is known");
     for (const address of new Set([...turned, ...this.#roots, ...this.#nodes.keys()])) {
       try {
-        const reply = await bounded(this.#slots(address), ANSWER_MS, "cluster");
+        const ms = turned.includes(address) ? ANSWER_OF_MANY_MS : ANSWER_MS;
+        const reply = await bounded(this.#slots(address), ms, "cluster");
         this.#learn(ownersOf(reply, address));
         return;
       } catch (error) {
@@ -169,13 +171,16 @@ export class ClusterNodes {
     return node;
   }
 
-  #open(driver: DriverNode): Promise<RedisClient> {
-    return this.#cluster.nodeClient(driver as never) as Promise<RedisClient>;
+  async #open(driver: DriverNode): Promise<RedisClient> {
+    const opening = this.#cluster.nodeClient(driver as never) as Promise<RedisClient>;
+    const { client } = driver;
+    // One that was connected once is at hand, connected now or not.
+    return client === undefined ? opening : firstTry(client, opening, ANSWER_MS);
   }
 
   async #connect(node: Node): Promise<Link> {
     try {
-      const client = await bounded(this.#open(node.driver), ANSWER_MS, "connect");
+      const client = await this.#open(node.driver);
       this.#hear(node, client);
       const link = new Link(client);
       await bounded(this.#check(link), ANSWER_MS, "connect");

@@ -12,8 +12,8 @@ import { TEXT } from "./client.ts";
 import type { Argument, RedisClient } from "./client.ts";
 import { redirectOf, replyCode, storeFault } from "./faults.ts";
 import type { Redirect } from "./faults.ts";
-import { BYTES, Link } from "./link.ts";
-import type { Script } from "./link.ts";
+import { BYTES } from "./link.ts";
+import type { Link, Script } from "./link.ts";
 import { ClusterNodes } from "./cluster-nodes.ts";
 import type { RedisCluster } from "./cluster-nodes.ts";
 import { tagOf } from "./names.ts";
@@ -127,30 +127,57 @@ export class ClusterServers implements Servers {
 
   async #ask(operation: string, key: string, send: Send, retryMs = RETRY_MS): Promise<unknown> {
     const slot = slotOf(key);
-    const deadline = performance.now() + retryMs;
+    const until = performance.now() + retryMs;
     let where: Redirect | undefined;
     for (let hops = 0; ; hops += 1) {
       const address = where?.address ?? this.#nodes.ownerOf(slot);
       try {
-        if (address === undefined) throw new StoreUnavailableError("no server has this key");
-        const link = this.#nodes.linkAt(address) ?? (await this.#nodes.linkTo(address));
-        return await send(link, where?.ask === true ? ASKING : undefined);
+        return await this.#sendTo(address, send, where?.ask === true ? ASKING : undefined);
       } catch (error) {
-        where = redirectOf(error, address ?? "");
-        if (where?.ask === false) this.#nodes.moved(slot, where.address);
-        const later = LATER.has(replyCode(error));
-        // Nothing else says that the command was not run.
-        if (where === undefined) this.#nodes.refreshSoon(address);
-        if (later && retryMs === 0) throw new Moving(operation);
-        const late = performance.now() > deadline && (later || hops >= HOPS_MAX);
-        if ((where === undefined && !later) || late) throw storeFault(error, operation);
+        where = this.#next(error, address ?? "", { operation, slot, until, hops });
       }
       if (where === undefined || hops >= HOPS_MAX) await pause();
     }
   }
+
+  async #sendTo(
+    address: string | undefined,
+    send: Send,
+    before: readonly string[] | undefined,
+  ): Promise<unknown> {
+    if (address === undefined) throw new StoreUnavailableError("no server has this key");
+    const link = this.#nodes.linkAt(address);
+    return link === undefined
+      ? send(await this.#nodes.linkTo(address), before)
+      : send(link, before);
+  }
+
+  /**
+   * @returns where the command is sent next; `undefined`: where it was, a little later.
+   * @throws what its caller is told. Only a redirection, and what {@link LATER} lists, say that the
+   * command was not run.
+   */
+  #next(error: unknown, address: string, call: Call): Redirect | undefined {
+    const where = redirectOf(error, address);
+    if (where?.ask === false) this.#nodes.moved(call.slot, where.address);
+    if (where === undefined) this.#nodes.refreshSoon(address);
+    if (where !== undefined && call.hops < HOPS_MAX) return where;
+    const notRun = where !== undefined || LATER.has(replyCode(error));
+    if (!notRun) throw storeFault(error, call.operation);
+    if (performance.now() < call.until) return where;
+    const why = `${call.operation}: its slot is being moved, or has no server`;
+    throw new Moving(why, { cause: storeFault(error, call.operation) });
+  }
 }
 
-/** Its slot is being moved, and the command names keys on both sides. */
+interface Call {
+  readonly operation: string;
+  readonly slot: number;
+  readonly until: number;
+  readonly hops: number;
+}
+
+/** Not run, for as long as it was sent: its slot is being moved, or has no server. */
 class Moving extends StoreUnavailableError {}
 
 function pause(): Promise<void> {

@@ -11,7 +11,7 @@ import { entriesOf } from "./log.ts";
 import type { LogEntry } from "./log.ts";
 import { bucketOfKey } from "./names.ts";
 import type { Names } from "./names.ts";
-import { bounded } from "./servers.ts";
+import { bounded, firstTry } from "./servers.ts";
 
 const CONNECTED_MS = 2_000;
 /** Entries of one bucket at a time, and of all together. */
@@ -44,7 +44,6 @@ export class Follower {
   readonly #arriving = new Set<number>();
   #round: Promise<void> | undefined;
   #closed = false;
-  #fail: (error: unknown) => void = () => undefined;
 
   constructor(address: string, client: RedisClient, told: Tracked) {
     this.address = address;
@@ -59,12 +58,7 @@ export class Follower {
   async open(): Promise<void> {
     const { prefix } = this.#told.names;
     const prefixes = ["PREFIX", `${prefix}l:`, "PREFIX", `${prefix}m`];
-    // The driver would go on trying: its first error is enough.
-    const connected = new Promise<unknown>((resolve, reject) => {
-      this.#fail = reject;
-      this.#client.connect().then(resolve, reject);
-    });
-    await bounded(connected, CONNECTED_MS, "tail");
+    await firstTry(this.#client, this.#client.connect(), CONNECTED_MS);
     // The driver has turned tracking on, of what this connection reads.
     const asked = [["OFF"], ["ON", "BCAST", ...prefixes]].map((how) =>
       this.#link.text("tail", ["CLIENT", "TRACKING", ...how]),
@@ -170,7 +164,6 @@ export class Follower {
   }
 
   #lost(error: unknown): void {
-    this.#fail(error);
     if (!this.#closed) this.#told.lost(storeFault(error, "tail"));
   }
 }

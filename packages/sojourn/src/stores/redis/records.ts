@@ -83,9 +83,8 @@ export class Records {
 
   /** Each bucket's, in order. One of each server is asked for as long as it is as it was. */
   async #buckets(seen: readonly Seen[]): Promise<readonly Incarnation[]> {
-    const serving = JSON.stringify(
-      seen.map(({ primary, facts }) => [facts.runId, primary.buckets]).toSorted(),
-    );
+    const each = seen.map(({ primary, facts }) => `${facts.runId} ${primary.buckets.join()}`);
+    const serving = each.toSorted((a, b) => (a < b ? -1 : 1)).join(" ");
     const known = this.#known?.serving === serving ? this.#known.each : undefined;
     const told: Incarnation[] = known === undefined ? [] : [...known];
     const ask = async (of: Seen, bucket: number): Promise<void> => {

@@ -92,6 +92,25 @@ export class OneServer implements Servers {
   }
 }
 
+/** A driver goes on trying to connect for ever: here its first error is enough. */
+export async function firstTry<Value>(
+  client: RedisClient,
+  connecting: Promise<Value>,
+  ms: number,
+): Promise<Value> {
+  let stop = (): void => undefined;
+  const failed = new Promise<never>((_resolve, reject) => {
+    client.on("error", reject);
+    stop = () => void client.off("error", reject);
+  });
+  try {
+    return await bounded(Promise.race([connecting, failed]), ms, "connect");
+  } finally {
+    stop();
+    connecting.catch(() => undefined);
+  }
+}
+
 /** A stopped server answers nothing and closes nothing. @throws {StoreUnavailableError} */
 export async function bounded<Value>(
   waiting: Promise<Value>,

@@ -30,10 +30,10 @@ export function slotOf(key: string): number {
  */
 export function ownersOf(reply: unknown, asked: string): (string | undefined)[] {
   const owners: (string | undefined)[] = Array.from({ length: SLOTS });
-  for (const [from, to, primary] of reply as [number, number, unknown[]][]) {
-    const host = String(primary[0] ?? "");
+  for (const [from, to, primary] of reply as [number, number, [unknown, number]][]) {
+    const host = typeof primary[0] === "string" ? primary[0] : "";
     const named = host === "" || host === "?" ? asked.slice(0, asked.lastIndexOf(":")) : host;
-    owners.fill(`${named}:${String(primary[1])}`, Number(from), Number(to) + 1);
+    owners.fill(`${named}:${primary[1]}`, from, to + 1);
   }
   return owners;
 }

@@ -97,18 +97,27 @@ export class Tail implements Subscription {
   async #settle(): Promise<void> {
     this.#settled = true;
     const base = await this.#ground.ready();
-    const { link } = this.#ground;
     await this.#follow(base);
-    const { incarnation } = await this.#ground.examine();
-    const lasts = await bounded(lastSeqs(link, base), OVERDUE_MS, "tail");
+    const lasts = await this.#place(base);
     if (this.#closed) return;
-    const known = this.#known(incarnation, lasts);
-    this.#incarnation = incarnation;
-    this.#stand(known ?? lasts);
-    if (known === undefined) this.#call(() => this.#handlers.gap?.());
     for (const [bucket, address] of this.#owners) this.#followers.get(address)?.read([bucket]);
     await this.#drained();
     if (this.#settled && this.#skipErased(lasts)) this.#call(() => this.#handlers.gap?.());
+  }
+
+  /** Find out where the servers' logs go on from what was told. @returns their last changes. */
+  async #place(base: Base): Promise<readonly number[]> {
+    const { incarnation } = await this.#ground.examine();
+    // What is read from here on may be later than what the servers say to be the last.
+    const before = this.#before(incarnation, base.names.buckets);
+    const lasts = await bounded(lastSeqs(this.#ground.link, base), OVERDUE_MS, "tail");
+    const known = before?.every((seq, bucket) => seq <= (lasts[bucket] ?? 0)) === true;
+    const begins = this.#incarnation === "" && this.#from === "now";
+    this.#incarnation = incarnation;
+    if (!known) this.#stand(lasts);
+    else if (this.#seqs === undefined) this.#stand(before);
+    if (!known && !begins) this.#call(() => this.#handlers.gap?.());
+    return lasts;
   }
 
   async #follow(base: Base): Promise<void> {
@@ -157,14 +166,10 @@ export class Tail implements Subscription {
     this.#followers.delete(address);
   }
 
-  /** @returns `undefined` where this server's logs do not lead on from the place that was told. */
-  #known(incarnation: string, lasts: readonly number[]): number[] | undefined {
-    let seqs = this.#incarnation === incarnation ? this.#seqs : undefined;
-    if (this.#seqs === undefined) {
-      if (this.#from === "now") return [...lasts];
-      seqs = seqsOf(this.#from, incarnation, lasts.length);
-    }
-    return seqs?.every((seq, bucket) => seq <= (lasts[bucket] ?? 0)) === true ? seqs : undefined;
+  /** @returns `undefined` where the logs of this incarnation do not lead on from what was told. */
+  #before(incarnation: string, buckets: number): readonly number[] | undefined {
+    if (this.#seqs === undefined) return seqsOf(this.#from, incarnation, buckets);
+    return this.#incarnation === incarnation ? [...this.#seqs] : undefined;
   }
 
   #stand(seqs: readonly number[]): void {
