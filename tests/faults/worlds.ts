@@ -13,7 +13,11 @@ export interface WorldOptions {
   readonly stalenessMs?: number;
 }
 
-type Start = (options: WorldOptions) => Promise<World>;
+/** An engine: what can be done to it, and how it is started. */
+export interface Engine {
+  readonly traits: readonly string[];
+  start(options: WorldOptions): Promise<World>;
+}
 
 const TIMEOUT_MS = 1_000;
 /** Less than the hour that clocks jump by. */
@@ -32,7 +36,6 @@ async function redis(options: WorldOptions): Promise<World> {
   return {
     engine: "redis",
     store: specOf("redis", network.url, options),
-    traits: new Set(["redis", "server", "one-process", "network", "own-time"]),
     server,
     network,
     command: (...words) => ask(server, ...words),
@@ -49,7 +52,6 @@ async function postgres(options: WorldOptions): Promise<World> {
   return {
     engine: "postgres",
     store: specOf("postgres", network.url, options),
-    traits: new Set(["postgres", "server", "network", "own-time"]),
     server,
     network,
     stop: async () => {
@@ -65,7 +67,6 @@ async function pgbouncer(options: WorldOptions): Promise<World> {
   return {
     engine: "pgbouncer",
     store: specOf("postgres", pool.url, options),
-    traits: new Set(["postgres", "server", "pool", "own-time"]),
     server,
     acts: { "restart-pool": () => pool.restart() },
     stop: async () => {
@@ -80,9 +81,15 @@ async function sqlite(options: WorldOptions): Promise<World> {
   return {
     engine: "sqlite",
     store: specOf("sqlite", join(folder, "sessions.db"), options),
-    traits: new Set(["file"]),
     stop: async () => rmSync(folder, { recursive: true }),
   };
 }
 
-export const worlds: Readonly<Record<string, Start>> = { sqlite, redis, postgres, pgbouncer };
+const SERVER = ["server", "own-time"];
+
+export const worlds: Readonly<Record<string, Engine>> = {
+  sqlite: { traits: ["file"], start: sqlite },
+  redis: { traits: ["redis", "one-process", "network", ...SERVER], start: redis },
+  postgres: { traits: ["network", ...SERVER], start: postgres },
+  pgbouncer: { traits: ["pool", ...SERVER], start: pgbouncer },
+};
