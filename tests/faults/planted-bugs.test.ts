@@ -360,6 +360,34 @@ describe("what an engine cannot promise", () => {
     const remembering = { ...over, forgets: false };
     expect(checkHistory([...made.events, remembering, died("p1", 6)]).violations).toHaveLength(1);
   });
+
+  it("is no excuse for a logout while the process that knows better lives (I7)", async () => {
+    const made = world({ only: 1, plant: () => ({ find: async () => undefined }) });
+    const [a, b] = made.three;
+    const known = await opened(a);
+    await b.verify(known, false);
+    const within = [...made.events, { ...fault, at: 1, healedAt: 50 }];
+    expect(checkHistory(within).violations).toMatchObject([{ invariant: "I7" }]);
+    const died = { kind: "died", process: "p0", at: 40 } as const;
+    const { violations, excused } = checkHistory([...within, died]);
+    expect({ violations, excused }).toMatchObject({ violations: [], excused: [{}] });
+  });
+
+  it("covers data that a failover lost, which nobody writes again (I4)", async () => {
+    const made = world({
+      plant: () => ({ patchData: async () => ({ outcome: "patched", dataVersion: 9 }) }),
+    });
+    const [a, b] = made.three;
+    const known = await opened(a);
+    await a.patch(known, { x: a.value() });
+    await b.verify(known, false);
+    const { violations, excused } = checkHistory([
+      ...made.events,
+      { ...fault, at: 1, healedAt: 5 },
+    ]);
+    expect({ violations, excused }).toMatchObject({ violations: [], excused: [{ shows: "read" }] });
+    expect(checkHistory(made.events).violations).toHaveLength(1);
+  });
 });
 
 describe("a right store", () => {

@@ -56,7 +56,7 @@ export class Findings {
 
   add(finding: Finding): void {
     const { invariant, shows, by, culprit, session, subject, why } = finding;
-    const excuse = this.#excuse(by, culprit);
+    const excuse = this.#excuse(finding);
     const key = JSON.stringify([invariant, shows, session ?? "", subject ?? "", excuse ?? ""]);
     const known = this.#found.get(key);
     if (known === undefined) {
@@ -91,15 +91,17 @@ export class Findings {
   }
 
   /**
-   * A store that forgets can lose what it acknowledged before its failover was over. Whoever wrote
-   * it writes it again: until then, and where that process died first, no promise holds.
+   * A store that forgets can lose what it acknowledged before its failover was over. Whoever opened
+   * or ended a session writes that again, data excepted: until then, and where that process died
+   * first, no promise holds. But what is missing is trouble until then, and no logout.
    */
-  #excuse(by: HistoryOperation, culprit: HistoryOperation | undefined): string | undefined {
+  #excuse({ by, culprit, shows }: Finding): string | undefined {
     if (culprit === undefined) return undefined;
     for (const { name, at, healedAt = Infinity, forgets } of this.#index.faults) {
       const concerned = settledAt(culprit) < healedAt && (by.returnedAt ?? Infinity) > at;
       if (!forgets || !concerned) continue;
-      if (by.invokedAt < healedAt) return `while ${name} lasted`;
+      if (shows === "read") return `data written before ${name} was over is not written again`;
+      if (by.invokedAt < healedAt && shows !== "refused") return `while ${name} lasted`;
       const died = this.#index.deaths.get(culprit.process);
       if (died !== undefined && died <= healedAt) {
         return `acknowledged by ${culprit.process}, which died before ${name} was over`;
