@@ -24,7 +24,7 @@ import { cleanEnvironment, node, oldestNode, root } from "./setup.mjs";
 /** Where vitest's JSON reports lie; `coverage-requirements` reads them. Ignored by git. */
 export const reports = join(root, ".reports");
 
-const names = "unit contract simulation abuse differential integration browser examples";
+const names = "unit contract simulation faults abuse differential integration browser examples";
 /** The vitest projects whose tests cite requirements, in the order they run. */
 export const projects = names.split(" ");
 
@@ -147,7 +147,7 @@ function hasFailure(suite) {
 function vitest(name, { selected = [name], program = node, folders = [], first } = {}) {
   return {
     name,
-    needsBuild: ["integration", "differential", "browser", "examples", "tidy"].includes(name),
+    needsBuild: BUILT.includes(name),
     async run({ slow }) {
       const file = join(reports, `${name}.json`);
       mkdirSync(reports, { recursive: true });
@@ -167,6 +167,9 @@ function vitest(name, { selected = [name], program = node, folders = [], first }
     },
   };
 }
+
+/** Projects whose tests start what was built. */
+const BUILT = ["faults", "integration", "differential", "browser", "examples", "tidy"];
 
 /** What depends on the Node below it; what is pure JavaScript is not run a second time. */
 const NODE_FOLDERS = [

@@ -21,7 +21,7 @@ import { fetchedValkey, fetchValkey } from "./valkey.mjs";
  */
 
 /** Runners whose tests start real servers, see `engines.mjs`. */
-const SERVER_RUNNERS = ["contract", "differential", "integration", "examples"];
+const SERVER_RUNNERS = ["contract", "faults", "differential", "integration", "examples"];
 
 /** @type {readonly SystemProgram[]} */
 const programs = [
@@ -64,7 +64,7 @@ const programs = [
   },
   {
     name: "pgbouncer",
-    runners: ["contract", "integration"],
+    runners: ["contract", "faults", "integration"],
     commands: ["pgbouncer"],
     // Debian keeps it where a user's PATH does not lead.
     paths: ["/usr/sbin/pgbouncer"],

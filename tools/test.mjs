@@ -19,7 +19,7 @@ const INTERRUPTED = 130;
 /** @typedef {{ name: string, passed: number, failed: number, seconds: number }} Row */
 
 /** What `--slow` runs: the projects that read SOJOURN_SLOW and go further then. */
-const SLOW = ["build", "contract", "simulation", "integration"];
+const SLOW = ["build", "contract", "simulation", "faults", "integration"];
 
 function selection() {
   const { values } = parseArgs({

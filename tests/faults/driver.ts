@@ -62,7 +62,9 @@ export async function run(world: World, strike: Strike, options: RunOptions): Pr
   try {
     progress("starting");
     // The first alone: it makes the tables, as a deployment's first process does.
-    for (let count = 1; count <= workers; count += 1) await fleet.add(`w${count}`);
+    await fleet.add("w1");
+    const others = Array.from({ length: workers - 1 }, (_, index) => fleet.add(`w${index + 2}`));
+    await Promise.all(others);
     const story = await unfold({ world, strike, fleet, random, options, progress });
     progress("checking");
     const { fault, ...facts } = story;

@@ -2,79 +2,16 @@
  * The checker is worth what it catches: each store here is broken in one way that session stores
  * in the field are, several processes work on it, and the right call must be named.
  */
-import { createSessions } from "sojourn";
 import type { SessionRef, SessionStore, StoredSession } from "sojourn";
-import { MemoryStore } from "sojourn/stores/memory";
-import { checkHistory, ManualClock, SeededRandom } from "sojourn/testing";
-import type { HistoryEvent, HistoryVerdict, Violation } from "sojourn/testing";
+import { checkHistory, SeededRandom } from "sojourn/testing";
+import type { HistoryVerdict, Violation } from "sojourn/testing";
 import { afterEach, describe, expect, it } from "vitest";
-import { Recorder } from "./recorder.ts";
-import type { Known } from "./recorder.ts";
-import { SojournSubject } from "./sojourn.ts";
-import type { Answer, SubjectUnderTest } from "./subject.ts";
+import { World } from "./planted-world.ts";
+import type { Known, Recorder } from "./recorder.ts";
+import type { Answer } from "./subject.ts";
 
-const SECRET = Buffer.from(Array.from({ length: 32 }, (_, index) => index)).toString("base64url");
 const STALENESS_MS = 50;
 const WORLD_SEED = 20_261_121;
-
-type Plant = (good: SessionStore) => Partial<SessionStore>;
-type Wrap = (good: SubjectUnderTest) => Partial<SubjectUnderTest>;
-
-/** The good object with some methods replaced. */
-function overlaid<Kind extends object>(good: Kind, methods: Partial<Kind>): Kind {
-  return new Proxy(good, {
-    get(target, name) {
-      const value: unknown = Reflect.get(name in methods ? methods : target, name);
-      return typeof value === "function" ? (value.bind(target) as unknown) : value;
-    },
-  });
-}
-
-/** Three processes over one store; `plant` spoils the store, `wrap` the first process. */
-class World {
-  readonly clock: ManualClock = new ManualClock();
-  readonly events: HistoryEvent[] = [];
-  readonly store: SessionStore = new MemoryStore();
-  readonly recorders: Recorder[];
-  readonly #close: (() => Promise<void>)[] = [];
-  #now = 0;
-
-  constructor({ plant, only, wrap }: { plant?: Plant; only?: number; wrap?: Wrap } = {}) {
-    const spoilt = overlaid(this.store, plant?.(this.store) ?? {});
-    this.recorders = [0, 1, 2].map((number) => {
-      const sessions = createSessions({
-        store: only === undefined || only === number ? spoilt : this.store,
-        secrets: [SECRET],
-        policy: { extends: "saas", concurrency: { max: null, onLimit: "reject" } },
-        clock: this.clock,
-        sweep: false,
-      });
-      const good = new SojournSubject(sessions);
-      this.#close.push(() => good.close());
-      return new Recorder(number === 0 ? overlaid(good, wrap?.(good) ?? {}) : good, {
-        process: `p${number}`,
-        write: (event) => void this.events.push(event),
-        now: () => (this.#now += 1),
-      });
-    });
-  }
-
-  get three(): [Recorder, Recorder, Recorder] {
-    return this.recorders as [Recorder, Recorder, Recorder];
-  }
-
-  pass(ms: number): void {
-    this.#now += ms;
-  }
-
-  check(stalenessMs: number = 0): HistoryVerdict {
-    return checkHistory(this.events, { stalenessMs });
-  }
-
-  async end(): Promise<void> {
-    await Promise.all(this.#close.map((close) => close()));
-  }
-}
 
 const worlds: World[] = [];
 afterEach(async () => {
@@ -359,6 +296,34 @@ describe("what an engine cannot promise", () => {
     }
     const remembering = { ...over, forgets: false };
     expect(checkHistory([...made.events, remembering, died("p1", 6)]).violations).toHaveLength(1);
+  });
+
+  it("is no excuse for a logout while the process that knows better lives (I7)", async () => {
+    const made = world({ only: 1, plant: () => ({ find: async () => undefined }) });
+    const [a, b] = made.three;
+    const known = await opened(a);
+    await b.verify(known, false);
+    const within = [...made.events, { ...fault, at: 1, healedAt: 50 }];
+    expect(checkHistory(within).violations).toMatchObject([{ invariant: "I7" }]);
+    const died = { kind: "died", process: "p0", at: 40 } as const;
+    const { violations, excused } = checkHistory([...within, died]);
+    expect({ violations, excused }).toMatchObject({ violations: [], excused: [{}] });
+  });
+
+  it("covers data that a failover lost, which nobody writes again (I4)", async () => {
+    const made = world({
+      plant: () => ({ patchData: async () => ({ outcome: "patched", dataVersion: 9 }) }),
+    });
+    const [a, b] = made.three;
+    const known = await opened(a);
+    await a.patch(known, { x: a.value() });
+    await b.verify(known, false);
+    const { violations, excused } = checkHistory([
+      ...made.events,
+      { ...fault, at: 1, healedAt: 5 },
+    ]);
+    expect({ violations, excused }).toMatchObject({ violations: [], excused: [{ shows: "read" }] });
+    expect(checkHistory(made.events).violations).toHaveLength(1);
   });
 });
 

@@ -2,10 +2,11 @@
 import { DatabaseSync } from "node:sqlite";
 import { createSessions } from "sojourn";
 import type { SessionStore } from "sojourn";
+import { NearCache } from "sojourn/stores/near-cache";
 import { PostgresStore } from "sojourn/stores/postgres";
 import { RedisStore } from "sojourn/stores/redis";
 import { SqliteStore } from "sojourn/stores/sqlite";
-import { createClient } from "redis";
+import { createClient, createCluster } from "redis";
 import { poolTo } from "../support/postgres.ts";
 import type { StoreSpec } from "./messages.ts";
 import { SojournSubject } from "./sojourn.ts";
@@ -22,8 +23,10 @@ interface Opened {
 
 export async function makeSubject(spec: StoreSpec): Promise<SubjectUnderTest> {
   const opened = openStore(spec);
+  const { stalenessMs } = spec;
+  const store = stalenessMs > 0 ? new NearCache(opened.store, { stalenessMs }) : opened.store;
   const sessions = createSessions({
-    store: opened.store,
+    store,
     secrets: [spec.secret],
     policy: {
       extends: "saas",
@@ -41,7 +44,7 @@ export async function makeSubject(spec: StoreSpec): Promise<SubjectUnderTest> {
     suffer: (fault: string, on: boolean) => opened.suffer?.(fault, on),
     close: async () => {
       await sessions.close();
-      await opened.store.close();
+      await store.close();
       await opened.end?.();
     },
   });
@@ -51,6 +54,8 @@ function openStore(spec: StoreSpec): Opened {
   switch (spec.kind) {
     case "redis":
       return openRedis(spec);
+    case "redis-cluster":
+      return openCluster(spec);
     case "postgres":
       return openPostgres(spec);
     case "sqlite":
@@ -62,6 +67,15 @@ function openStore(spec: StoreSpec): Opened {
 
 function openRedis({ url }: StoreSpec): Opened {
   const client = createClient({ url, disableOfflineQueue: true });
+  client.on("error", () => undefined);
+  return { store: new RedisStore({ client }) };
+}
+
+function openCluster({ url }: StoreSpec): Opened {
+  const client = createCluster({
+    rootNodes: url.split(",").map((one) => ({ url: one })),
+    defaults: { disableOfflineQueue: true },
+  });
   client.on("error", () => undefined);
   return { store: new RedisStore({ client }) };
 }

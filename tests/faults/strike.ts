@@ -21,8 +21,6 @@ export interface Network {
 export interface World {
   readonly engine: string;
   readonly store: StoreSpec;
-  /** Traits that strikes ask for: `redis`, `postgres`, `network`, `own-time`, … */
-  readonly traits: ReadonlySet<string>;
   /** The server that takes writes, as long as there is one that can be restarted. */
   readonly server?: Server;
   readonly network?: Network;
@@ -44,7 +42,7 @@ export interface StrikeContext {
 
 export interface Strike {
   readonly name: string;
-  /** The traits a world must have. */
+  /** Traits of engines it can strike: `redis`, `network`, `own-time`, … */
   readonly needs: readonly string[];
   /** The engine may lose acknowledged writes by it. Default: never. */
   readonly forgets?: boolean;

@@ -3,7 +3,17 @@ import { randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { startPgBouncer, startPostgres, startRedis, startTcpProxy } from "../../tools/engines.mjs";
+import { kill } from "node:process";
+import { setTimeout as sleep } from "node:timers/promises";
+import {
+  startCluster,
+  startPgBouncer,
+  startPostgres,
+  startPostgresStandby,
+  startRedis,
+  startTcpProxy,
+} from "../../tools/engines.mjs";
+import { until } from "../../tools/engines/process.mjs";
 import { ask } from "../../tools/engines/resp.mjs";
 import type { StoreSpec } from "./messages.ts";
 import type { World } from "./strike.ts";
@@ -13,11 +23,17 @@ export interface WorldOptions {
   readonly stalenessMs?: number;
 }
 
-type Start = (options: WorldOptions) => Promise<World>;
+/** An engine: what can be done to it, and how it is started. */
+export interface Engine {
+  readonly traits: readonly string[];
+  start(options: WorldOptions): Promise<World>;
+}
 
 const TIMEOUT_MS = 1_000;
 /** Less than the hour that clocks jump by. */
 const IDLE_MS = 1_800_000;
+/** Slots that move at a time. */
+const RESHARDED_SLOTS = 400;
 const AOF = ["--appendonly", "yes", "--appendfsync", "everysec"];
 
 function specOf(kind: string, url: string, { stalenessMs = 0 }: WorldOptions): StoreSpec {
@@ -32,7 +48,6 @@ async function redis(options: WorldOptions): Promise<World> {
   return {
     engine: "redis",
     store: specOf("redis", network.url, options),
-    traits: new Set(["redis", "server", "one-process", "network", "own-time"]),
     server,
     network,
     command: (...words) => ask(server, ...words),
@@ -49,7 +64,6 @@ async function postgres(options: WorldOptions): Promise<World> {
   return {
     engine: "postgres",
     store: specOf("postgres", network.url, options),
-    traits: new Set(["postgres", "server", "network", "own-time"]),
     server,
     network,
     stop: async () => {
@@ -65,7 +79,6 @@ async function pgbouncer(options: WorldOptions): Promise<World> {
   return {
     engine: "pgbouncer",
     store: specOf("postgres", pool.url, options),
-    traits: new Set(["postgres", "server", "pool", "own-time"]),
     server,
     acts: { "restart-pool": () => pool.restart() },
     stop: async () => {
@@ -75,14 +88,88 @@ async function pgbouncer(options: WorldOptions): Promise<World> {
   };
 }
 
+/** How long a replica hears nothing before its primary dies: what was acknowledged then is lost. */
+const UNHEARD_MS = 1_000;
+const PROMOTED_AFTER_MS = 500;
+
+/** Whoever runs it promotes the standby and points the applications' address to it. */
+async function postgresStandby(options: WorldOptions): Promise<World> {
+  const primary = await startPostgres();
+  const replication = await startTcpProxy(primary);
+  const standby = await startPostgresStandby(replication);
+  let network = await startTcpProxy(primary);
+  const promote = async (): Promise<void> => {
+    replication.cut();
+    await sleep(UNHEARD_MS);
+    kill(primary.pid, "SIGKILL");
+    replication.stop();
+    network.stop();
+    await sleep(PROMOTED_AFTER_MS);
+    await standby.promote();
+    network = await startTcpProxy(standby, { port: network.port });
+  };
+  return {
+    engine: "postgres-standby",
+    store: specOf("postgres", network.url, options),
+    acts: { failover: promote },
+    stop: async () => {
+      network.stop();
+      replication.stop();
+      await Promise.all([primary.stop(), standby.stop()]);
+    },
+  };
+}
+
+/** Three primaries, a replica each. */
+async function redisCluster(options: WorldOptions): Promise<World> {
+  const cluster = await startCluster({ args: AOF });
+  const first = async (): Promise<Awaited<ReturnType<typeof cluster.owners>>> => cluster.owners();
+  const reshard = async (): Promise<void> => {
+    const [from, to] = await first();
+    if (from === undefined || to === undefined) throw new Error("the cluster has no two primaries");
+    await cluster.moveSlots(from.node, to.node, RESHARDED_SLOTS);
+  };
+  /** In agreement: a replica takes over without a loss. */
+  const switchOver = async (): Promise<void> => {
+    for (const { node } of await first()) await cluster.failover(node);
+  };
+  const lose = async (): Promise<void> => {
+    const [owner] = await first();
+    if (owner === undefined) throw new Error("the cluster has no primary");
+    kill(owner.node.pid, "SIGKILL");
+    await until("a replica takes over", async () => {
+      const owners = await first();
+      return owners.length === 3 && owners.every(({ node }) => node !== owner.node);
+    });
+    await owner.node.restart();
+  };
+  return {
+    engine: "redis-cluster",
+    store: specOf("redis-cluster", cluster.urls.join(","), options),
+    acts: { reshard, "switch-over": switchOver, failover: lose },
+    stop: () => cluster.stop(),
+  };
+}
+
 async function sqlite(options: WorldOptions): Promise<World> {
   const folder = mkdtempSync(join(tmpdir(), "sojourn-faults-"));
   return {
     engine: "sqlite",
     store: specOf("sqlite", join(folder, "sessions.db"), options),
-    traits: new Set(["file"]),
     stop: async () => rmSync(folder, { recursive: true }),
   };
 }
 
-export const worlds: Readonly<Record<string, Start>> = { sqlite, redis, postgres, pgbouncer };
+const SERVER = ["server", "own-time"];
+
+export const worlds: Readonly<Record<string, Engine>> = {
+  sqlite: { traits: ["file"], start: sqlite },
+  redis: { traits: ["redis", "one-process", "network", ...SERVER], start: redis },
+  postgres: { traits: ["network", ...SERVER], start: postgres },
+  pgbouncer: { traits: ["pool", ...SERVER], start: pgbouncer },
+  "postgres-standby": { traits: ["failover", "own-time"], start: postgresStandby },
+  "redis-cluster": {
+    traits: ["failover", "reshard", "switch-over", "own-time"],
+    start: redisCluster,
+  },
+};

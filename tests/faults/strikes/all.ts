@@ -1,5 +1,5 @@
 /** Every strike there is, cheap ones first. */
-import type { Strike, World } from "../strike.ts";
+import type { Strike } from "../strike.ts";
 import * as network from "./network.ts";
 import * as nodes from "./nodes.ts";
 import * as servers from "./servers.ts";
@@ -25,6 +25,7 @@ export const strikes: readonly Strike[] = [
   servers.clientKill,
   servers.flushAll,
   servers.failover,
+  servers.switchOver,
   servers.reshard,
   servers.poolRestart,
   servers.diskFull,
@@ -35,6 +36,7 @@ export const strikes: readonly Strike[] = [
   ...network.lags,
 ];
 
-export function strikesOn({ traits }: Pick<World, "traits">): readonly Strike[] {
-  return strikes.filter(({ needs }) => needs.every((need) => traits.has(need)));
+/** Those that can strike an engine with these traits. */
+export function strikesOn(traits: readonly string[]): readonly Strike[] {
+  return strikes.filter(({ needs }) => needs.every((need) => traits.includes(need)));
 }

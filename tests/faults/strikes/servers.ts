@@ -102,6 +102,13 @@ export const failover: Strike = {
   strike: (context) => act(context, "failover"),
 };
 
+/** Every primary hands over to a replica, which has everything. */
+export const switchOver: Strike = {
+  name: "switch-over",
+  needs: ["switch-over"],
+  strike: (context) => act(context, "switch-over"),
+};
+
 /** Slots move to another node while they are in use. */
 export const reshard: Strike = {
   name: "reshard",

@@ -1,7 +1,7 @@
 /** What a check found: broken promises, named by operation, each one excused or not. */
 import type { HistoryOperation } from "./history.ts";
 import { nameOf, settledAt } from "./history-index.ts";
-import type { HistoryIndex } from "./history-index.ts";
+import type { Fault, HistoryIndex } from "./history-index.ts";
 
 /** Promises of the design by number; `identity`: a token stands for its own session alone. */
 export type HistoryInvariant = "I1" | "I2" | "I3" | "I4" | "I5" | "I7" | "identity";
@@ -56,7 +56,7 @@ export class Findings {
 
   add(finding: Finding): void {
     const { invariant, shows, by, culprit, session, subject, why } = finding;
-    const excuse = this.#excuse(by, culprit);
+    const excuse = this.#excuse(finding);
     const key = JSON.stringify([invariant, shows, session ?? "", subject ?? "", excuse ?? ""]);
     const known = this.#found.get(key);
     if (known === undefined) {
@@ -91,21 +91,31 @@ export class Findings {
   }
 
   /**
-   * A store that forgets can lose what it acknowledged before its failover was over. Whoever wrote
-   * it writes it again: until then, and where that process died first, no promise holds.
+   * A store that forgets can lose what it acknowledged before its failover was over. Whoever opened
+   * or ended a session writes that again, data excepted: until then, and where that process died
+   * first, no promise holds. But what is missing is trouble until then, and no logout.
    */
-  #excuse(by: HistoryOperation, culprit: HistoryOperation | undefined): string | undefined {
-    if (culprit === undefined) return undefined;
-    for (const { name, at, healedAt = Infinity, forgets } of this.#index.faults) {
-      const concerned = settledAt(culprit) < healedAt && (by.returnedAt ?? Infinity) > at;
-      if (!forgets || !concerned) continue;
-      if (by.invokedAt < healedAt) return `while ${name} lasted`;
-      const died = this.#index.deaths.get(culprit.process);
-      if (died !== undefined && died <= healedAt) {
-        return `acknowledged by ${culprit.process}, which died before ${name} was over`;
-      }
+  #excuse(finding: Finding): string | undefined {
+    for (const fault of this.#index.faults) {
+      const excuse = fault.forgets ? this.#excusedBy(fault, finding) : undefined;
+      if (excuse !== undefined) return excuse;
     }
     return undefined;
+  }
+
+  #excusedBy(
+    { name, at, healedAt = Infinity }: Fault,
+    { by, culprit, shows }: Finding,
+  ): string | undefined {
+    if (culprit === undefined || settledAt(culprit) >= healedAt) return undefined;
+    if ((by.returnedAt ?? Infinity) <= at) return undefined;
+    if (shows === "read") return `data written before ${name} was over is not written again`;
+    if (by.invokedAt < healedAt && shows !== "refused") return `while ${name} lasted`;
+    const { process } = culprit;
+    const died = this.#index.deaths.get(process) ?? Infinity;
+    return died <= healedAt
+      ? `acknowledged by ${process}, which died before ${name} was over`
+      : undefined;
   }
 }
 

@@ -1,0 +1,51 @@
+/** What runs found, for people: one line each while they run, and a table at the end. */
+import type { RunResult } from "./driver.ts";
+
+const WHY_MAX = 8;
+
+/** One run in a line, and its violations below it. */
+export function story(result: RunResult): string {
+  const { engine, fault, figures, violations, excused, unanswered } = result;
+  const head =
+    `${engine} ${fault}: ${figures.operations} calls, ${figures.unknown} unknown, ` +
+    `${violations.length} violations, ${excused.length} excused` +
+    (unanswered === 0 ? "" : `, ${unanswered} never answered`);
+  const lines = violations
+    .slice(0, WHY_MAX)
+    .map(
+      ({ invariant, why, times, remains }) =>
+        `    ${invariant}: ${why} (${times} times${remains ? ", to the end" : ""})`,
+    );
+  if (violations.length > WHY_MAX) lines.push(`    and ${violations.length - WHY_MAX} more`);
+  return [head, ...lines].join("\n");
+}
+
+const COLUMNS: readonly (readonly [string, (result: RunResult) => string | number])[] = [
+  ["engine", ({ engine }) => engine],
+  ["fault", ({ fault }) => fault],
+  ["calls", ({ figures }) => figures.operations],
+  ["unknown", ({ figures }) => figures.unknown],
+  ["503", ({ figures }) => figures.errors["ERR_STORE_UNAVAILABLE"] ?? 0],
+  ["false logouts", ({ figures }) => figures.falseLogouts],
+  ["active again", ({ figures }) => figures.activeAgain],
+  ["after heal", ({ figures }) => figures.activeAgainAfterHeal],
+  ["lost writes", ({ figures }) => figures.lostWrites],
+  ["window ms", ({ figures }) => Math.round(figures.activeAgainMs)],
+  ["outage ms", ({ figures }) => Math.round(figures.longestOutageMs)],
+  ["back after ms", ({ recoveryMs }) => Math.round(recoveryMs)],
+  ["excused", ({ excused }) => excused.length],
+  ["violations", ({ violations }) => violations.length],
+];
+
+/** As Markdown: it goes into the documentation as it is. */
+export function table(results: readonly RunResult[]): string {
+  const head = COLUMNS.map(([name]) => name);
+  const rows = results.map((result) => COLUMNS.map(([, cell]) => String(cell(result))));
+  const widths = head.map((name, at) =>
+    Math.max(name.length, ...rows.map((row) => (row[at] ?? "").length)),
+  );
+  const line = (cells: readonly string[]): string =>
+    `| ${cells.map((cell, at) => cell.padEnd(widths[at] ?? 0)).join(" | ")} |`;
+  const rule = `|${widths.map((width) => "-".repeat(width + 2)).join("|")}|`;
+  return [line(head), rule, ...rows.map(line)].join("\n");
+}
