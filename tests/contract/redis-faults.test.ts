@@ -157,6 +157,19 @@ describe("a server that is stopped", () => {
     expect((await store.find(one))?.data).toEqual({ hanging: "1" });
   });
 
+  it("is not taken for stopped by a process that was too busy to read its answers", async () => {
+    const world = await start();
+    const store = world.store();
+    const one = record(world);
+    await store.create(one, { now: world.kit.now });
+    const asked = store.find(one);
+    // It writes what waits, and then does nothing else for more than a second.
+    await new Promise((resolve) => setImmediate(resolve));
+    for (const until = performance.now() + 1_200; performance.now() < until;);
+    expect((await store.find(one))?.record.id).toBe(one.id);
+    await asked;
+  });
+
   it("is unavailable within the time-out of a store call, and nobody is logged out (I7)", async () => {
     const world = await start();
     const secrets = [randomBytes(32)];

@@ -58,8 +58,10 @@ export class Keeper {
   readonly #inner: SessionStore;
   readonly #parts: KeeperParts;
   readonly #outbox: Outbox;
-  /** As last looked at, and since when by the store's time; 0: it was so when this began. */
-  #seen: { readonly incarnation: string; readonly since: number } | undefined;
+  /** As last looked at, what was told of its age, and since when where that cannot be true. */
+  #seen:
+    | { readonly incarnation: string; readonly told: number; readonly since: number }
+    | undefined;
   /** The incarnation that has everything. */
   #written: string | undefined;
   #checking: Promise<void> | undefined;
@@ -260,8 +262,8 @@ export class Keeper {
     const health = await this.#inner.health();
     const { incarnation, incarnationSince, nowAt = 0 } = health;
     if (this.#seen?.incarnation !== incarnation) {
-      const emptied = this.#seen !== undefined && incarnationSince === 0;
-      this.#seen = { incarnation, since: emptied ? nowAt : 0 };
+      const young = this.#seen === undefined || incarnationSince > this.#seen.told;
+      this.#seen = { incarnation, told: incarnationSince, since: young ? 0 : nowAt };
     }
     const { since } = this.#seen;
     return since > incarnationSince ? { ...health, incarnationSince: since } : health;

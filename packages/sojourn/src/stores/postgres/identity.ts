@@ -62,6 +62,8 @@ async function notedOf(
   const noted = typeof text === "string" ? (JSON.parse(text) as Noted) : undefined;
   if (noted?.of === found.of) return noted;
   if (!writable) return found;
-  const [row] = await sql.rows(NOTE, JSON.stringify(found));
+  // The first one has lost nothing: since 0.
+  const since = noted === undefined ? 0 : found.since;
+  const [row] = await sql.rows(NOTE, JSON.stringify({ ...found, since }));
   return JSON.parse(String(row?.[0])) as Noted;
 }

@@ -48,6 +48,7 @@ export class Link implements Commands {
   #owed = 0;
   /** When the connection last answered, or began to owe an answer. */
   #movedAt = 0;
+  #reading: Promise<void> | undefined;
 
   constructor(client: RedisClient) {
     this.#client = client as RedisClient & Sender;
@@ -101,7 +102,7 @@ export class Link implements Commands {
   ): Promise<unknown> {
     const now = performance.now();
     if (this.#owed === 0) this.#movedAt = now;
-    else if (now - this.#movedAt > STALLED_MS) {
+    else if (now - this.#movedAt > STALLED_MS && (await this.#isStalled())) {
       throw new StoreUnavailableError(`the connection has not answered for ${STALLED_MS} ms`);
     }
     this.#owed += 1;
@@ -112,6 +113,14 @@ export class Link implements Commands {
       this.#owed -= 1;
       this.#movedAt = performance.now();
     }
+  }
+
+  /** Answers may have come while this process was too busy to read them: it reads first. */
+  async #isStalled(): Promise<boolean> {
+    const before = this.#movedAt;
+    this.#reading ??= readOnce().finally(() => void (this.#reading = undefined));
+    await this.#reading;
+    return this.#owed > 0 && this.#movedAt === before;
   }
 
   async #told(
@@ -125,4 +134,11 @@ export class Link implements Commands {
       throw storeFault(error, operation);
     }
   }
+}
+
+/** A whole turn of the event loop, in which sockets are read. */
+function readOnce(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(() => void setImmediate(resolve));
+  });
 }

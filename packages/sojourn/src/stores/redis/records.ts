@@ -22,10 +22,12 @@ if was ~= run then
   local moved = false
   for i = 6, 5 + serving do moved = moved or ARGV[i] == was end
   if moved then redis.call('HSET', record, 'run', run) else
-    local since = tonumber(redis.call('HGET', record, 'since') or 0)
+    -- The first one has lost nothing: since 0.
+    local since = tonumber(redis.call('HGET', record, 'since') or -1)
     local started, now = tonumber(ARGV[3]), tonumber(ARGV[4])
+    if since >= 0 then since = started > since and started or now else since = 0 end
     redis.call('HSET', record, 'run', run, 'incarnation', ARGV[2],
-      'since', string.format('%.0f', started > since and since > 0 and started or now))
+      'since', string.format('%.0f', since))
   end
 end
 return redis.call('HMGET', record, 'incarnation', 'since', 'installation', 'buckets', 'layout')`;
