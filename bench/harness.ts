@@ -23,6 +23,8 @@ export interface Case {
 export interface Effort {
   readonly samples: number;
   readonly sampleMs: number;
+  /** How many a suite makes that depends on their number; its own choice if absent. */
+  readonly sessions?: number;
 }
 
 export const FULL: Effort = { samples: 15, sampleMs: 120 };

@@ -1,7 +1,8 @@
 /**
  * `npm run bench`: figures beside other libraries in the same run, with the ratios asked for.
  * `npm run bench:stores`: the engines, and several processes on them.
- * `-- --quick` for a glance, `-- --only verify,express` for some of them.
+ * `-- --quick` for a glance, `-- --only verify,express` for some of them, `--sessions N` for how
+ * many the sweep meets.
  */
 import { argv } from "node:process";
 import { parseArgs } from "node:util";
@@ -20,6 +21,7 @@ import { fanOut } from "./stores/fan-out.ts";
 import { listeners } from "./stores/listeners.ts";
 import { postgres } from "./stores/postgres.ts";
 import { redis } from "./stores/redis.ts";
+import { sweep } from "./stores/sweep.ts";
 
 type Suites = Readonly<Record<string, (effort: Effort) => Promise<Section>>>;
 
@@ -40,6 +42,7 @@ const STORES: Suites = {
   "fan-out": fanOut,
   crowds,
   listeners,
+  sweep,
 };
 
 const { values } = parseArgs({
@@ -48,11 +51,14 @@ const { values } = parseArgs({
     quick: { type: "boolean" },
     only: { type: "string" },
     stores: { type: "boolean" },
+    sessions: { type: "string" },
   },
 });
 const suites = { ...LIBRARY, ...STORES };
 const names = values.only?.split(",") ?? Object.keys(values.stores === true ? STORES : LIBRARY);
-const effort = values.quick === true ? QUICK : FULL;
+const pace = values.quick === true ? QUICK : FULL;
+const effort =
+  values.sessions === undefined ? pace : { ...pace, sessions: Number(values.sessions) };
 const sections: Section[] = [];
 for (const name of names) {
   const suite = suites[name as keyof typeof suites];

@@ -24,7 +24,6 @@ const MEASURED = { full: 50_000, quick: 10_000 } as const;
 const PER_SUBJECT = [1, 4] as const;
 const CROWD = 1_000;
 const MEMORY_ASKED_BYTES = 500;
-/** Bytes of a successor sealed under its predecessor, see `tokens/successor.ts`. */
 
 function openClient(url: string) {
   return createClient({ url, disableOfflineQueue: true });
