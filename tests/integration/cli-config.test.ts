@@ -48,6 +48,58 @@ describe("settings", () => {
     });
   });
 
+  it("put the control store beside sessions in SQL, and into a file beside Redis", () => {
+    const controlOf = (store: string) =>
+      readConfig({ flags: {}, env: { SOJOURN_SECRETS: SECRET, SOJOURN_STORE: store } }).control;
+    expect(controlOf("memory:")).toEqual({ kind: "memory" });
+    expect(controlOf("sqlite:/x/s.db")).toEqual({ kind: "sqlite", path: "/x/control.db" });
+    const file = { kind: "sqlite", path: "sojourn-control.db" };
+    expect(controlOf("redis://h")).toEqual(file);
+    const database = { kind: "postgres", host: "h", database: "d", password: "p@" };
+    const theirs = controlOf("postgres://u:p%40@h/d");
+    expect(theirs).toMatchObject({ ...database, schema: "sojourn_control" });
+    const named = controlOf("postgres://u:p%40@h/d?schema=shop");
+    expect(named).toMatchObject({ ...database, schema: "shop_control" });
+  });
+
+  it("read the URLs of engines with several hosts, IPv6, TLS and options", () => {
+    const storeOf = (store: string) =>
+      readConfig({ flags: {}, env: { SOJOURN_SECRETS: SECRET, SOJOURN_STORE: store } }).store;
+    const hosts = [
+      { host: "a", port: 26_379 },
+      { host: "::1", port: 1 },
+    ];
+    const sentinel =
+      "rediss+sentinel://ann:p%3A@a,[::1]:1/mine?database=2&sentinelPassword=s&ca=/c";
+    expect(storeOf(sentinel)).toMatchObject({
+      form: "sentinel",
+      hosts,
+      name: "mine",
+      database: 2,
+      user: "ann",
+      password: "p:",
+      tls: { verify: true, caFile: "/c" },
+      sentinel: { password: "s" },
+    });
+    expect(storeOf("redis-cluster://a,b:7?buckets=64&prefix=x:")).toMatchObject({
+      form: "cluster",
+      database: 0,
+      buckets: 64,
+      prefix: "x:",
+      tls: undefined,
+    });
+    expect(storeOf("postgres:///d?host=/run/postgresql")).toMatchObject({
+      host: "/run/postgresql",
+      database: "d",
+      tls: undefined,
+    });
+    expect(storeOf("postgresql://h/d?sslmode=no-verify&connections=7")).toMatchObject({
+      tls: { verify: false },
+      connections: 7,
+      prepare: false,
+    });
+  });
+
   it("read sizes, spans and secrets as people write them", () => {
     const secretFile = file("two.secret", `${SECRET}\n\n${SECRET.split("").reverse().join("")}\n`);
     const policy = { extends: "saas", idleMs: "30m" };
@@ -100,6 +152,37 @@ describe("a wrong configuration", () => {
       "cookie.name",
     ]) {
       expect(told).toContain(part);
+    }
+  });
+
+  it("of a store or cache says what is accepted and quotes nothing that may be a password", () => {
+    const at = (name: string, value: string): string =>
+      problemsOf({ SOJOURN_SECRETS: SECRET, [`SOJOURN_${name}`]: value }).join("\n");
+    for (const [name, value, expected] of [
+      ["STORE", "postgers://u:canary@h/d", "did you mean postgres://?"],
+      ["STORE", "redis://u:cana@ry@h", "%40 (@)"],
+      ["STORE", "postgres://u:cana/ry@h/d", "%2F (/)"],
+      ["STORE", "redis://:canary#@h", "%23 (#)"],
+      ["STORE", "redis://:canary%@h", "two hexadecimal digits"],
+      ["STORE", "redis://u:canary@", "the host is missing"],
+      ["STORE", "redis://u:canary@a,b", "redis-cluster://HOST,HOST"],
+      ["STORE", "redis://u:canary@h/sessions", "the number of the database"],
+      ["STORE", "redis://u:canary@h?bucket=1", 'option "bucket": unknown; did you mean buckets?'],
+      ["STORE", "redis://u:canary@h?buckets=many", "a whole number from 1 to 65536"],
+      ["STORE", "redis://u:canary@h?ca=/x", "needs rediss://"],
+      ["STORE", "redis+sentinel://u:canary@h", "the primary's name is missing"],
+      ["STORE", "redis-cluster://u:canary@h/1", "database 0 alone"],
+      ["STORE", "postgres://u:canary@a,b/d", "one address that always leads to the primary"],
+      ["STORE", "postgres://u:canary@h/d?sslmode=prefer", "accepted: disable, require"],
+      ["STORE", "postgres://u:canary@h:99999/d", "HOST or HOST:PORT"],
+      ["CONTROL", "redis://u:canary@h", "accepted: sqlite:PATH or postgres://"],
+      ["CACHE", "memcached://u:canary@h", "without a user or a path"],
+      ["CACHE", "redis://u:canary@h", "accepted: memcached://HOST:PORT"],
+      ["CACHE", "memcached://h", "needs nearCache (--near-cache) of at least 1s"],
+    ] as const) {
+      const told = at(name, value);
+      expect([value, told]).toEqual([value, expect.stringContaining(expected)]);
+      expect(told).not.toMatch(/cana|ry@/);
     }
   });
 

@@ -1,6 +1,12 @@
 /** Several service processes behind HAProxy, as an operator runs them. */
 import { setTimeout as sleep } from "node:timers/promises";
-import { startCluster, startHaproxy, startPostgres, startRedis } from "../../tools/engines.mjs";
+import {
+  startCluster,
+  startHaproxy,
+  startMemcached,
+  startPostgres,
+  startRedis,
+} from "../../tools/engines.mjs";
 import { bearer, SECRET, send, serveProcess, sojourn } from "./service-harness.ts";
 import type { Answer, Json, ServedProcess, Sent } from "./service-harness.ts";
 
@@ -25,6 +31,19 @@ export async function redisCluster(): Promise<Shared> {
   const cluster = await startCluster({ replicasPer: 0, args: SAFE });
   const hosts = cluster.urls.map((url) => new URL(url).host);
   return withControl(`redis-cluster://${hosts.join(",")}`, () => cluster.stop());
+}
+
+/** Whose services share what they have read. */
+export async function postgresAndMemcached(): Promise<Shared> {
+  const shared = await postgres();
+  const memcached = await startMemcached();
+  return {
+    env: { ...shared.env, SOJOURN_CACHE: memcached.url },
+    stop: async () => {
+      await memcached.stop();
+      await shared.stop();
+    },
+  };
 }
 
 async function withControl(store: string, stop: () => Promise<void>): Promise<Shared> {

@@ -2,7 +2,13 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { cookie, send } from "./service-harness.ts";
-import { postgres, redis, redisCluster, startMachines } from "./service-machines-harness.ts";
+import {
+  postgres,
+  postgresAndMemcached,
+  redis,
+  redisCluster,
+  startMachines,
+} from "./service-machines-harness.ts";
 import type { Machines, Shared } from "./service-machines-harness.ts";
 import { Listener } from "./service-listener.ts";
 
@@ -13,10 +19,10 @@ const BOUND_MS = 1_000;
 
 describe.each([
   ["PostgreSQL", postgres, undefined],
-  ["PostgreSQL and a near-cache", postgres, NEAR_MS],
+  ["PostgreSQL, Memcached and a near-cache", postgresAndMemcached, NEAR_MS],
   ["Redis and a near-cache", redis, NEAR_MS],
   ["Redis Cluster and a near-cache", redisCluster, NEAR_MS],
-] as const)("three services on %s", (_name, start, near) => {
+] as const)("three services on %s", (name, start, near) => {
   let shared: Shared;
   let m: Machines;
 
@@ -142,5 +148,7 @@ describe.each([
     ]) {
       expect(metrics.text).toMatch(line);
     }
+    const cache = /^sojourn_cache_fills_total [1-9]/m.test(metrics.text);
+    expect(cache).toBe(name.includes("Memcached"));
   });
 });

@@ -6,6 +6,7 @@ export const GROUPS: Readonly<Record<string, string>> = {
   keys: "Service keys of back ends, and the inventory of cryptographic keys",
   policy: "What limits hold, and why",
   sessions: "Look at sessions and end them",
+  stores: "Work on a store while nothing uses it",
   subjects: "End all sessions of somebody",
 };
 

@@ -21,11 +21,13 @@ import { createOutput, paintFor } from "./output.ts";
 import { otherCommands } from "./policy.ts";
 import { serviceCommands } from "./serve.ts";
 import { sessionCommands } from "./sessions.ts";
+import { storeCommands } from "./stores.ts";
 
 export const COMMANDS: readonly Command[] = [
   ...serviceCommands,
   ...keyCommands,
   ...sessionCommands,
+  ...storeCommands,
   ...otherCommands,
   ...doctorCommands,
 ];

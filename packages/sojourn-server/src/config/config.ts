@@ -51,7 +51,7 @@ export function readConfig(sources: Sources): ServerConfig {
   const read = new ValueReader(gather(sources, problems), problems);
   const secrets = readInstallationSecrets(read.list("secretFile"), sources.env, problems);
   const production = read.boolean("production") ?? sources.env["NODE_ENV"] === "production";
-  const stores = readStoreSettings(read);
+  const stores = readStoreSettings(read, problems);
   const library = {
     ...readLibraryOptions(read, secrets, production),
     storeTimeoutMs: stores.storeTimeoutMs,

@@ -56,6 +56,11 @@ export interface RedisPlace extends Account {
   readonly buckets?: number;
 }
 
+/** Shared memory of several machines. It holds nothing that a store does not. */
+export interface CachePlace {
+  readonly hosts: readonly HostPort[];
+}
+
 export type StorePlace = MemoryPlace | SqlitePlace | PostgresPlace | RedisPlace;
 export type ControlPlace = MemoryPlace | SqlitePlace | PostgresPlace;
 
@@ -76,6 +81,7 @@ const REDIS_OPTIONS = [
 const POSTGRES_PORT = 5_432;
 const REDIS_PORT = 6_379;
 const SENTINEL_PORT = 26_379;
+const MEMCACHED_PORT = 11_211;
 const CONNECTIONS = 20;
 const CONNECTIONS_MAX = 500;
 const BUCKETS_MAX = 65_536;
@@ -113,6 +119,17 @@ export function readControlPlace(text: string): ControlPlace {
   throw new PlaceProblem(`accepted: ${CONTROL_ACCEPTED}`);
 }
 
+/** @throws {PlaceProblem} */
+export function readCachePlace(text: string): CachePlace {
+  const accepted = "accepted: memcached://HOST:PORT,HOST:PORT";
+  if (!text.startsWith("memcached://")) throw new PlaceProblem(accepted);
+  const { hosts, path, user, password } = readPlaceUrl(text, MEMCACHED_PORT, []);
+  if (hosts.length > 0 && path === "" && user === undefined && password === undefined) {
+    return { hosts };
+  }
+  throw new PlaceProblem(`${accepted}, without a user or a path`);
+}
+
 /** The place in a line for people: scheme, hosts and path; no user, password or option. */
 export function nameOfPlace(place: StorePlace): string {
   switch (place.kind) {
@@ -135,7 +152,7 @@ export function nameOfPlace(place: StorePlace): string {
   }
 }
 
-function hostText({ host, port }: HostPort): string {
+export function hostText({ host, port }: HostPort): string {
   return `${host.includes(":") ? `[${host}]` : host}:${port}`;
 }
 

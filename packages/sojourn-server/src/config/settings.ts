@@ -11,6 +11,7 @@ type SettingKind =
   | "metrics-port"
   | "store"
   | "control"
+  | "cache"
   | "span"
   | "bytes"
   | "count"
@@ -81,6 +82,14 @@ export const SETTINGS: readonly Setting[] = [
     env: "SOJOURN_NEAR_CACHE",
     means: "keep sessions in memory; an end elsewhere counts within this span: 100ms to 60s",
     standard: "none: every request asks the store",
+  },
+  {
+    path: "cache",
+    kind: "cache",
+    flag: "cache",
+    env: "SOJOURN_CACHE",
+    means: "what services share between nearCache and the store: memcached://HOST:PORT,HOST:PORT",
+    standard: "none",
   },
   {
     path: "revokeDurability",

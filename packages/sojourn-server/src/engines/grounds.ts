@@ -3,14 +3,16 @@ import { closeSync, mkdirSync, openSync } from "node:fs";
 import { dirname } from "node:path";
 import { ConfigError, MemoryStore } from "sojourn";
 import type { SessionStore } from "sojourn";
+import { MemcachedTier } from "sojourn/stores/memcached";
 import { NearCache } from "sojourn/stores/near-cache";
 import { PostgresStore } from "sojourn/stores/postgres";
 import { RedisStore } from "sojourn/stores/redis";
 import { SqliteStore } from "sojourn/stores/sqlite";
 import type { ServerConfig } from "../config/config.ts";
 import { present } from "../config/present.ts";
-import { nameOfPlace } from "../config/places.ts";
+import { hostText, nameOfPlace } from "../config/places.ts";
 import type { PostgresPlace, RedisPlace, StorePlace } from "../config/places.ts";
+import { CACHE_MS_MIN } from "../config/store-settings.ts";
 import type { ControlSql } from "../control/control-sql.ts";
 import { PostgresControl } from "../control/postgres-control.ts";
 import { SqliteControl } from "../control/sqlite-control.ts";
@@ -34,6 +36,7 @@ export class Grounds {
   readonly #open: (() => Promise<void>)[] = [];
   /** Over the store, where one was asked for. */
   near: NearCache | undefined;
+  tier: MemcachedTier | undefined;
   #pool: PostgresPool | undefined;
 
   constructor(config: ServerConfig) {
@@ -44,15 +47,26 @@ export class Grounds {
   async openStore(): Promise<SessionStore> {
     const { store: place } = this.#config;
     const store = await this.#storeAt();
-    this.#open.unshift(() => store.close());
+    // Whoever lies over the store closes it too.
+    this.#open.unshift(() => (this.near ?? store).close());
     if (place.kind === "postgres" || place.kind === "redis") {
       await this.#ready(place, store);
     }
-    const { nearCacheMs: stalenessMs } = this.#config;
+    return this.#nearTo(place, store);
+  }
+
+  /** In memory, and in what services share, where they were asked for. */
+  #nearTo(place: StorePlace, store: SessionStore): SessionStore {
+    const { nearCacheMs: stalenessMs, cache } = this.#config;
     // What is in this process is near already.
     if (stalenessMs === undefined || place.kind === "memory") return store;
-    this.near = this.#made(place, () => new NearCache(store, { stalenessMs }));
-    this.#open.unshift(async () => this.near?.release());
+    if (cache !== undefined) {
+      const servers = cache.hosts.map(hostText);
+      const ttlMs = stalenessMs - (stalenessMs % CACHE_MS_MIN);
+      this.tier = this.#made(place, () => new MemcachedTier(store, { servers, ttlMs }));
+    }
+    const below = this.tier ?? store;
+    this.near = this.#made(place, () => new NearCache(below, { stalenessMs }));
     return this.near;
   }
 

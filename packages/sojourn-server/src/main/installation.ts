@@ -1,6 +1,7 @@
 /** What service and commands open alike: session store, sessions, control store, keys. */
 import { createSessions } from "sojourn";
 import type { Sessions } from "sojourn";
+import type { MemcachedTier } from "sojourn/stores/memcached";
 import type { NearCache } from "sojourn/stores/near-cache";
 import type { ServerConfig } from "../config/config.ts";
 import { ControlStore } from "../control/control-store.ts";
@@ -13,6 +14,7 @@ export interface Installation {
   readonly keys: KeyDesk;
   readonly control: ControlStore;
   readonly near: NearCache | undefined;
+  readonly tier: MemcachedTier | undefined;
   readonly now: () => number;
   close(): Promise<void>;
 }
@@ -67,7 +69,7 @@ async function furnish(
       now,
       ...(refused === undefined ? {} : { refused }),
     });
-    return { sessions, keys, control, near: grounds.near, now, close };
+    return { sessions, keys, control, near: grounds.near, tier: grounds.tier, now, close };
   } catch (error) {
     await sessions.close();
     throw error;

@@ -7,7 +7,7 @@ import type { Logger } from "pino";
 import { buildApp } from "../api/app.ts";
 import { audit } from "../api/log.ts";
 import { Metrics } from "../api/metrics.ts";
-import { watchNear } from "../api/near-metrics.ts";
+import { watchCaches } from "../api/cache-metrics.ts";
 import { StreamRoom } from "../api/streams.ts";
 import type { App, House, Phase } from "../api/types.ts";
 import type { ServerConfig } from "../config/config.ts";
@@ -44,8 +44,8 @@ export async function startService(config: ServerConfig, log: Logger): Promise<R
   });
   let phase: Phase = "serving";
   const streams = new StreamRoom(config.streamsMax);
-  const { sessions, keys, control, near, now } = installation;
-  if (near !== undefined) watchNear(metrics.registry, () => near.stats());
+  const { sessions, keys, control, now } = installation;
+  watchCaches(metrics.registry, installation);
   const { replies } = control;
   const house: House = {
     config,

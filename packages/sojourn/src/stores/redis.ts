@@ -47,6 +47,8 @@ import { Writes } from "./redis/writes.ts";
 
 export type { RedisClient } from "./redis/client.ts";
 export type { RedisCluster } from "./redis/cluster-nodes.ts";
+export { rebucket } from "./redis/rebucket.ts";
+export type { RebucketOptions, RebucketProgress, RebucketSummary } from "./redis/rebucket.ts";
 export type { RedisRisk } from "./redis/server.ts";
 
 export interface RedisStoreOptions {
