@@ -120,25 +120,32 @@ async function postgresStandby(options: WorldOptions): Promise<World> {
   };
 }
 
+/** Its replicas are cut off and cannot come back; it goes on acknowledging. */
+async function unheard(primary: { readonly port: number }): Promise<void> {
+  await ask(primary, "ACL", "SETUSER", "default", "-psync", "-sync");
+  await ask(primary, "CLIENT", "KILL", "TYPE", "replica");
+  await sleep(UNHEARD_MS);
+}
+
 /** Three primaries, a replica each. */
 async function redisCluster(options: WorldOptions): Promise<World> {
   const cluster = await startCluster({ args: AOF });
-  const first = async (): Promise<Awaited<ReturnType<typeof cluster.owners>>> => cluster.owners();
   const reshard = async (): Promise<void> => {
-    const [from, to] = await first();
+    const [from, to] = await cluster.owners();
     if (from === undefined || to === undefined) throw new Error("the cluster has no two primaries");
     await cluster.moveSlots(from.node, to.node, RESHARDED_SLOTS);
   };
   /** In agreement: a replica takes over without a loss. */
   const switchOver = async (): Promise<void> => {
-    for (const { node } of await first()) await cluster.failover(node);
+    for (const { node } of await cluster.owners()) await cluster.failover(node);
   };
   const lose = async (): Promise<void> => {
-    const [owner] = await first();
+    const [owner] = await cluster.owners();
     if (owner === undefined) throw new Error("the cluster has no primary");
+    await unheard(owner.node);
     kill(owner.node.pid, "SIGKILL");
     await until("a replica takes over", async () => {
-      const owners = await first();
+      const owners = await cluster.owners();
       return owners.length === 3 && owners.every(({ node }) => node !== owner.node);
     });
     await owner.node.restart();

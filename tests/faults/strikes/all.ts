@@ -25,6 +25,7 @@ export const strikes: readonly Strike[] = [
   servers.clientKill,
   servers.flushAll,
   servers.failover,
+  servers.failoverAndNode,
   servers.switchOver,
   servers.reshard,
   servers.poolRestart,

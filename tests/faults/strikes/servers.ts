@@ -102,6 +102,25 @@ export const failover: Strike = {
   strike: (context) => act(context, "failover"),
 };
 
+/** Before the replica hears: what this process acknowledged last dies with it. */
+const UNHEARD_MS = 800;
+
+/** The same, and a process dies with the primary: what both had acknowledged last is gone. */
+export const failoverAndNode: Strike = {
+  name: "failover-and-node",
+  needs: ["failover"],
+  forgets: true,
+  async strike(context) {
+    const { fleet, random, pause } = context;
+    const failing = act(context, "failover");
+    await pause(UNHEARD_MS);
+    const name = random.pick(fleet.names);
+    await fleet.kill(name);
+    await failing;
+    await fleet.add(`${name}b`);
+  },
+};
+
 /** Every primary hands over to a replica, which has everything. */
 export const switchOver: Strike = {
   name: "switch-over",
