@@ -64,6 +64,11 @@ export class SojournSubject implements SubjectUnderTest {
     await this.#sessions.subject(subject).revokeAll();
   }
 
+  /** End all of a subject but one. */
+  async revokeOthers(subject: string, session: string): Promise<void> {
+    await this.#sessions.subject(subject).revokeAll({ except: session });
+  }
+
   async list(subject: string): Promise<readonly string[]> {
     const found: string[] = [];
     let cursor: string | undefined;
