@@ -46,7 +46,8 @@ export function learn(
   };
 }
 
-const INPUT = /<input\b[^>]*>/gi;
+/** Ends at the next `<`, so that a page of nothing but beginnings is read once. */
+const INPUT = /<input\b[^<>]*>/gi;
 const ATTRIBUTE = /\b(type|name|value)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s>"']+))/gi;
 
 /** Hidden fields of a page's forms: where frameworks put the token that goes with a form. */
