@@ -314,7 +314,8 @@ export interface StoreCapabilities {
  */
 export interface NearSessions {
   /**
-   * As last read, unless it changed since or freshness was proven longer ago than the bound. No I/O.
+   * As last read, unless it changed since or freshness was proven longer ago than the bound. No
+   * I/O.
    *
    * @param boundMs Instead of the near-cache's own bound: for `storeDown: degraded` alone.
    */

@@ -152,7 +152,9 @@ function plain(
   return { state: "live", at: now, stored, judgement };
 }
 
-/** `storeDown: degraded`: a plain hit that was proven within a minute, and nothing is written. I3. */
+/**
+ * `storeDown: degraded`: a plain hit that was proven within a minute, and nothing is written. I3.
+ */
 function withoutStore(core: Core, proved: ProvedToken, how: Presentation): Verdict | undefined {
   const near = core.peek(proved, DEGRADED_MS);
   if (near === undefined || core.policyOf(near.record).storeDown !== "degraded") return undefined;

@@ -1,7 +1,8 @@
 /**
  * What this process knows to have been acknowledged in the last minutes: revocations, new sessions,
- * decisions, epochs. An engine that fails over asynchronously may have lost the newest of them; then
- * they are written again. The outbox dies with its process, and that is the window which remains.
+ * decisions, epochs. An engine that fails over asynchronously may have lost the newest of them;
+ * then they are written again. The outbox dies with its process, and that is the window which
+ * remains.
  */
 import { dataBytes, mergeRecords, patchedData } from "../engine/merge.ts";
 import type {

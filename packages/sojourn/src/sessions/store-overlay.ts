@@ -1,4 +1,6 @@
-/** A store with some of its operations replaced by ours, as one flat object: no proxy on the way. */
+/**
+ * A store with some of its operations replaced by ours, as one flat object: no proxy on the way.
+ */
 import type { SessionStore } from "../engine/ports.ts";
 
 const OPERATIONS = [

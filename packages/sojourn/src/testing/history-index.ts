@@ -1,4 +1,6 @@
-/** A history sorted by session and subject, with each call as it turned out. Linear but for sorts. */
+/**
+ * A history sorted by session and subject, with each call as it turned out. Linear but for sorts.
+ */
 import { isOperation } from "./history.ts";
 import type { HistoryEvent, HistoryHappening, HistoryOperation } from "./history.ts";
 
