@@ -178,6 +178,20 @@ describe("authenticate over a near-cache", () => {
     expect(hits).toBeGreaterThan(2 * misses);
   });
 
+  it("takes no token for a session that somebody pointed at another subject", async () => {
+    const { cluster, near, token } = await pair();
+    const find = cluster.faulty.find.bind(cluster.faulty);
+    cluster.faulty.find = async (ref) => {
+      const stored = await find(ref);
+      return stored && { ...stored, record: { ...stored.record, subject: "eve" } };
+    };
+    const standing = await near.sessions.authenticate(token);
+    if (standing.state !== "active") throw new Error(standing.state);
+    await near.sessions.find(standing.session.id ?? "");
+    const again = await near.sessions.authenticate(token);
+    expect(again.state === "active" ? again.session.subject : null).not.toBe("eve");
+  });
+
   it("judges deadlines on every hit: nothing is answered past them", async () => {
     const { cluster, near, token } = await pair();
     const standing = await near.sessions.authenticate(token, { activity: false });

@@ -289,7 +289,6 @@ export class NearCache extends Overlay {
     this.#guard += 1;
     this.#proven = false;
     this.#provenAt = NEVER;
-    this.#inPlaceAt = Infinity;
     this.#invalidations += this.#shelf.clear();
   }
 

@@ -72,6 +72,13 @@ describe("the shelf", () => {
       }
     }
     expect(shelf.size).toBe(200);
+    // Making room for one takes a bounded number of looks.
+    let used = 0;
+    for (let one = 0; one < 1_000; one += 1) if (shelf.get(`${one}`)?.used === true) used += 1;
+    shelf.put(storedOf({ id: "one more" }));
+    for (let one = 0; one < 1_000; one += 1) if (shelf.get(`${one}`)?.used === true) used -= 1;
+    expect(used).toBeGreaterThan(0);
+    expect(used).toBeLessThan(100);
   });
 
   it("holds no more bytes than it may, and nothing that is larger than all of it", () => {
