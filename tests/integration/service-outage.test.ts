@@ -1,6 +1,4 @@
-/**
- * While the store does not answer: 503 in bounded time, a healthy process, and then on as before.
- */
+/** While the store does not answer: 503 in bounded time, a healthy process, then on as before. */
 import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createClient } from "redis";

@@ -228,7 +228,7 @@ describe("Redis", () => {
     const both = ["--accept-risk", "eviction", "--accept-risk", "no-aof"];
     expect(await open(unsafe.url, ...both)).toMatchObject({ code: 0, err: "" });
     const unknown = await open(unsafe.url, "--accept-risk", "evictions");
-    expect(unknown.err).toContain('unknown name "evictions"; accepted: eviction, no-aof');
+    expect(unknown.err).toContain('unknown name "evictions"; accepted: eviction, no-aof, rdb-only');
   });
 
   it("is refused before version 7, and when it is a replica", async () => {

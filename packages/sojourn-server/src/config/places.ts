@@ -1,6 +1,4 @@
-/**
- * Where sessions and the service's own records may live, as written: `redis://…`, `sqlite:PATH`.
- */
+/** Where sessions and the service's own records may live, as written: `redis://…`, `sqlite:…`. */
 import { nearest } from "./nearest.ts";
 import { countOption, PlaceProblem, readPlaceUrl, wordOption } from "./place-url.ts";
 import type { HostPort, PlaceUrl } from "./place-url.ts";

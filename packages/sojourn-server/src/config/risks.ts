@@ -3,7 +3,15 @@ import type { RedisRisk } from "sojourn/stores/redis";
 
 export type Risk = RedisRisk;
 
-/** Every name there is, or this does not compile. */
-const KNOWN: Readonly<Record<Risk, true>> = { eviction: true, "no-aof": true };
+const KNOWN = {
+  eviction: true,
+  "no-aof": true,
+  "rdb-only": true,
+  "stale-primary": true,
+  sentinels: true,
+} as const;
 
-export const RISKS: readonly Risk[] = Object.keys(KNOWN) as Risk[];
+/** Every name there is, or this does not compile. */
+export const RISKS: readonly Risk[] = Object.keys(
+  KNOWN satisfies Readonly<Record<Risk, true>>,
+) as Risk[];
