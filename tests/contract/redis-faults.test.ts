@@ -6,9 +6,9 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createSessions, StoreUnavailableError } from "sojourn";
 import type { SessionRecord, StoreChange, Subscription } from "sojourn";
-import type { RedisStore } from "sojourn/stores/redis";
+import { RedisStore } from "sojourn/stores/redis";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { redisWorld } from "../support/redis-world.ts";
+import { openClient, redisWorld } from "../support/redis-world.ts";
 import type { RedisWorld } from "../support/redis-world.ts";
 
 const worlds: RedisWorld[] = [];
@@ -348,7 +348,8 @@ describe("the tail", () => {
     const late: string[] = [];
     const acknowledged: { id: string; at: number }[] = [];
     let read = 0;
-    const proof = world.store().tail("now", {
+    const slow = slowReader(world.url);
+    const proof = slow.tail("now", {
       change: (change) => void (change.kind === "session" && told.add(change.ref.id)),
       frontier: (_position, askedAt) => {
         while (read < acknowledged.length && (acknowledged[read]?.at ?? 0) < askedAt) {
@@ -372,6 +373,23 @@ describe("the tail", () => {
     await vi.waitFor(() => expect(read).toBe(1_200), WITHIN);
     expect(late).toEqual([]);
     proof.close();
+    await slow.close();
     heard.subscription.close();
   });
 });
+
+/** A store whose tail gets what it reads from the log long after answers to anything else. */
+function slowReader(url: string): RedisStore {
+  const client = openClient(url);
+  const duplicate = client.duplicate.bind(client);
+  client.duplicate = ((overrides: Parameters<typeof duplicate>[0]) => {
+    const copy = duplicate(overrides);
+    const send = copy.sendCommand.bind(copy);
+    copy.sendCommand = ((...call: Parameters<typeof send>) => {
+      const answer = send(...call);
+      return call[0][0] === "XREAD" ? answer.then((reply) => sleep(50, reply)) : answer;
+    }) as typeof copy.sendCommand;
+    return copy;
+  }) as typeof client.duplicate;
+  return new RedisStore({ client, acceptRisks: ["no-aof"] });
+}
