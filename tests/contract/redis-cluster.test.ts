@@ -2,9 +2,11 @@
 import { createCluster } from "redis";
 import { RedisStore } from "sojourn/stores/redis";
 import { storeCasesFor } from "sojourn/testing";
-import { afterAll, beforeAll, describe, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import type { StoreCase } from "sojourn/testing";
+import { ask } from "../../tools/engines/resp.mjs";
 import { clusterWorld } from "../support/redis-cluster-world.ts";
+import type { ClusterWorld } from "../support/redis-cluster-world.ts";
 
 const CAPABILITIES = new RedisStore({
   client: createCluster({ rootNodes: [], defaults: { disableOfflineQueue: true } }),
@@ -12,17 +14,43 @@ const CAPABILITIES = new RedisStore({
 
 describe("the Redis store keeps the store contract on a cluster", () => {
   let run: (one: StoreCase) => Promise<void>;
-  let end: () => Promise<void>;
+  let world: ClusterWorld;
 
   beforeAll(async () => {
-    const world = await clusterWorld();
+    world = await clusterWorld();
     const store = world.store();
     const kit = await world.kit({ peer: world.store() });
     run = (one) => one.run(store, kit);
-    end = () => world.end();
   });
 
-  afterAll(() => end());
+  afterAll(() => world.end());
 
   it.each(storeCasesFor(CAPABILITIES))("$name", (one) => run(one));
+
+  it("needs no more of its user than the page says", async () => {
+    const rights = ["+@read", "+@write", "+@connection", "+eval", "+evalsha", "+info"];
+    const user = ["reset", "on", ">letmein", "~*", ...rights, "+cluster|slots"];
+    for (const node of world.engines.nodes) await ask(node, "ACL", "SETUSER", "some", ...user);
+    const store = world.store({}, { username: "some", password: "letmein" });
+    const kit = await world.kit();
+    const one = kit.recordOf({ tenant: kit.tenant() });
+    let proofs = 0;
+    const tail = store.tail("now", { change: () => undefined, frontier: () => void (proofs += 1) });
+    await store.create(one, { now: kit.now });
+    await store.sweep({ now: kit.now, limit: 10 });
+    await store.purgeSubject(one.tenant, "alice", kit.now);
+    expect((await store.health()).writable).toBe(true);
+    await vi.waitFor(() => expect(proofs).toBeGreaterThan(0), 5_000);
+    tail.close();
+  });
+
+  it("refuses a session whose id lies elsewhere than its subject", async () => {
+    const kit = await world.kit();
+    const one = kit.recordOf({ tenant: kit.tenant() });
+    const other = kit.recordOf({ tenant: one.tenant, subject: "bob" });
+    const store = world.store();
+    const misplaced = store.create({ ...one, id: other.id }, { now: kit.now });
+    await expect(misplaced).rejects.toMatchObject({ code: "ERR_INVALID_ARGUMENT" });
+    expect(await store.find({ tenant: one.tenant, id: other.id })).toBeUndefined();
+  });
 });

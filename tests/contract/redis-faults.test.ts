@@ -6,9 +6,9 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createSessions, StoreUnavailableError } from "sojourn";
 import type { SessionRecord, StoreChange, Subscription } from "sojourn";
-import type { RedisStore } from "sojourn/stores/redis";
+import { RedisStore } from "sojourn/stores/redis";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { redisWorld } from "../support/redis-world.ts";
+import { openClient, redisWorld } from "../support/redis-world.ts";
 import type { RedisWorld } from "../support/redis-world.ts";
 
 const worlds: RedisWorld[] = [];
@@ -326,4 +326,70 @@ describe("the tail", () => {
     );
     heard.subscription.close();
   });
+
+  it("proves nothing while the server may take no writes: it may be cut off", async () => {
+    const { world, heard } = await tailed();
+    await world.admin.configSet("min-replicas-to-write", "1");
+    await sleep(300);
+    const last = heard.frontiers.at(-1)?.at;
+    await sleep(500);
+    expect(heard.frontiers.at(-1)?.at).toBe(last);
+    await world.admin.configSet("min-replicas-to-write", "0");
+    await vi.waitFor(() => expect(heard.frontiers.at(-1)?.at).toBeGreaterThan(last ?? 0), WITHIN);
+    expect(heard.gaps).toBe(0);
+    heard.subscription.close();
+  });
+
+  it("has told whatever was acknowledged before a proof was asked for", async () => {
+    const { world, heard } = await tailed();
+    const { kit } = world;
+    const writers = [world.store(), world.store(), world.store()];
+    const told = new Set<string>();
+    const late: string[] = [];
+    const acknowledged: { id: string; at: number }[] = [];
+    let read = 0;
+    const slow = slowReader(world.url);
+    const proof = slow.tail("now", {
+      change: (change) => void (change.kind === "session" && told.add(change.ref.id)),
+      frontier: (_position, askedAt) => {
+        while (read < acknowledged.length && (acknowledged[read]?.at ?? 0) < askedAt) {
+          const { id = "" } = acknowledged[read] ?? {};
+          if (!told.has(id)) late.push(id);
+          read += 1;
+        }
+      },
+    });
+    await vi.waitFor(() => writers[0]?.check(), WITHIN);
+    await sleep(200);
+    for (let round = 0; round < 100; round += 1) {
+      const some = Array.from({ length: 12 }, () => record(world, { idleMs: 60_000 }));
+      await Promise.all(
+        some.map(async (one, index) => {
+          await writers[index % 3]?.create(one, { now: kit.now });
+          acknowledged.push({ id: one.id, at: performance.now() });
+        }),
+      );
+    }
+    await vi.waitFor(() => expect(read).toBe(1_200), WITHIN);
+    expect(late).toEqual([]);
+    proof.close();
+    await slow.close();
+    heard.subscription.close();
+  });
 });
+
+/** A store whose tail gets what it reads from the log long after answers to anything else. */
+function slowReader(url: string): RedisStore {
+  const client = openClient(url);
+  const duplicate = client.duplicate.bind(client);
+  client.duplicate = ((overrides: Parameters<typeof duplicate>[0]) => {
+    const copy = duplicate(overrides);
+    const send = copy.sendCommand.bind(copy);
+    copy.sendCommand = ((...call: Parameters<typeof send>) => {
+      const answer = send(...call);
+      return call[0][0] === "XREAD" ? answer.then((reply) => sleep(50, reply)) : answer;
+    }) as typeof copy.sendCommand;
+    return copy;
+  }) as typeof client.duplicate;
+  return new RedisStore({ client, acceptRisks: ["no-aof"] });
+}

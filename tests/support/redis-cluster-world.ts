@@ -8,11 +8,16 @@ import { splitKit } from "./redis-kit.ts";
 
 export type Engines = Awaited<ReturnType<typeof startCluster>>;
 
+interface User {
+  readonly username: string;
+  readonly password: string;
+}
+
 export interface ClusterWorld {
   readonly engines: Engines;
   readonly seed: number;
-  /** A store with connections of its own. */
-  store(options?: Omit<Partial<RedisStoreOptions>, "client">): RedisStore;
+  /** A store with connections of its own, as the default user or another one. */
+  store(options?: Omit<Partial<RedisStoreOptions>, "client">, user?: User): RedisStore;
   kit(options?: Partial<CaseKitOptions>): Promise<CaseKit>;
   end(): Promise<void>;
 }
@@ -21,10 +26,10 @@ export async function clusterWorld(args: readonly string[] = []): Promise<Cluste
   const engines = await startCluster({ args });
   const stores: RedisStore[] = [];
   const seed = Number(process.env["SOJOURN_SEED"] ?? Math.floor(Math.random() * 2 ** 32));
-  const store = (options: Omit<Partial<RedisStoreOptions>, "client"> = {}): RedisStore => {
+  const store: ClusterWorld["store"] = (options = {}, user = undefined) => {
     const client = createCluster({
       rootNodes: engines.urls.map((url) => ({ url })),
-      defaults: { disableOfflineQueue: true },
+      defaults: { disableOfflineQueue: true, ...user },
     });
     const made = new RedisStore({ acceptRisks: ["no-aof"], ...options, client });
     stores.push(made);
