@@ -19,6 +19,8 @@ const SHORT: Readonly<Record<string, readonly string[]>> = {
   redis: ["kill", "stop", "partition-answers", "memory-full", "script-flush", "client-kill"],
   postgres: ["kill", "partition", "clock-ahead"],
   pgbouncer: ["pool-restart"],
+  "postgres-standby": ["failover"],
+  "redis-cluster": ["reshard"],
 };
 
 const told: RunResult[] = [];
