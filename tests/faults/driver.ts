@@ -34,6 +34,8 @@ export interface RunResult extends HistoryVerdict {
   /** From the end of the fault to the first answer that every process got. */
   readonly recoveryMs: number;
   readonly during: During;
+  /** The longest call, answered or not. */
+  readonly slowestMs: number;
   /** Calls of the final audit that got no answer. */
   readonly unanswered: number;
 }
@@ -72,7 +74,8 @@ export async function run(world: World, strike: Strike, options: RunOptions): Pr
     const verdict = checkHistory(events, { stalenessMs: world.store.stalenessMs });
     const { engine } = world;
     const during = duringFault(events, fault);
-    return { ...verdict, engine, fault: strike.name, seed, during, ...facts };
+    const slowestMs = slowest(events);
+    return { ...verdict, engine, fault: strike.name, seed, during, slowestMs, ...facts };
   } finally {
     await fleet.end();
     if (process.env["SOJOURN_KEEP_HISTORY"] === undefined) rmSync(folder, { recursive: true });
@@ -150,4 +153,13 @@ function duringFault(events: readonly HistoryEvent[], { at, healedAt }: Fault): 
     else row.done += 1;
   }
   return during;
+}
+
+function slowest(events: readonly HistoryEvent[]): number {
+  let most = 0;
+  for (const event of events) {
+    if (event.kind === "fault" || event.kind === "died") continue;
+    most = Math.max(most, (event.returnedAt ?? event.invokedAt) - event.invokedAt);
+  }
+  return most;
 }

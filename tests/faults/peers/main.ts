@@ -21,6 +21,7 @@ const USAGE = `npm run faults -- --peers [options]
   --seconds n       how long one run loads the engine (default 10)
   --seed n          default 20261121
   --json file       write the numbers there
+  --from file       print the tables of such a file, and run nothing
 `;
 
 const RACES = "races";
@@ -39,6 +40,7 @@ function options() {
       seconds: { type: "string", default: "10" },
       seed: { type: "string", default: "20261121" },
       json: { type: "string" },
+      from: { type: "string" },
       help: { type: "boolean", default: false },
     },
   });
@@ -88,7 +90,9 @@ async function struck(
       subject: entry.module,
     });
     say(`${entry.title}: ${story(result)}`);
-    return cellOf(result);
+    const { operations, unknown, errors } = result.figures;
+    if (unknown < operations) return cellOf(result);
+    return `answers no call: ${Object.keys(errors).join(", ")}`;
   } catch (error) {
     say(`${entry.title}: ${row.title}: could not be run: ${String(error)}`);
     return "could not be run";
@@ -136,7 +140,9 @@ function versionOf(name: string): string {
 
 const given = options();
 if (given.help) stdout.write(USAGE);
-else {
+else if (given.from !== undefined) {
+  say(markdown(JSON.parse(readFileSync(given.from, "utf8")) as Comparison));
+} else {
   const comparison = await compare(given);
   say(`\n${markdown(comparison)}`);
   if (given.json !== undefined) writeFileSync(given.json, JSON.stringify(comparison, null, 2));

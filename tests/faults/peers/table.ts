@@ -16,6 +16,7 @@ export interface FaultCell {
   readonly calls: number;
   /** Answered with an error, or never: honest, and not free. */
   readonly trouble: number;
+  readonly slowestMs: number;
   readonly broken: Readonly<Record<string, Broken>>;
 }
 
@@ -68,7 +69,7 @@ const PROMISES: readonly Promised[] = [
   { name: "taken for another's", invariants: ["identity"], shows: "accepted" },
 ];
 
-export function cellOf({ figures, violations, excused }: RunResult): FaultCell {
+export function cellOf({ figures, violations, excused, slowestMs }: RunResult): FaultCell {
   const found = [...violations, ...excused];
   const broken = PROMISES.map(({ name, invariants, shows }) => {
     const those = found.filter((one) => one.shows === shows && invariants.includes(one.invariant));
@@ -81,6 +82,7 @@ export function cellOf({ figures, violations, excused }: RunResult): FaultCell {
     sessions: figures.byKind["open"] ?? 0,
     calls: figures.operations,
     trouble: figures.unknown,
+    slowestMs: Math.round(slowestMs),
     broken: Object.fromEntries(broken),
   };
 }
@@ -106,10 +108,8 @@ export function markdown({ seed, seconds, versions, races, faults }: Comparison)
   );
   const faultRows = faults.flatMap(({ title, cells }) => [
     line([
-      `**${title}**: sessions; calls, in trouble`,
-      ...names.map((name) =>
-        text(told(cells[name], (one) => `${one.sessions}; ${one.calls}, ${one.trouble}`)),
-      ),
+      `**${title}**: sessions; calls, answered with an error; longest call`,
+      ...names.map((name) => text(told(cells[name], exposure))),
     ]),
     ...PROMISES.filter(({ name: promise }) =>
       names.some((name) => broke(cells[name], promise)),
@@ -126,6 +126,10 @@ export function markdown({ seed, seconds, versions, races, faults }: Comparison)
     ...head("what was done: sessions concerned"),
     ...faultRows,
   ].join("\n");
+}
+
+function exposure({ sessions, calls, trouble, slowestMs }: FaultCell): string {
+  return `${sessions}; ${calls}, ${trouble}; ${(slowestMs / 1_000).toFixed(1)} s`;
 }
 
 function told<Numbers extends object>(
