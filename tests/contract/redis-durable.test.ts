@@ -129,41 +129,38 @@ describe("a revocation on a primary with two replicas", () => {
   });
 });
 
-describe("a server with an append-only file", () => {
-  it("is asked for its disk where it can tell of it, and claims nothing where it cannot", async () => {
-    const folder = mkdtempSync(join(tmpdir(), "sojourn-durable-"));
-    const args = ["--dir", folder, "--appendonly", "yes", "--appendfsync"];
-    try {
-      for (const policy of ["everysec", "always"]) {
-        const engine = await startRedis({ args: [...args, policy] });
+describe.each(["redis-server", "valkey-server"] as const)(
+  "%s with an append-only file",
+  (program) => {
+    it.each(["everysec", "always"])(
+      "tells of its disk where it can, and claims nothing where it cannot: appendfsync %s",
+      async (policy) => {
+        const folder = mkdtempSync(join(tmpdir(), "sojourn-durable-"));
+        const args = ["--dir", folder, "--appendonly", "yes", "--appendfsync", policy];
+        const engine = await startRedis({ program, args });
         const client = createClient({ url: engine.url, disableOfflineQueue: true });
         const one = new RedisStore({ client });
-        await one.check();
-        const [major = 0, minor = 0] = String(
-          (await client.info("server")).match(/redis_version:(\S+)/)?.[1],
-        )
-          .split(".")
-          .map(Number);
-        const tells = major > 7 || (major === 7 && minor >= 2);
-        const got = tells || policy === "always" ? "local" : "memory";
-        expect(one.capabilities.durability.includes("local")).toBe(got === "local");
-        const { kit } = world;
-        const ref = { tenant: "t", id: "x" };
-        const end = { reason: "revoked", at: kit.now } as const;
-        const result = await one.revoke(ref, end, {
-          now: kit.now,
-          durability: "local",
-          tombstoneUntil: kit.now + 1,
-        });
-        expect(result.durability).toBe(got);
-        await one.close();
-        await engine.stop();
-      }
-    } finally {
-      rmSync(folder, { recursive: true, force: true });
-    }
-  });
-});
+        try {
+          await one.check();
+          const waits = (await client.sendCommand(["COMMAND", "INFO", "waitaof"])) as unknown[];
+          const got = waits[0] === null && policy === "everysec" ? "memory" : "local";
+          expect(one.capabilities.durability.includes("local")).toBe(got === "local");
+          const { now } = world.kit;
+          const end = { reason: "revoked", at: now } as const;
+          const options = { now, durability: "local", tombstoneUntil: now + 1 } as const;
+          const result = await one.revoke({ tenant: "t", id: "x" }, end, options);
+          expect(result.durability).toBe(got);
+          const all = await one.revokeSubject("t", "s", { now, end, durability: "local" });
+          expect(all.durability).toBe(got);
+        } finally {
+          await one.close();
+          await engine.stop();
+          rmSync(folder, { recursive: true, force: true });
+        }
+      },
+    );
+  },
+);
 
 describe("a cluster", () => {
   it("is asked for the replicas of whoever has the session", async () => {
