@@ -5,11 +5,9 @@ import { afterAll, beforeAll, describe, it } from "vitest";
 import type { StoreCase } from "sojourn/testing";
 import { startRedis } from "../../tools/engines.mjs";
 import { splitKit } from "../support/redis-kit.ts";
+import { CAPABILITIES } from "../support/redis-world.ts";
 
 const seed = Number(process.env["SOJOURN_SEED"] ?? Math.floor(Math.random() * 2 ** 32));
-const CAPABILITIES = new RedisStore({
-  client: createClient({ disableOfflineQueue: true }),
-}).capabilities;
 
 describe(`the Redis store keeps the store contract (seed ${seed})`, () => {
   let run: (one: StoreCase) => Promise<void>;

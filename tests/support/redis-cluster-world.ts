@@ -31,7 +31,8 @@ export async function clusterWorld(args: readonly string[] = []): Promise<Cluste
       rootNodes: engines.urls.map((url) => ({ url })),
       defaults: { disableOfflineQueue: true, ...user },
     });
-    const made = new RedisStore({ acceptRisks: ["no-aof"], ...options, client });
+    const acceptRisks = ["no-aof", "stale-primary"] as const;
+    const made = new RedisStore({ acceptRisks, ...options, client });
     stores.push(made);
     return made;
   };

@@ -1,5 +1,6 @@
 /** Real Redis servers and stores on them, all ended with the test. */
 import { createClient } from "redis";
+import type { StoreCapabilities } from "sojourn";
 import { RedisStore } from "sojourn/stores/redis";
 import type { RedisStoreOptions } from "sojourn/stores/redis";
 import { caseKit } from "sojourn/testing";
@@ -9,6 +10,11 @@ import { startRedis } from "../../tools/engines.mjs";
 type Engine = Awaited<ReturnType<typeof startRedis>>;
 export type Client = ReturnType<typeof openClient>;
 type Options = Omit<Partial<RedisStoreOptions>, "client">;
+
+/** What the store can do at most; a server is not needed to say it. */
+export const CAPABILITIES: StoreCapabilities = new RedisStore({
+  client: createClient({ disableOfflineQueue: true }),
+}).capabilities;
 
 export function openClient(url: string) {
   return createClient({ url, disableOfflineQueue: true });

@@ -32,16 +32,18 @@ import type {
   TouchResult,
 } from "../engine/ports.ts";
 import type { SessionEnd, SessionRecord, SessionSummary } from "../engine/record.ts";
+import type { Durability } from "../protocol/words.ts";
 import { clientProblem } from "./redis/client.ts";
 import type { RedisClient } from "./redis/client.ts";
 import { clusterProblem, isCluster } from "./redis/cluster-nodes.ts";
 import type { RedisCluster } from "./redis/cluster-nodes.ts";
+import { durabilitiesOf } from "./redis/durable.ts";
 import { Ends } from "./redis/ends.ts";
 import { Ground } from "./redis/ground.ts";
 import { Merge } from "./redis/merge.ts";
 import { Reads } from "./redis/reads.ts";
-import { RISKS } from "./redis/server.ts";
-import type { RedisRisk } from "./redis/server.ts";
+import { RISKS } from "./redis/risks.ts";
+import type { RedisRisk } from "./redis/risks.ts";
 import { Tail } from "./redis/tail.ts";
 import { Writes } from "./redis/writes.ts";
 
@@ -49,12 +51,15 @@ export type { RedisClient } from "./redis/client.ts";
 export type { RedisCluster } from "./redis/cluster-nodes.ts";
 export { rebucket } from "./redis/rebucket.ts";
 export type { RebucketOptions, RebucketProgress, RebucketSummary } from "./redis/rebucket.ts";
-export type { RedisRisk } from "./redis/server.ts";
+export type { RedisRisk } from "./redis/risks.ts";
+export { followSentinels } from "./redis/sentinel.ts";
+export type { SentinelOptions } from "./redis/sentinel.ts";
+export type { RedisAddress, SentinelFacts } from "./redis/sentinel-facts.ts";
 
 export interface RedisStoreOptions {
   /**
-   * `createClient({ …, disableOfflineQueue: true })` of the package "redis", connected at first use
-   * if it is not; or `createCluster({ …, defaults: { disableOfflineQueue: true } })`, of which it
+   * `createClient({ …, disableOfflineQueue: true })` of the package "redis" or what
+   * {@link followSentinels} gives, connected at first use if it is not; or `createCluster({ …, defaults: { disableOfflineQueue: true } })`, of which it
    * takes the settings and connections of its own. The store closes what it connected.
    */
   readonly client: RedisClient | RedisCluster;
@@ -70,13 +75,14 @@ export interface RedisStoreOptions {
   readonly onForeignKey?: (key: string) => void;
 }
 
+const DURABILITIES: readonly Durability[] = ["memory", "local", "replicated", "quorum"];
 const PREFIX: RegExp = /^[\w.:-]{0,32}$/;
 const BUCKETS_MAX = 65_536;
 const DATA_BYTES_MAX = 16_777_216;
 const DEFAULTS = { prefix: "", buckets: 256, maxDataBytes: 65_536 } as const;
 
 export class RedisStore implements SessionStore {
-  readonly capabilities: StoreCapabilities;
+  readonly #known: Omit<StoreCapabilities, "durability">;
   readonly #ground: Ground;
   readonly #reads: Reads;
   readonly #writes: Writes;
@@ -93,17 +99,24 @@ export class RedisStore implements SessionStore {
     this.#writes = new Writes(this.#ground, maxDataBytes);
     this.#ends = new Ends(this.#ground);
     this.#merge = new Merge(this.#ground, this.#reads);
-    this.capabilities = {
+    this.#known = {
       name: "redis",
       atomicIndex: false,
       query: "subject",
       expiry: "sweep",
       tail: "replayable",
-      durability: ["memory", "local"],
       evicts: acceptRisks.includes("eviction"),
       shared: true,
+      mayForget: true,
       maxDataBytes,
     };
+  }
+
+  /** `durability`: what Redis may give, and once the server was looked at, what it can. */
+  get capabilities(): StoreCapabilities {
+    const means = this.#ground.base?.means;
+    const durability = means === undefined ? DURABILITIES : durabilitiesOf(means);
+    return { ...this.#known, durability };
   }
 
   /**

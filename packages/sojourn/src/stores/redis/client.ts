@@ -3,6 +3,7 @@
  * of the package "redis" (node-redis 5 and 6), so that one can be passed as it is.
  */
 import type { Buffer } from "node:buffer";
+import type { SentinelFacts } from "./sentinel-facts.ts";
 
 export type Argument = string | Buffer;
 
@@ -13,7 +14,7 @@ interface CommandOptions {
 }
 
 /** `invalidate` gives the name of a key that is tracked and was written, or null for all. */
-type ClientEvent = "ready" | "error" | "invalidate";
+export type ClientEvent = "ready" | "error" | "invalidate";
 
 /** What the tail's connection wants: to be told of writes by the connection it reads on. */
 export interface Overrides {
@@ -25,7 +26,7 @@ export interface Overrides {
 export interface RedisClient {
   readonly isOpen: boolean;
   readonly isReady: boolean;
-  readonly options: { readonly disableOfflineQueue?: boolean };
+  readonly options: { readonly disableOfflineQueue?: boolean; readonly readonly?: boolean };
   sendCommand(args: Argument[], options?: never): Promise<unknown>;
   connect(): Promise<unknown>;
   close(): Promise<unknown>;
@@ -33,6 +34,8 @@ export interface RedisClient {
   duplicate(overrides?: Overrides): RedisClient;
   on(event: ClientEvent, listener: (...args: unknown[]) => void): unknown;
   off(event: ClientEvent, listener: (...args: unknown[]) => void): unknown;
+  /** Present where Sentinels choose the primary. */
+  readonly sentinelFacts?: () => Promise<SentinelFacts>;
 }
 
 /** The same with the options we pass. */
@@ -62,14 +65,27 @@ export function clientProblem(given: unknown): string | undefined {
   if ("masters" in client || "slots" in client) {
     return "is a cluster; this release works with one primary: pass createClient()";
   }
+  if ("getMasterNode" in client) {
+    return (
+      "is the driver's own Sentinel client, which sends commands again whose outcome is unknown: " +
+      "pass followSentinels({ name, addresses, connect })"
+    );
+  }
   if (typeof client.isReady !== "boolean" || typeof client.duplicate !== "function") {
     return "is a pool or of another driver; pass createClient() itself";
   }
-  if (client.options?.disableOfflineQueue !== true) {
+  return optionProblem(client.options);
+}
+
+function optionProblem(options: RedisClient["options"] | undefined): string | undefined {
+  if (options?.disableOfflineQueue !== true) {
     return (
       "keeps commands while it is offline and replays them later, when nobody waits for them: " +
       "make it with createClient({ …, disableOfflineQueue: true })"
     );
+  }
+  if (options.readonly === true) {
+    return "may read from replicas, which lag behind: make it without readonly";
   }
   return undefined;
 }

@@ -2,9 +2,9 @@
 import { StoreUnavailableError } from "../../engine/errors.ts";
 import { TEXT } from "./client.ts";
 import type { RedisClient } from "./client.ts";
+import { bounded, firstTry } from "./connecting.ts";
 import { storeFault } from "./faults.ts";
 import { Link } from "./link.ts";
-import { bounded, firstTry } from "./servers.ts";
 import { ownersOf } from "./slots.ts";
 
 /** A node answers so fast, or somebody else is asked. */

@@ -10,6 +10,8 @@
 import { StoreUnavailableError } from "../../engine/errors.ts";
 import { TEXT } from "./client.ts";
 import type { Argument, RedisClient } from "./client.ts";
+import { Durable } from "./durable.ts";
+import type { Wait, Written } from "./durable.ts";
 import { redirectOf, replyCode, storeFault } from "./faults.ts";
 import type { Redirect } from "./faults.ts";
 import { BYTES } from "./link.ts";
@@ -30,7 +32,8 @@ const ASKING = ["ASKING"];
 /** Answers of a node that has done nothing, and may do it a little later. */
 const LATER: ReadonlySet<string> = new Set(["TRYAGAIN", "CLUSTERDOWN"]);
 
-type Send = (link: Link, before?: readonly string[]) => Promise<unknown>;
+type Before = readonly string[] | undefined;
+type Send = (link: Link, before: Before, address: string) => Promise<unknown>;
 
 export interface ClusterOptions {
   readonly prefix: string;
@@ -43,6 +46,8 @@ export class ClusterServers implements Servers {
   readonly together = false;
   readonly #nodes: ClusterNodes;
   readonly #options: ClusterOptions;
+  /** By the address of a primary. */
+  readonly #durables = new Map<string, Durable>();
 
   constructor(cluster: RedisCluster, options: ClusterOptions) {
     this.#options = options;
@@ -100,8 +105,29 @@ export class ClusterServers implements Servers {
     );
   }
 
+  durably(
+    script: Script,
+    keys: readonly string[],
+    args: readonly Argument[],
+    wait: Wait,
+  ): Promise<Written> {
+    const [key = ""] = keys;
+    const guarded = [...keys, this.#guardOf(key)];
+    return this.#ask(script.name, key, (_link, before, address) =>
+      this.#durableAt(address).run(wait, (lane) => lane.evaluate(script, guarded, args, before)),
+    ) as Promise<Written>;
+  }
+
   close(): Promise<void> {
+    for (const durable of this.#durables.values()) durable.close();
     return this.#nodes.close();
+  }
+
+  #durableAt(address: string): Durable {
+    const known = this.#durables.get(address);
+    const durable = known ?? new Durable(() => this.#nodes.clientOf(address).duplicate());
+    this.#durables.set(address, durable);
+    return durable;
   }
 
   #guardOf(key: string): string {
@@ -148,8 +174,8 @@ export class ClusterServers implements Servers {
     if (address === undefined) throw new StoreUnavailableError("no server has this key");
     const link = this.#nodes.linkAt(address);
     return link === undefined
-      ? send(await this.#nodes.linkTo(address), before)
-      : send(link, before);
+      ? send(await this.#nodes.linkTo(address), before, address)
+      : send(link, before, address);
   }
 
   /**

@@ -12,6 +12,8 @@ import type {
 } from "../../engine/ports.ts";
 import { overdueEnd } from "../../engine/liveness.ts";
 import type { SessionEnd } from "../../engine/record.ts";
+import type { Durability } from "../../protocol/words.ts";
+import type { Written } from "./durable.ts";
 import type { Base, Ground } from "./ground.ts";
 import { forgetSubject, groupsOf } from "./log.ts";
 import type { SubjectPlace } from "./names.ts";
@@ -32,14 +34,13 @@ export class Ends {
   }
 
   async revoke(ref: SessionRef, end: SessionEnd, options: RevokeOptions): Promise<RevokeResult> {
-    const { names, scripts, durability } = await this.#ground.ready();
+    const { names, scripts } = await this.#ground.ready();
     const place = names.session(ref);
-    const reply = await this.#ground.link.run(
-      scripts.revoke,
-      [names.key("s", place.tag, place.name)],
-      [place.tag, place.name, ...endArguments(end), `${options.tombstoneUntil ?? ""}`],
-    );
-    const [outcome, row] = reply as [Buffer, Buffer | undefined];
+    const key = names.key("s", place.tag, place.name);
+    const args = [place.tag, place.name, ...endArguments(end), `${options.tombstoneUntil ?? ""}`];
+    const written = await this.#ground.durably(scripts.revoke, [key], args, options.durability);
+    const { durability } = written;
+    const [outcome, row] = written.value as [Buffer, Buffer | undefined];
     if (row === undefined) return { outcome: "absent", durability };
     const found = decodeRecord(row, ref);
     const record = summaryOf(found);
@@ -56,10 +57,12 @@ export class Ends {
     const base = await this.#ground.ready();
     const place = base.names.subject(tenant, subject);
     const { end, except } = options;
-    const epoch = await this.#raise(base, place, {
+    const { value, durability } = await this.#raise(base, place, {
       subject,
       except: except === undefined ? "" : sessionName({ tenant, id: except }),
+      wanted: options.durability,
     });
+    const epoch = Number(value);
     const ended: EndedSession[] = [];
     let [more, offset] = [1, 0];
     while (more === 1) {
@@ -69,7 +72,7 @@ export class Ends {
       [more, offset] = [again, kept];
       for (const record of summariesOf(pairs)) ended.push({ record, end });
     }
-    return { epoch, ended, durability: base.durability };
+    return { epoch, ended, durability };
   }
 
   async purgeSubject(tenant: string, subject: string, now: number): Promise<number> {
@@ -128,14 +131,18 @@ export class Ends {
     return ((await Promise.all(asked)).flat() as Buffer[]).map(String);
   }
 
-  async #raise(
-    base: Base,
+  /** @returns the new epoch as `value`. */
+  #raise(
+    { scripts }: Base,
     place: SubjectPlace,
-    whom: { readonly subject: string; readonly except: string },
-  ): Promise<number> {
+    whom: {
+      readonly subject: string;
+      readonly except: string;
+      readonly wanted?: Durability | undefined;
+    },
+  ): Promise<Written> {
     const args = [place.tag, place.tenantPart, whom.subject, whom.except];
-    const keys = [place.epoch, place.index];
-    return Number(await this.#ground.link.run(base.scripts.raise, keys, args));
+    return this.#ground.durably(scripts.raise, [place.epoch, place.index], args, whom.wanted);
   }
 }
 

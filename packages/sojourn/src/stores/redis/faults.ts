@@ -27,6 +27,17 @@ const ADVICE: Readonly<Record<string, readonly [text: string, retryable: boolean
   WRONGTYPE: ["a key in the store's space belongs to somebody else", false],
 };
 
+/** Why no connection was made: what the driver's error says, and whether it may pass by itself. */
+const CONNECT_ADVICE: readonly (readonly [RegExp, text: string, retryable: boolean])[] = [
+  [/ECONNREFUSED/, "nothing listens at the address", true],
+  [/ENOTFOUND|EAI_AGAIN/, "the host name of the address is not known", true],
+  [/EHOSTUNREACH|ENETUNREACH|ETIMEDOUT|ConnectionTimeout/, "the host cannot be reached", true],
+  [/WRONG_VERSION_NUMBER|packet length too long/i, "the server does not speak TLS there", false],
+  [/CERT|SELF_SIGNED|UNABLE_TO_VERIFY/, "the server's TLS certificate is not trusted", false],
+  [/SocketClosed|ECONNRESET/, "the server hangs up; does it want TLS (rediss://)?", true],
+  [/DB index/, "the server has no database of that number", false],
+];
+
 function wordsOf(error: unknown): string {
   return error instanceof Error ? error.message : "";
 }
@@ -55,10 +66,21 @@ export function redirectOf(error: unknown, asked: string): Redirect | undefined 
 export function storeFault(error: unknown, operation: string): Error {
   if (error instanceof SojournError) return error;
   if (wordsOf(error).includes(NEWER_ROW)) return new RedisRowError();
-  const advice = ADVICE[replyCode(error)];
+  const advice = ADVICE[replyCode(error)] ?? connectAdvice(error, operation);
   const text = advice?.[0] ?? "no answer from Redis";
   const retryable = advice?.[1] ?? true;
   return new StoreUnavailableError(`${operation}: ${text}`, { cause: named(error), retryable });
+}
+
+function connectAdvice(
+  error: unknown,
+  operation: string,
+): readonly [text: string, retryable: boolean] | undefined {
+  if (operation !== "connect" || !(error instanceof Error)) return undefined;
+  const { code } = error as { readonly code?: unknown };
+  const said = `${String(code)} ${error.constructor.name} ${error.message}`;
+  const [, ...advice] = CONNECT_ADVICE.find(([words]) => words.test(said)) ?? [];
+  return advice[0] === undefined ? undefined : [advice[0], advice[1] ?? true];
 }
 
 /** The error without what may follow its first words: Redis repeats what it was sent. */

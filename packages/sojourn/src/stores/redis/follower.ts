@@ -5,13 +5,13 @@
  */
 import { TEXT } from "./client.ts";
 import type { RedisClient } from "./client.ts";
+import { bounded, firstTry } from "./connecting.ts";
 import { redirectOf, replyCode, storeFault } from "./faults.ts";
 import { Link } from "./link.ts";
 import { entriesOf } from "./log.ts";
 import type { LogEntry } from "./log.ts";
 import { bucketOfKey } from "./names.ts";
 import type { Names } from "./names.ts";
-import { bounded, firstTry } from "./servers.ts";
 
 const CONNECTED_MS = 2_000;
 /** Entries of one bucket at a time, and of all together. */

@@ -6,19 +6,23 @@ import { randomBytes } from "node:crypto";
 import { ArgumentError, ConfigError, StoreUnavailableError } from "../../engine/errors.ts";
 import type { Durability } from "../../protocol/words.ts";
 import type { Installation } from "../../engine/ports.ts";
-import type { RedisClient } from "./client.ts";
+import type { Argument, RedisClient } from "./client.ts";
 import { isCluster } from "./cluster-nodes.ts";
 import type { RedisCluster } from "./cluster-nodes.ts";
 import { ClusterServers } from "./cluster.ts";
-import type { Link } from "./link.ts";
+import { mustWait } from "./durable.ts";
+import type { Means, Written } from "./durable.ts";
+import type { Link, Script } from "./link.ts";
 import { Names } from "./names.ts";
 import type { SessionPlace, SubjectPlace } from "./names.ts";
 import { Records } from "./records.ts";
 import type { Seen } from "./records.ts";
 import { scriptsFor } from "./scripts/all.ts";
 import type { Scripts } from "./scripts/all.ts";
-import { requireFit, serverFacts } from "./server.ts";
-import type { RedisRisk, ServerFacts } from "./server.ts";
+import { requireFit } from "./risks.ts";
+import type { RedisRisk } from "./risks.ts";
+import { serverFacts } from "./server.ts";
+import type { ServerFacts } from "./server.ts";
 import { OneServer } from "./servers.ts";
 import type { Servers } from "./servers.ts";
 
@@ -37,8 +41,8 @@ export interface Base {
   readonly installation: Installation;
   readonly incarnation: string;
   readonly incarnationSince: number;
-  /** What a write has got when it is answered. */
-  readonly durability: Durability;
+  /** What writes can get there. */
+  readonly means: Means;
 }
 
 export class Ground {
@@ -50,6 +54,8 @@ export class Ground {
   /** As first seen: ids were made with it, so it is put back where it was lost. */
   #installation: Installation | undefined;
   #closed = false;
+  /** Grows with each connection, which may lead to another server. */
+  #connections = 0;
 
   constructor(client: RedisClient | RedisCluster, options: GroundOptions) {
     this.#options = options;
@@ -58,7 +64,7 @@ export class Ground {
       requireFit(await serverFacts(link), acceptRisks);
     this.link = isCluster(client)
       ? new ClusterServers(client, { prefix, buckets, check })
-      : new OneServer(client, buckets, () => void (this.#base = undefined));
+      : new OneServer(client, buckets, () => this.#connected());
     this.#records = new Records(this.link, prefix);
   }
 
@@ -75,11 +81,30 @@ export class Ground {
     return this.#examining;
   }
 
+  /**
+   * Run a script on the shared connection, or on one that waits for `wanted`.
+   *
+   * @returns its answer, and what its write has got: never more than was confirmed.
+   */
+  async durably(
+    script: Script,
+    keys: readonly string[],
+    args: readonly Argument[],
+    wanted: Durability | undefined,
+  ): Promise<Written> {
+    const { means } = await this.ready();
+    if (wanted !== undefined && mustWait(wanted, means)) {
+      return this.link.durably(script, keys, args, { wanted, means });
+    }
+    return { value: await this.link.run(script, keys, args), durability: means.plain };
+  }
+
   /** Look at every server anew. */
   async examine(): Promise<ServerFacts & Base> {
     await this.ready();
+    const connection = this.#connections;
     const seen = await this.#seen();
-    return { ...together(seen), ...(await this.#found(seen)) };
+    return { ...together(seen), ...(await this.#found(seen, { connection })) };
   }
 
   /** @throws {ArgumentError} for a session that a script cannot reach together with its subject. */
@@ -97,9 +122,10 @@ export class Ground {
 
   async #examine(candidate: Installation | undefined): Promise<Base> {
     await this.link.open();
+    const connection = this.#connections;
     const seen = await this.#seen();
     for (const { facts } of seen) requireFit(facts, this.#options.acceptRisks);
-    return this.#found(seen, candidate);
+    return this.#found(seen, candidate === undefined ? { connection } : { connection, candidate });
   }
 
   async #seen(): Promise<readonly Seen[]> {
@@ -109,21 +135,29 @@ export class Ground {
     );
   }
 
-  async #found(seen: readonly Seen[], candidate?: Installation): Promise<Base> {
+  #connected(): void {
+    this.#base = undefined;
+    this.#connections += 1;
+  }
+
+  async #found(
+    seen: readonly Seen[],
+    { connection, candidate }: { readonly connection: number; readonly candidate?: Installation },
+  ): Promise<Base> {
     const own = this.#installation ?? candidate ?? newInstallation();
     const { buckets } = this.#options;
     const kept = await this.#records.keep(seen, [JSON.stringify(own), `${buckets}`, LAYOUT]);
+    if (connection !== this.#connections) throw new StoreUnavailableError("another server answers");
     this.#requireSame(Number(kept.buckets), kept.layout);
     const installation = JSON.parse(kept.installation) as Installation;
     if (this.#installation !== undefined && this.#installation.bucketKey !== installation.bucketKey)
       throw new StoreUnavailableError("the server holds another installation; start again");
     this.#installation = installation;
     const base = this.#base;
-    const always = seen.every(({ facts }) => facts.fsyncAlways);
     const fresh = {
       incarnation: kept.incarnation,
       incarnationSince: kept.since,
-      durability: always ? ("local" as const) : ("memory" as const),
+      means: meansOf(seen.map(({ facts }) => facts)),
     };
     this.#base = base === undefined ? this.#make(installation, fresh) : { ...base, ...fresh };
     return this.#base;
@@ -131,7 +165,7 @@ export class Ground {
 
   #make(
     installation: Installation,
-    fresh: Pick<Base, "incarnation" | "incarnationSince" | "durability">,
+    fresh: Pick<Base, "incarnation" | "incarnationSince" | "means">,
   ): Base {
     const bucketKey = Buffer.from(installation.bucketKey, "base64url");
     const names = new Names({ ...this.#options, bucketKey });
@@ -147,6 +181,19 @@ export class Ground {
     const message = `the installation has ${buckets} buckets; pass buckets: ${buckets}`;
     throw new ConfigError([{ path: "store.buckets", message }]);
   }
+}
+
+/** What writes get on every one of them. */
+function meansOf(servers: readonly ServerFacts[]): Means {
+  const waits = ({ aof, version }: ServerFacts): boolean => {
+    const [major = 0, minor = 0] = version.split(".").map(Number);
+    return aof && (major > 7 || (major === 7 && minor >= 2));
+  };
+  return {
+    plain: servers.every(({ fsyncAlways }) => fsyncAlways) ? "local" : "memory",
+    waitAof: servers.every(waits),
+    replicas: Math.min(...servers.map(({ replicas }) => replicas)),
+  };
 }
 
 /** What holds of all of them. */

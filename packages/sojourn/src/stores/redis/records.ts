@@ -11,24 +11,21 @@ import type { ServerFacts } from "./server.ts";
 import type { Primary, Servers } from "./servers.ts";
 
 /**
- * KEYS: record. ARGV: its server's process, an incarnation in case it is new, when the process
- * started, the time, how many processes serve, those, then fields and values to be kept for ever.
+ * KEYS: record. ARGV: its server's process, an incarnation in case it is new, the time, how many
+ * processes serve, those, then fields and values to be kept for ever. An incarnation begins when it
+ * is first seen: a replica that takes over started long before.
  */
 const KEEP = `
-local record, run, serving = KEYS[1], ARGV[1], tonumber(ARGV[5])
-for i = 6 + serving, #ARGV, 2 do redis.call('HSETNX', record, ARGV[i], ARGV[i + 1]) end
+local record, run, serving = KEYS[1], ARGV[1], tonumber(ARGV[4])
+for i = 5 + serving, #ARGV, 2 do redis.call('HSETNX', record, ARGV[i], ARGV[i + 1]) end
 local was = redis.call('HGET', record, 'run')
 if was ~= run then
   local moved = false
-  for i = 6, 5 + serving do moved = moved or ARGV[i] == was end
-  if moved then redis.call('HSET', record, 'run', run) else
-    -- The first one has lost nothing: since 0.
-    local since = tonumber(redis.call('HGET', record, 'since') or -1)
-    local started, now = tonumber(ARGV[3]), tonumber(ARGV[4])
-    if since >= 0 then since = started > since and started or now else since = 0 end
-    redis.call('HSET', record, 'run', run, 'incarnation', ARGV[2],
-      'since', string.format('%.0f', since))
-  end
+  for i = 5, 4 + serving do moved = moved or ARGV[i] == was end
+  redis.call('HSET', record, 'run', run)
+  -- The first one has lost nothing: since 0.
+  local since = was and ARGV[3] or 0
+  if not moved then redis.call('HSET', record, 'incarnation', ARGV[2], 'since', since) end
 end
 return redis.call('HMGET', record, 'incarnation', 'since', 'installation', 'buckets', 'layout')`;
 const KEEP_SCRIPT = seldomScript("installation", KEEP, "allow-oom");
@@ -111,11 +108,10 @@ export class Records {
       readonly fields: readonly string[];
     },
   ): Promise<Kept> {
-    const { runId, startedAt, nowAt } = about.of.facts;
+    const { runId, nowAt } = about.of.facts;
     const fresh = randomBytes(9).toString("base64url");
     const serving = about.seen.map(({ facts }) => facts.runId);
-    const times = [`${startedAt}`, `${nowAt}`, `${serving.length}`];
-    const args = [runId, fresh, ...times, ...serving, ...about.fields];
+    const args = [runId, fresh, `${nowAt}`, `${serving.length}`, ...serving, ...about.fields];
     const reply = (await this.#servers.run(KEEP_SCRIPT, [key], args)) as (Buffer | null)[];
     const [incarnation = "", since = "0", installation = "", buckets = "", layout] = reply.map(
       (one) => (one === null ? undefined : String(one)),

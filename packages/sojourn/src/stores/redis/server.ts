@@ -1,54 +1,77 @@
-/** What the server is and how it is set up, and which set-ups the store refuses. */
-import { ConfigError, StoreUnavailableError } from "../../engine/errors.ts";
-import type { ConfigProblem } from "../../engine/errors.ts";
+/** What the server is and how it is set up. What of it the store refuses is in `risks.ts`. */
+import { StoreUnavailableError } from "../../engine/errors.ts";
 import type { Link } from "./link.ts";
-
-/** Set-ups that lose sessions, accepted by name. */
-export type RedisRisk = "eviction" | "no-aof";
-export const RISKS: readonly RedisRisk[] = ["eviction", "no-aof"];
-
-const MAJOR_MIN = 7;
+import { pairsOf } from "./reply.ts";
+import type { SentinelFacts } from "./sentinel-facts.ts";
 
 export interface ServerFacts {
+  /** Of Redis: Valkey tells the one that it behaves like. */
   readonly version: string;
   /** Changes whenever the process is another one: restart, failover. */
   readonly runId: string;
   readonly role: "primary" | "replica";
-  readonly startedAt: number;
   /** The server's own time. */
   readonly nowAt: number;
   readonly policy: string;
   readonly aof: boolean;
   /** True when every write is on disk before it is answered. */
   readonly fsyncAlways: boolean;
+  /** Replicas that are connected, or that Sentinels know. */
+  readonly replicas: number;
+  /** True when another server may become the primary. */
+  readonly failsOver: boolean;
+  /** `undefined` where `CONFIG` is forbidden. */
+  readonly settings: ServerSettings | undefined;
+  /** Replicas without which it takes no writes are asked for. Known without `CONFIG`. */
+  readonly asksForReplicas: boolean;
+  readonly sentinel: SentinelFacts | undefined;
   readonly lagMs: number;
 }
 
+interface ServerSettings {
+  /** Snapshots are made. */
+  readonly rdb: boolean;
+  readonly minReplicasLagS: number;
+}
+
+const ASKED = ["appendfsync", "save", "min-replicas-max-lag"] as const;
+
+/** Three questions at most; what Sentinels know costs two round trips more. */
 export async function serverFacts(link: Link): Promise<ServerFacts> {
   const info = parseInfo(String(await link.text("health", ["INFO", "everything"])));
-  const nowAt = Math.floor(Number(info.get("server_time_usec") ?? Date.now() * 1000) / 1000);
+  const config = await configOf(link);
+  // The primary is known: that none of them answers just now is no reason to refuse it.
+  const sentinel = await link.client.sentinelFacts?.().catch(() => undefined);
   const aof = info.get("aof_enabled") === "1";
+  const connected = Number(info.get("connected_slaves") ?? 0);
+  const fact = (name: string): string => info.get(name) ?? "unknown";
   return {
-    version: info.get("redis_version") ?? "unknown",
-    runId: info.get("run_id") ?? "unknown",
+    version: fact("redis_version"),
+    runId: fact("run_id"),
     role: info.get("role") === "slave" ? "replica" : "primary",
-    startedAt: nowAt - Number(info.get("uptime_in_seconds") ?? 0) * 1000,
-    nowAt,
-    policy: info.get("maxmemory_policy") ?? "unknown",
+    // Every server since Redis 6.2 tells its time.
+    nowAt: Math.floor(Number(info.get("server_time_usec")) / 1000),
+    policy: fact("maxmemory_policy"),
     aof,
-    fsyncAlways: aof && (await fsync(link)) === "always",
+    fsyncAlways: aof && config?.get("appendfsync") === "always",
+    replicas: Math.max(connected, sentinel?.replicas ?? 0),
+    failsOver: connected > 0 || link.client.sentinelFacts !== undefined,
+    settings: config && {
+      rdb: config.get("save") !== "",
+      minReplicasLagS: Number(config.get("min-replicas-max-lag")),
+    },
+    asksForReplicas: info.has("min_slaves_good_slaves"),
+    sentinel,
     lagMs: 0,
   };
 }
 
 /** Unknown where `CONFIG` is forbidden: then nothing is claimed. */
-async function fsync(link: Link): Promise<string> {
+async function configOf(link: Link): Promise<ReadonlyMap<string, string> | undefined> {
   try {
-    const reply = await link.text("health", ["CONFIG", "GET", "appendfsync"]);
-    const pair = Array.isArray(reply) ? (reply as unknown[]) : Object.values(reply as object);
-    return String(pair.at(-1));
+    return pairsOf(await link.text("health", ["CONFIG", "GET", ...ASKED]));
   } catch (error) {
-    if (error instanceof StoreUnavailableError && !error.retryable) return "unknown";
+    if (error instanceof StoreUnavailableError && !error.retryable) return undefined;
     throw error;
   }
 }
@@ -60,29 +83,4 @@ function parseInfo(text: string): ReadonlyMap<string, string> {
     if (colon > 0) facts.set(line.slice(0, colon), line.slice(colon + 1));
   }
   return facts;
-}
-
-/** @throws {ConfigError} with every reason not to keep sessions there. */
-export function requireFit(facts: ServerFacts, accepted: readonly RedisRisk[]): void {
-  const problems: ConfigProblem[] = [];
-  const refuse = (message: string): void => void problems.push({ path: "store", message });
-  if (Number.parseInt(facts.version, 10) < MAJOR_MIN) {
-    refuse(`the server is Redis ${facts.version}; use Redis 7.0 or newer, or Valkey 8 or newer`);
-  }
-  if (facts.role === "replica") {
-    refuse("the server is a replica; connect to the primary");
-  }
-  if (facts.policy !== "noeviction" && !accepted.includes("eviction")) {
-    refuse(
-      `maxmemory-policy is ${facts.policy}: a full server would drop live sessions; run ` +
-        'CONFIG SET maxmemory-policy noeviction, or accept it with acceptRisks: ["eviction"]',
-    );
-  }
-  if (!facts.aof && !accepted.includes("no-aof")) {
-    refuse(
-      "the append-only file is off: a restart forgets revocations or everybody; run " +
-        'CONFIG SET appendonly yes, or accept it with acceptRisks: ["no-aof"]',
-    );
-  }
-  if (problems.length > 0) throw new ConfigError(problems);
 }

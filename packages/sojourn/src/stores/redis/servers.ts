@@ -1,6 +1,8 @@
 /** What the store talks to: one server, or the primaries of a cluster. */
-import { StoreUnavailableError } from "../../engine/errors.ts";
 import type { Argument, Overrides, RedisClient } from "./client.ts";
+import { discard, untilReady } from "./connecting.ts";
+import { Durable } from "./durable.ts";
+import type { Wait, Written } from "./durable.ts";
 import { storeFault } from "./faults.ts";
 import { Link } from "./link.ts";
 import type { Commands, Script } from "./link.ts";
@@ -17,6 +19,13 @@ export interface Servers extends Commands {
   readonly together: boolean;
   /** False when what was learnt at {@link open} may not hold any more. */
   readonly isReady: boolean;
+  /** As `run`, on a connection that then waits until the write is safe. */
+  durably(
+    script: Script,
+    keys: readonly string[],
+    args: readonly Argument[],
+    wait: Wait,
+  ): Promise<Written>;
   open(): Promise<void>;
   /** Every primary, as it is now. @throws {StoreUnavailableError} when a bucket has none. */
   primaries(): Promise<readonly Primary[]>;
@@ -26,6 +35,7 @@ export interface Servers extends Commands {
   close(): Promise<void>;
 }
 
+const CONNECTED_MS = 3_000;
 /** The driver refuses to tell of writes where it keeps replies itself. */
 const NO_CACHE = { clientSideCache: undefined };
 /** Writes to what is tracked are told by the connection that reads. */
@@ -36,18 +46,26 @@ export class OneServer implements Servers {
   readonly #client: RedisClient;
   readonly #link: Link;
   readonly #buckets: readonly number[];
+  readonly #durable: Durable;
   readonly #onReady: () => void;
   #opened = false;
-  /** An emitter of errors without a listener ends the process; calls tell of them anyway. */
-  readonly #onError = (): void => undefined;
+  #connected = false;
+  /** Why there is no connection. */
+  #error: unknown;
+  /** An emitter of errors without a listener ends the process. */
+  readonly #onError = (error: unknown): void => void (this.#error = error);
 
   /** @param onReady Called after each reconnect: it may be another server. */
   constructor(client: RedisClient, buckets: number, onReady: () => void) {
     this.#client = client;
     this.#link = new Link(client);
     this.#buckets = Array.from({ length: buckets }, (_, bucket) => bucket);
-    this.#onReady = onReady;
-    client.on("ready", onReady);
+    this.#durable = new Durable(() => client.duplicate());
+    this.#onReady = () => {
+      this.#connected = true;
+      onReady();
+    };
+    client.on("ready", this.#onReady);
     client.on("error", this.#onError);
   }
 
@@ -67,13 +85,26 @@ export class OneServer implements Servers {
     return this.#link.run(script, keys, args);
   }
 
+  durably(
+    script: Script,
+    keys: readonly string[],
+    args: readonly Argument[],
+    wait: Wait,
+  ): Promise<Written> {
+    return this.#durable.run(wait, (link) => link.run(script, keys, args));
+  }
+
   async open(): Promise<void> {
-    if (this.#client.isOpen) return;
+    if (this.#client.isReady) return;
+    const trying = this.#client.isOpen;
+    this.#opened ||= !trying;
     try {
-      await this.#client.connect();
-      this.#opened = true;
+      // Who goes on trying has told why it had to.
+      if (trying && this.#error !== undefined) await Promise.reject(this.#error);
+      await untilReady(this.#client, CONNECTED_MS);
     } catch (error) {
-      throw storeFault(error, "connect");
+      // Advice on options helps whoever was never connected.
+      throw storeFault(error, this.#connected ? "reconnect" : "connect");
     }
   }
 
@@ -87,45 +118,9 @@ export class OneServer implements Servers {
 
   async close(): Promise<void> {
     this.#client.off("ready", this.#onReady);
-    if (this.#opened && this.#client.isOpen) await this.#client.close();
+    this.#durable.close();
+    if (this.#opened && !this.#client.isReady) discard(this.#client);
+    else if (this.#opened) await this.#client.close();
     this.#client.off("error", this.#onError);
-  }
-}
-
-/** A driver goes on trying to connect for ever: here its first error is enough. */
-export async function firstTry<Value>(
-  client: RedisClient,
-  connecting: Promise<Value>,
-  ms: number,
-): Promise<Value> {
-  let stop = (): void => undefined;
-  const failed = new Promise<never>((_resolve, reject) => {
-    client.on("error", reject);
-    stop = () => void client.off("error", reject);
-  });
-  try {
-    return await bounded(Promise.race([connecting, failed]), ms, "connect");
-  } finally {
-    stop();
-    connecting.catch(() => undefined);
-  }
-}
-
-/** A stopped server answers nothing and closes nothing. @throws {StoreUnavailableError} */
-export async function bounded<Value>(
-  waiting: Promise<Value>,
-  ms: number,
-  operation: string,
-): Promise<Value> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_resolve, reject) => {
-    const error = new StoreUnavailableError(`${operation}: no answer within ${ms} ms`);
-    timer = setTimeout(() => reject(error), ms).unref();
-  });
-  try {
-    return await Promise.race([waiting, late]);
-  } finally {
-    clearTimeout(timer);
-    waiting.catch(() => undefined);
   }
 }

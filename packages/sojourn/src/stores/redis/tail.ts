@@ -4,6 +4,7 @@
  * a server may have changed. Of one hash tag, and so of one subject, changes come in order.
  */
 import type { Subscription, TailHandlers } from "../../engine/ports.ts";
+import { bounded } from "./connecting.ts";
 import { storeFault } from "./faults.ts";
 import { Follower } from "./follower.ts";
 import type { Tracked } from "./follower.ts";
@@ -12,7 +13,6 @@ import { changeOf, lastSeqs } from "./log.ts";
 import type { LogEntry } from "./log.ts";
 import { positionOf, seqsOf, Step } from "./position.ts";
 import type { Place } from "./position.ts";
-import { bounded } from "./servers.ts";
 
 /** Between proofs of freshness. */
 const BEAT_MS = 200;

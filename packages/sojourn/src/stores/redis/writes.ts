@@ -210,7 +210,7 @@ function newSession(
   const { now, replaces } = options;
   const evicted = endedAs("evicted", pairs, now);
   const stored = record.epoch === epoch ? record : { ...record, epoch };
-  const { durability } = base;
+  const durability = base.means.plain;
   const created = { outcome: "created", record: stored, evicted, durability } as const;
   if (replaces === undefined) return created;
   const name = Buffer.from(base.names.session(replaces.ref).name);
