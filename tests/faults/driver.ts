@@ -1,4 +1,6 @@
-/** One run: workers under load, a fault in the middle, then rest, audit and the checker's verdict. */
+/**
+ * One run: workers under load, a fault in the middle, then rest, audit and the checker's verdict.
+ */
 import { createReadStream, existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

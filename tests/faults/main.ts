@@ -1,4 +1,6 @@
-/** `npm run faults`: every engine and fault, or those that are asked for, with a table at the end. */
+/**
+ * `npm run faults`: every engine and fault, or those that are asked for, with a table at the end.
+ */
 import { writeFileSync } from "node:fs";
 import { argv, cwd, exit, stderr, stdout } from "node:process";
 import { parseArgs } from "node:util";

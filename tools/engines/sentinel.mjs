@@ -28,7 +28,8 @@ import { ask } from "./resp.mjs";
  * @property {string} name What the Sentinels call the primary.
  * @property {readonly Engine[]} sentinels
  * @property {readonly SentinelNode[]} nodes The first was the primary at the start.
- * @property {() => Promise<SentinelNode>} primary Which node most of the Sentinels that answer name.
+ * @property {() => Promise<SentinelNode>} primary Which node most of the Sentinels that answer
+ * name.
  * @property {() => Promise<void>} stop
  */
 

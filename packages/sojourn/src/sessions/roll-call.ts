@@ -25,7 +25,7 @@ interface Host {
   setInterval(run: () => void, ms: number): unknown;
   clearInterval(handle: unknown): void;
 }
-const host: Host = globalThis as unknown as Host;
+const host: Host = globalThis;
 
 /** What {@link awaitFrontier} found out. */
 export interface FrontierReceipt {

@@ -117,7 +117,9 @@ export class MemcachedTier extends Overlay {
     // A read that began earlier cannot be written once this has been taken away afterwards.
   }
 
-  /** Taken away before the caller is answered; a lease that was won before is worth nothing then. */
+  /**
+   * Taken away before the caller is answered; a lease that was won before is worth nothing then.
+   */
   protected override async after({ refs }: Concerned): Promise<void> {
     const seal = this.#seal;
     // Who has no key has written nothing; what others wrote goes by its time, and by their tails.

@@ -1,4 +1,6 @@
-/** Names told of in the last span, and for at most two; in bounded memory, or not to be relied on. */
+/**
+ * Names told of in the last span, and for at most two; in bounded memory, or not to be relied on.
+ */
 export class Recent {
   readonly #spanMs: number;
   readonly #max: number;
