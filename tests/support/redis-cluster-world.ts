@@ -26,7 +26,7 @@ export async function clusterWorld(args: readonly string[] = []): Promise<Cluste
   const engines = await startCluster({ args });
   const stores: RedisStore[] = [];
   const seed = Number(process.env["SOJOURN_SEED"] ?? Math.floor(Math.random() * 2 ** 32));
-  const store: ClusterWorld["store"] = (options = {}, user = undefined) => {
+  const store: ClusterWorld["store"] = (options = {}, user) => {
     const client = createCluster({
       rootNodes: engines.urls.map((url) => ({ url })),
       defaults: { disableOfflineQueue: true, ...user },

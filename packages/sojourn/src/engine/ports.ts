@@ -1,57 +1,12 @@
 /**
- * What the engine needs from outside, as promises written down: store, clock, timers, entropy,
- * digest. Three kinds of store writes, all update-if-live: *decisions* (compare-and-set on
+ * What the engine needs of a store, as promises written down. Three kinds of store writes, all update-if-live: *decisions* (compare-and-set on
  * `version`), *monotone* writes that need no read (touch, revoke, epoch), and *data* writes merged
  * per key inside the store. Deadlines are absolute; a store decides by no clock of its own.
  */
 import type { Durability, EndReason, SessionState } from "../protocol/words.ts";
 import type { SessionEnd, SessionRecord, SessionSummary } from "./record.ts";
 
-export type MaybePromise<T> = T | Promise<T>;
-
-/** Milliseconds since the epoch, never going back while the process lives. */
-export interface Clock {
-  /** @throws {ClockJumpedError} until {@link Clock.learn} was called after a jump. */
-  now(): number;
-  /** Accept the store's time as true; `undefined` when the store has no time of its own. */
-  learn(storeNowAt: number | undefined): void;
-}
-
-/** One-shot timers that do not keep a process alive. */
-export interface Timers {
-  /** Run once after `ms`. @returns a function that cancels. */
-  after(ms: number, run: () => void): () => void;
-}
-
-export interface Entropy {
-  /** Bytes from a CSPRNG. */
-  bytes(length: number): Uint8Array;
-}
-
-/**
- * Keyed primitives. Synchronous on Node, asynchronous on Web Crypto; callers await either.
- * Keys are remembered by identity and must not be written to, nor a message before its result.
- */
-export interface Digest {
-  /** HMAC-SHA-256, 32 bytes. */
-  hmac(key: Uint8Array, message: Uint8Array): MaybePromise<Uint8Array>;
-  /** HKDF-SHA-256 with an empty salt. */
-  hkdf(secret: Uint8Array, info: Uint8Array, length: number): MaybePromise<Uint8Array>;
-  /** AES-256-GCM; the 16-byte tag follows the ciphertext. */
-  seal(
-    key: Uint8Array,
-    nonce: Uint8Array,
-    plain: Uint8Array,
-    aad: Uint8Array,
-  ): MaybePromise<Uint8Array>;
-  /** @returns `undefined` when the tag does not match; nothing else is told. */
-  open(
-    key: Uint8Array,
-    nonce: Uint8Array,
-    sealed: Uint8Array,
-    aad: Uint8Array,
-  ): MaybePromise<Uint8Array | undefined>;
-}
+export type { Clock, Digest, Entropy, MaybePromise, Timers } from "./host.ts";
 
 /** Where a session is: the tenant is part of every key. */
 export interface SessionRef {
