@@ -1,7 +1,8 @@
 /**
- * What the engine needs of a store, as promises written down. Three kinds of store writes, all update-if-live: *decisions* (compare-and-set on
- * `version`), *monotone* writes that need no read (touch, revoke, epoch), and *data* writes merged
- * per key inside the store. Deadlines are absolute; a store decides by no clock of its own.
+ * What the engine needs of a store, as promises written down. Three kinds of store writes, all
+ * update-if-live: *decisions* (compare-and-set on `version`), *monotone* writes that need no read
+ * (touch, revoke, epoch), and *data* writes merged per key inside the store. Deadlines are
+ * absolute; a store decides by no clock of its own.
  */
 import type { Durability, EndReason, SessionState } from "../protocol/words.ts";
 import type { SessionEnd, SessionRecord, SessionSummary } from "./record.ts";

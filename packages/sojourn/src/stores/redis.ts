@@ -59,8 +59,9 @@ export type { RedisAddress, SentinelFacts } from "./redis/sentinel-facts.ts";
 export interface RedisStoreOptions {
   /**
    * `createClient({ …, disableOfflineQueue: true })` of the package "redis" or what
-   * {@link followSentinels} gives, connected at first use if it is not; or `createCluster({ …, defaults: { disableOfflineQueue: true } })`, of which it
-   * takes the settings and connections of its own. The store closes what it connected.
+   * {@link followSentinels} gives, connected at first use if it is not; or `createCluster({ …,
+   * defaults: { disableOfflineQueue: true } })`, of which it takes the settings and connections of
+   * its own. The store closes what it connected.
    */
   readonly client: RedisClient | RedisCluster;
   /** Before every key: up to 32 letters, digits and `_.:-`. Default none. */

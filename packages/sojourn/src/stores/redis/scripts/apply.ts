@@ -1,9 +1,9 @@
 /** Merging what another store saw. The merge is the engine's; these put its result in place. I9. */
 
 /**
- * KEYS: session, tombstone, hash of data[, index], perhaps a guard. ARGV: tag, name, row expected (empty: none), new
- * row, what to note (`c`, `m`, `e` or empty), its detail, data keys that changed (or empty),
- * whether data are written, then data for the hash.
+ * KEYS: session, tombstone, hash of data[, index], perhaps a guard. ARGV: tag, name, row expected
+ * (empty: none), new row, what to note (`c`, `m`, `e` or empty), its detail, data keys that changed
+ * (or empty), whether data are written, then data for the hash.
  */
 export const PUT = `
 local t, name, expected, row = ARGV[1], ARGV[2], ARGV[3], ARGV[4]

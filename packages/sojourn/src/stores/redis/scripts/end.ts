@@ -98,8 +98,9 @@ end
 return answer`;
 
 /**
- * KEYS: any of the tag. ARGV: tag, now, limit, purgeBefore, most entries to look at. A list's entry counts only if its
- * session says it is filed there: a deadline that moved forward has filed it anew.
+ * KEYS: any of the tag. ARGV: tag, now, limit, purgeBefore, most entries to look at. A list's entry
+ * counts only if its session says it is filed there: a deadline that moved forward has filed it
+ * anew.
  */
 export const SWEEP = `
 local t, now, limit = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])

@@ -5,8 +5,9 @@
  */
 
 /**
- * KEYS: session, tombstone[, epoch, index], perhaps a guard. ARGV: tag, name, row, now, subjectEpoch, max, onLimit,
- * tag, name and dataVersion of the one it replaces, then data for the hash. Absent ones are empty.
+ * KEYS: session, tombstone[, epoch, index], perhaps a guard. ARGV: tag, name, row, now,
+ * subjectEpoch, max, onLimit, tag, name and dataVersion of the one it replaces, then data for the
+ * hash. Absent ones are empty.
  */
 export const CREATE = `
 local t, name, row, now = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
@@ -192,7 +193,10 @@ redis.call('SET', KEYS[1], struct.pack(FMT, unpack(h, 1, 20)) .. string.sub(old,
 note('d', t, name, named(h) and subjectof(old, h) or nil, ARGV[5])
 return { 'patched', h[DATAVERSION] }`;
 
-/** KEYS: sessions, perhaps a guard. ARGV, for each session: name, seenAt, pending generation, sentAt; absent ones empty. */
+/**
+ * KEYS: sessions, perhaps a guard. ARGV, for each session: name, seenAt, pending generation,
+ * sentAt; absent ones empty.
+ */
 export const TOUCH = `
 local answer = {}
 for i = 1, #ARGV / 4 do
