@@ -1,5 +1,6 @@
 /** The Memcached tier over real servers: what it saves, and what it must never keep alive. */
 import { randomBytes } from "node:crypto";
+import { once } from "node:events";
 import { connect } from "node:net";
 import { kill } from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -10,11 +11,13 @@ import { NearCache } from "sojourn/stores/near-cache";
 import { caseKit, storeCasesFor } from "sojourn/testing";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { startMemcached } from "../../tools/engines.mjs";
+import { Seal } from "../../packages/sojourn/src/stores/memcached/seal.ts";
 import { HeldTail } from "../support/held-tail.ts";
 
 type Engine = Awaited<ReturnType<typeof startMemcached>>;
 
 const TTL_MS = 3_000;
+const BUCKET_KEY = randomBytes(32).toString("base64url");
 const STALENESS_MS = 5_000;
 /** How long a value may be old: a tail that is younger cannot vouch for it. */
 const IN_PLACE_MS = TTL_MS + 2_000 + 300;
@@ -233,17 +236,14 @@ describe("a lease", () => {
   const ref = { tenant: "default", id: "A".repeat(24) };
 
   /** Two processes' tiers on one store, without near-caches. */
-  async function tiers(): Promise<{
-    store: MemoryStore;
-    pair: readonly [MemcachedTier, MemcachedTier];
-    held: HeldTail;
-  }> {
+  async function tiers() {
     const engine = await startMemcached();
     const store = new MemoryStore();
     const held = new HeldTail(store);
     const servers = [`127.0.0.1:${engine.port}`];
     const make = (below: SessionStore) => new MemcachedTier(below, { servers, ttlMs: 10_000 });
     const pair = [make(held.store), make(store)] as const;
+    const { bucketKey } = await store.installation({ id: "i", bucketKey: BUCKET_KEY });
     const kit = caseKit({ seed: 1 });
     await store.create({ ...kit.recordOf({ tenant: ref.tenant }), id: ref.id }, { now: kit.now });
     // The key is asked for with the first question.
@@ -255,7 +255,7 @@ describe("a lease", () => {
       await Promise.all(pair.map((one) => one.close()));
       await engine.stop();
     });
-    return { store, pair, held };
+    return { store, pair, held, engine, seal: new Seal(bucketKey) };
   }
 
   it("is won by one, who alone may write", async () => {
@@ -282,5 +282,40 @@ describe("a lease", () => {
     await quick.find(ref);
     await expect.poll(() => quick.stats().fills).toBe(1);
     expect((await slow.tier.recall(ref))?.data).toEqual({ a: "1" });
+  });
+
+  it("that somebody gave away by marking the value as stale leaves nothing to go by", async () => {
+    const { pair, engine, seal } = await tiers();
+    const [a, b] = pair;
+    await a.tier.recall(ref);
+    await a.find(ref);
+    await expect.poll(() => a.stats().fills).toBe(1);
+    expect(await b.tier.recall(ref)).toBeDefined();
+    await raw(engine, `md ${seal.keyOf(ref)} I T30`, "HD");
+    expect(await b.tier.recall(ref)).toBeUndefined();
+    expect(await a.tier.recall(ref)).toBeUndefined();
+    await b.find(ref);
+    await expect.poll(() => b.stats().fills).toBe(1);
+  });
+
+  it("does not make a value young: by the wall clock of its read it is judged, too", async () => {
+    const { pair, store, engine, seal } = await tiers();
+    const [a] = pair;
+    const stored = await store.find(ref);
+    if (stored === undefined) throw new Error("no session");
+    const key = seal.keyOf(ref);
+    const agesMs = [0, a.tier.ageMs + 900, a.tier.ageMs + 1_500, -900, -1_500];
+    const recalled: boolean[] = [];
+    for (const ageMs of agesMs) {
+      const socket = connect(engine.port, "127.0.0.1");
+      const bytes = seal.seal(key, { stored, readAt: Date.now() - ageMs });
+      socket.write(`ms ${key} ${bytes.length} T60\r\n`);
+      socket.write(bytes);
+      socket.write("\r\n");
+      await once(socket, "data");
+      socket.destroy();
+      recalled.push((await a.tier.recall(ref)) !== undefined);
+    }
+    expect(recalled).toEqual([true, true, false, true, false]);
   });
 });

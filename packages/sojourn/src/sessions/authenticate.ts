@@ -118,9 +118,7 @@ async function hitAnew(
   recalled: StoredSession | undefined,
 ): Promise<Verdict | undefined> {
   if (recalled === undefined) return undefined;
-  const { record } = recalled;
-  if ((record.subject === null) !== (parsed.type === "anonymous")) return undefined;
-  return hitOf(core, await prove(core, text, parsed, record), how, recalled);
+  return hitOf(core, await prove(core, text, parsed, recalled.record), how, recalled);
 }
 
 /** A genuine token of ours without a session: purged, or made by a store that lost it. */
