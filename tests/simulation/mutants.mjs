@@ -39,7 +39,7 @@ export const MUTANTS = [
   },
   {
     guard: "a data write compares the version it was made on",
-    file: "stores/memory-writes.ts",
+    file: "engine/merge.ts",
     from: "expectedVersion !== undefined && expectedVersion !== dataVersion",
     to: "false",
     scenario: "quiet",
