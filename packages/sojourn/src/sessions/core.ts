@@ -271,7 +271,10 @@ export class Core {
    * @param boundMs Where the store is down and the policy serves on: how old it may be.
    */
   peek(ref: SessionRef, boundMs?: number): StoredSession | undefined {
-    return this.#near?.peek(ref, boundMs);
+    const stored = this.#near?.peek(ref, boundMs);
+    if (stored === undefined || this.#keeper === undefined) return stored;
+    // Read from a store that has lost its end: what this process knows outranks it.
+    return this.#keeper.denies(stored) ? undefined : stored;
   }
 
   /** What another process read, from a shared cache that lies below a near-cache. */

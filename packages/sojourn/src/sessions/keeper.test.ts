@@ -1,4 +1,6 @@
 import { describe, expect, it } from "vitest";
+import type { StoredSession } from "../engine/ports.ts";
+import { FaultyStore } from "../testing/faulty-store.ts";
 import { ManualClock } from "../testing/manual-clock.ts";
 import { forgetfulStore } from "../../../../tests/support/forgetful-store.ts";
 import { failure, SECOND, world } from "../../../../tests/support/world.ts";
@@ -237,6 +239,26 @@ describe("after a failover that lost writes", () => {
     a.store.resetCalls();
     await a.clock.advanceAsync(60 * SECOND);
     expect(a.store.calls()).toBe(0);
+  });
+});
+
+describe("what a near-cache has read of a store that lost an end", () => {
+  it("is no hit in a process that knows of the end (I2)", async () => {
+    const clock = new ManualClock();
+    const store = forgetfulStore(() => clock.now());
+    const kept: { session?: StoredSession | undefined } = {};
+    const near = { provenAt: 0, peek: () => kept.session };
+    const place = world({ clock, store: Object.assign(new FaultyStore(store), { near }) });
+    const { token, handle } = await signIn(place);
+    expect(await stateOf(place, token)).toBe("active");
+    kept.session = await store.find({ tenant: "default", id: handle.slice("ses_".length) });
+    place.store.resetCalls();
+    expect(await stateOf(place, token)).toBe("active");
+    expect(place.store.calls("find")).toBe(0);
+    await place.sessions.revoke(handle);
+    expect(await stateOf(place, token)).toBe("ended");
+    // The token is proved again by now.
+    expect(await stateOf(place, token)).toBe("ended");
   });
 });
 

@@ -97,6 +97,11 @@ export class Keeper {
     return this.#checking;
   }
 
+  /** True when this process knows more than what a near-cache has read: no hit then. */
+  denies(near: StoredSession): boolean {
+    return this.#outbox.lacks(near, near.record, Infinity);
+  }
+
   close(): void {
     this.#closed = true;
     this.#cancel?.();
