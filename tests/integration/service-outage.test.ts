@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createClient } from "redis";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { startPostgres, startRedis } from "../../tools/engines.mjs";
+import { startPostgres, startRedis, startSentinel } from "../../tools/engines.mjs";
 import {
   bearer,
   cookie,
@@ -160,3 +160,43 @@ it("a Redis that is unsafe since a reconnect is 503 as well, and the log says wh
   await s.service.stop();
   await engine.stop();
 });
+
+it("a failover of Sentinels is 503 while it lasts, nobody is signed out, and all goes on", async () => {
+  const replicated = ["--min-replicas-to-write", "1", "--min-replicas-max-lag", "10"];
+  const group = await startSentinel({ args: ["--appendonly", "yes", ...replicated] });
+  const hosts = group.sentinels.map(({ port }) => `127.0.0.1:${port}`).join(",");
+  const s = await startTestService({
+    env: {
+      SOJOURN_STORE: `redis+sentinel://${hosts}/${group.name}`,
+      SOJOURN_CONTROL: "memory:",
+      SOJOURN_ACCEPT_RISKS: "sentinels",
+      SOJOURN_STORE_TIMEOUT: `${STORE_TIMEOUT_MS}ms`,
+    },
+  });
+  let token = "";
+  // An installation that is seconds old might be one that lost something.
+  for (let wait = 0; token === "" && wait < 100; wait += 1) {
+    const body = { subject: "ann", amr: ["pwd"] };
+    const answer = await s.api("POST", "/v1/sessions", { body });
+    if (answer.status === 201) token = String(answer.json["token"]);
+    await sleep(100);
+  }
+  const primary = await group.primary();
+  process.kill(primary.pid, "SIGKILL");
+  const states = new Set<unknown>();
+  const killedAt = performance.now();
+  let opened = 503;
+  while (opened !== 201 && performance.now() - killedAt < 20_000) {
+    const answer = await s.api("POST", "/v1/sessions/verify", { body: { token } });
+    states.add(answer.status === 200 ? answer.json["state"] : answer.status);
+    const body = { subject: "bob", amr: ["pwd"] };
+    opened = (await s.api("POST", "/v1/sessions", { body })).status;
+    expect([201, 503]).toContain(opened);
+    await sleep(50);
+  }
+  expect(opened).toBe(201);
+  expect(states).toEqual(new Set(["active", 503]));
+  expect((await s.bare("GET", "/readyz")).status).toBe(200);
+  await s.service.stop();
+  await group.stop();
+}, 60_000);

@@ -13,6 +13,7 @@ import {
   startPostgres,
   startPostgresStandby,
   startRedis,
+  startSentinel,
 } from "../../tools/engines.mjs";
 import { makeCertificate } from "../browser/support/certificate.ts";
 import { poolTo } from "../support/postgres.ts";
@@ -20,6 +21,8 @@ import { SECRET } from "./service-harness.ts";
 
 type Engine = Awaited<ReturnType<typeof startRedis>>;
 
+/** A primary that is cut off takes no writes. */
+const REPLICATED = ["--min-replicas-to-write", "1", "--min-replicas-max-lag", "10"];
 const PASSWORD = "cor/rect:horse@battery";
 const WRITTEN = encodeURIComponent(PASSWORD);
 const folder = mkdtempSync(join(tmpdir(), "sojourn-start-"));
@@ -250,6 +253,20 @@ describe("Redis", () => {
     await refuses(plain.url.replace("redis:", "redis-cluster:"), "is no node of a Cluster");
     await refuses(`redis-cluster://ann:${WRITTEN}@${hosts}`, "refused user or password");
     await refuses(`redis-cluster://127.0.0.1:${await freePort()}`, "nothing listens there");
+  });
+
+  it("is behind Sentinels where the URL says so, and nowhere else", async () => {
+    const group = await startSentinel({ args: [...safe, ...REPLICATED] });
+    ends.push(() => group.stop());
+    const hosts = group.sentinels.map(({ port }) => `127.0.0.1:${port}`).join(",");
+    const url = `redis+sentinel://127.0.0.1:${await freePort()},${hosts}/${group.name}`;
+    // All on one machine, which the store says.
+    expect((await open(url, "--accept-risk", "sentinels")).err).toBe("");
+    await refuses(`redis+sentinel://${hosts}/nobody`, 'knows no primary "nobody"');
+    await refuses(`redis://${hosts.split(",")[0]}`, "is a Sentinel; write redis+sentinel://");
+    const plain = await redis(...safe);
+    await refuses(`redis+sentinel://127.0.0.1:${plain.port}/x`, "is no Sentinel; check its port");
+    await refuses(`redis+sentinel://127.0.0.1:${await freePort()}/x`, "nothing listens there");
   });
 
   it("is refused when it is PostgreSQL", async () => {

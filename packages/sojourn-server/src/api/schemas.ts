@@ -4,7 +4,7 @@
  */
 import { PROBLEM_CODES } from "sojourn";
 import { z } from "zod";
-import { END_REASONS, SESSION_STATES } from "./words.ts";
+import { DURABILITIES, END_REASONS, SESSION_STATES } from "./words.ts";
 
 export const instantText = z.iso
   .datetime({ offset: true })
@@ -263,10 +263,14 @@ export const emptyBody = z.strictObject({}).nullish();
 export const revokeBody = z
   .strictObject({ cause: words.optional(), actor: words.optional() })
   .nullish();
+const durability = z
+  .enum(DURABILITIES)
+  .meta({ description: "Where the end was kept when this was answered; never claims more." });
 export const revokeReply = z.strictObject({
   id: z.string(),
   endedAt: instantText,
   reason: z.enum(END_REASONS),
+  durability,
   serverTime: instantText,
 });
 export const lockBody = z
@@ -283,6 +287,7 @@ export const subjectRevokeBody = z
 export const subjectRevokeReply = z.strictObject({
   ended: z.number().int(),
   epoch: z.number().int(),
+  durability,
   serverTime: instantText,
 });
 export const subjectReply = z.strictObject({

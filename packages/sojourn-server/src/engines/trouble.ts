@@ -76,6 +76,7 @@ const REDIS: readonly Advice[] = [
   ],
   [/^-?LOADING/, "the server is still loading its data; try again"],
   [/^-?DENIED/, "the server is in protected mode; give it a password, or name the right address"],
+  [/^-?ERR unknown command .?SENTINEL/i, "is no Sentinel; check its port, 26379 by default"],
   [/^-?ERR unknown command .?HELLO/, "the server is too old; use Redis 7.0 or Valkey 8 or newer"],
   [
     /^(?:Socket closed|ECONNRESET|EPIPE)/,

@@ -96,8 +96,9 @@ function endRoutes(app: App, house: House): void {
     if (idOfHandle(id) === undefined) throw notFound();
     const ended = await house.sessions.revoke(id, { actor: `key:${name}`, ...words, tenant });
     if (ended === undefined) throw notFound();
-    const { reason, endedAt } = ended;
-    return { id, endedAt: instant(endedAt), reason, serverTime: instant(house.now()) };
+    const { reason, durability } = ended;
+    const endedAt = instant(ended.endedAt);
+    return { id, endedAt, reason, durability, serverTime: instant(house.now()) };
   };
   app.post(
     "/v1/sessions/:id/revoke",
