@@ -41,3 +41,7 @@ export const strikes: readonly Strike[] = [
 export function strikesOn(traits: readonly string[]): readonly Strike[] {
   return strikes.filter(({ needs }) => needs.every((need) => traits.includes(need)));
 }
+
+export function strikeCalled(name: string): Strike | undefined {
+  return strikes.find((one) => one.name === name);
+}
