@@ -20,6 +20,7 @@ const SHORT: Readonly<Record<string, readonly string[]>> = {
   postgres: ["kill", "partition", "clock-ahead"],
   pgbouncer: ["pool-restart"],
   "postgres-standby": ["failover"],
+  "redis-sentinel": ["failover"],
   "redis-cluster": ["reshard"],
 };
 

@@ -26,6 +26,8 @@ export const strikes: readonly Strike[] = [
   servers.flushAll,
   servers.failover,
   servers.failoverAndNode,
+  servers.hang,
+  servers.sentinelFailover,
   servers.switchOver,
   servers.reshard,
   servers.poolRestart,
