@@ -109,6 +109,7 @@ async function unfold({ world, strike, fleet, random, options, progress }: Scene
   progress("load");
   await sleep(calmMs);
   alive();
+  if (fleet.sessions.length === 0) throw new Error("no session could be opened");
   progress(strike.name);
   const at = machineNow();
   await strike.strike({ world, fleet, random, holdMs, pause: (ms) => sleep(ms) });

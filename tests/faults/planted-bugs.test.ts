@@ -148,7 +148,9 @@ describe("the checker", () => {
     await c.verify(known, false);
     await a.revoke(known);
     await c.verify(known, false);
-    expect(broken.check(STALENESS_MS).violations).toEqual([]);
+    const within = broken.check(STALENESS_MS);
+    expect(within.violations).toEqual([]);
+    expect(within.figures.longestStaleMs).toBe(1);
     broken.pass(STALENESS_MS);
     await c.verify(known, false);
     await b.verify(known, false);

@@ -4,7 +4,7 @@ import { createSessions } from "sojourn";
 import type { SessionStore } from "sojourn";
 import { NearCache } from "sojourn/stores/near-cache";
 import { PostgresStore } from "sojourn/stores/postgres";
-import { RedisStore } from "sojourn/stores/redis";
+import { followSentinels, RedisStore } from "sojourn/stores/redis";
 import { SqliteStore } from "sojourn/stores/sqlite";
 import { createClient, createCluster } from "redis";
 import { poolTo } from "../support/postgres.ts";
@@ -14,6 +14,8 @@ import type { SubjectUnderTest } from "./subject.ts";
 
 const POOL = 8;
 const TOUCH_MS = 1_000;
+/** The worst case: a primary that nobody follows goes on acknowledging. */
+const ACCEPTED = ["stale-primary", "sentinels"] as const;
 
 interface Opened {
   readonly store: SessionStore;
@@ -56,6 +58,8 @@ function openStore(spec: StoreSpec): Opened {
       return openRedis(spec);
     case "redis-cluster":
       return openCluster(spec);
+    case "redis-sentinel":
+      return openSentinel(spec);
     case "postgres":
       return openPostgres(spec);
     case "sqlite":
@@ -71,13 +75,27 @@ function openRedis({ url }: StoreSpec): Opened {
   return { store: new RedisStore({ client }) };
 }
 
+/** `redis-sentinel://host:port,host:port/name` */
+function openSentinel({ url }: StoreSpec): Opened {
+  const [, hosts = "", name = ""] = /^redis-sentinel:\/\/([^/]+)\/(.+)$/.exec(url) ?? [];
+  const addresses = hosts.split(",").map((one) => {
+    const [host = "", port] = one.split(":");
+    return { host, port: Number(port) };
+  });
+  const connect = (socket: { readonly host: string; readonly port: number }) =>
+    createClient({ socket, disableOfflineQueue: true });
+  const client = followSentinels({ name, addresses, connect });
+  client.on("error", () => undefined);
+  return { store: new RedisStore({ client, acceptRisks: ACCEPTED }) };
+}
+
 function openCluster({ url }: StoreSpec): Opened {
   const client = createCluster({
     rootNodes: url.split(",").map((one) => ({ url: one })),
     defaults: { disableOfflineQueue: true },
   });
   client.on("error", () => undefined);
-  return { store: new RedisStore({ client }) };
+  return { store: new RedisStore({ client, acceptRisks: ACCEPTED }) };
 }
 
 function openPostgres({ url }: StoreSpec): Opened {

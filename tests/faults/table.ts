@@ -29,6 +29,7 @@ const COLUMNS: readonly (readonly [string, (result: RunResult) => string | numbe
   ["false logouts", ({ figures }) => figures.falseLogouts],
   ["active again", ({ figures }) => figures.activeAgain],
   ["after heal", ({ figures }) => figures.activeAgainAfterHeal],
+  ["stale ms", ({ figures }) => Math.round(figures.longestStaleMs)],
   ["lost writes", ({ figures }) => figures.lostWrites],
   ["window ms", ({ figures }) => Math.round(figures.activeAgainMs)],
   ["outage ms", ({ figures }) => Math.round(figures.longestOutageMs)],

@@ -11,6 +11,7 @@ import {
   startPostgres,
   startPostgresStandby,
   startRedis,
+  startSentinel,
   startTcpProxy,
 } from "../../tools/engines.mjs";
 import { until } from "../../tools/engines/process.mjs";
@@ -127,6 +128,40 @@ async function unheard(primary: { readonly port: number }): Promise<void> {
   await sleep(UNHEARD_MS);
 }
 
+/** Two replicas, three Sentinels. */
+async function redisSentinel(options: WorldOptions): Promise<World> {
+  const group = await startSentinel({ args: AOF });
+  const hosts = group.sentinels.map(({ port }) => `127.0.0.1:${port}`).join(",");
+  const takenOver = (from: { readonly port: number }): Promise<void> =>
+    until("a replica takes over", async () => (await group.primary()).port !== from.port);
+  const lose = async (): Promise<void> => {
+    const primary = await group.primary();
+    await unheard(primary);
+    kill(primary.pid, "SIGKILL");
+    await takenOver(primary);
+    await primary.restart();
+  };
+  /** It hangs, another takes over, and it wakes with what only it has. */
+  const hang = async (): Promise<void> => {
+    const primary = await group.primary();
+    await unheard(primary);
+    kill(primary.pid, "SIGSTOP");
+    await takenOver(primary);
+    kill(primary.pid, "SIGCONT");
+  };
+  const switchOver = async (): Promise<void> => {
+    const primary = await group.primary();
+    await ask(group.sentinels[0] ?? primary, "SENTINEL", "FAILOVER", group.name);
+    await takenOver(primary);
+  };
+  return {
+    engine: "redis-sentinel",
+    store: specOf("redis-sentinel", `redis-sentinel://${hosts}/${group.name}`, options),
+    acts: { failover: lose, hang, "sentinel-failover": switchOver },
+    stop: () => group.stop(),
+  };
+}
+
 /** Three primaries, a replica each. */
 async function redisCluster(options: WorldOptions): Promise<World> {
   const cluster = await startCluster({ args: AOF });
@@ -175,6 +210,10 @@ export const worlds: Readonly<Record<string, Engine>> = {
   postgres: { traits: ["network", ...SERVER], start: postgres },
   pgbouncer: { traits: ["pool", ...SERVER], start: pgbouncer },
   "postgres-standby": { traits: ["failover", "own-time"], start: postgresStandby },
+  "redis-sentinel": {
+    traits: ["failover", "hang", "sentinel-failover", "own-time"],
+    start: redisSentinel,
+  },
   "redis-cluster": {
     traits: ["failover", "reshard", "switch-over", "own-time"],
     start: redisCluster,

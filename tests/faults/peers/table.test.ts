@@ -129,6 +129,7 @@ describe("the table", () => {
       activeAgainAfterHeal: 0,
       activeAgainMs: 0,
       lostWrites: 0,
+      longestStaleMs: 0,
       longestOutageMs: 0,
     },
   };

@@ -26,6 +26,8 @@ export const strikes: readonly Strike[] = [
   servers.flushAll,
   servers.failover,
   servers.failoverAndNode,
+  servers.hang,
+  servers.sentinelFailover,
   servers.switchOver,
   servers.reshard,
   servers.poolRestart,
@@ -40,4 +42,8 @@ export const strikes: readonly Strike[] = [
 /** Those that can strike an engine with these traits. */
 export function strikesOn(traits: readonly string[]): readonly Strike[] {
   return strikes.filter(({ needs }) => needs.every((need) => traits.includes(need)));
+}
+
+export function strikeCalled(name: string): Strike | undefined {
+  return strikes.find((one) => one.name === name);
 }

@@ -121,6 +121,22 @@ export const failoverAndNode: Strike = {
   },
 };
 
+/** The primary hangs, another takes over, and the old one wakes. */
+export const hang: Strike = {
+  name: "hang",
+  needs: ["hang"],
+  forgets: true,
+  strike: (context) => act(context, "hang"),
+};
+
+/** Sentinels are told to promote another; they do not wait for it to have everything. */
+export const sentinelFailover: Strike = {
+  name: "sentinel-failover",
+  needs: ["sentinel-failover"],
+  forgets: true,
+  strike: (context) => act(context, "sentinel-failover"),
+};
+
 /** Every primary hands over to a replica, which has everything. */
 export const switchOver: Strike = {
   name: "switch-over",

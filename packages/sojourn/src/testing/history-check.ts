@@ -41,7 +41,7 @@ export function checkHistory(
   return {
     violations: all.filter((one) => one.excuse === undefined),
     excused: all.filter((one) => one.excuse !== undefined),
-    figures: figuresOf(index, all),
+    figures: figuresOf(index, all, findings.longestStaleMs),
   };
 }
 
@@ -128,6 +128,8 @@ class SessionCheck {
   #afterItsEnd(by: HistoryOperation, found: string): void {
     const since = by.invokedAt - this.#bounds.stalenessMs;
     const { revoked, subjectRevoked } = this.#ends;
+    const acknowledged = [revoked, subjectRevoked].find((one) => wasBefore(one, by.invokedAt));
+    if (acknowledged !== undefined) this.#findings.stale(by.invokedAt - returned(acknowledged));
     const end = [revoked, subjectRevoked].find((one) => wasBefore(one, since));
     const own = this.#seenBy.get(by.process);
     const seen = [own, this.#seenFirst].find((one) => wasBefore(one, since));

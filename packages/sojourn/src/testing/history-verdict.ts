@@ -50,8 +50,15 @@ export class Findings {
   readonly #index: HistoryIndex;
   readonly #found: Map<string, Mutable<Violation>> = new Map<string, Mutable<Violation>>();
 
+  /** See {@link HistoryFigures.longestStaleMs}. */
+  longestStaleMs = 0;
+
   constructor(index: HistoryIndex) {
     this.#index = index;
+  }
+
+  stale(ms: number): void {
+    this.longestStaleMs = Math.max(this.longestStaleMs, ms);
   }
 
   add(finding: Finding): void {
@@ -133,6 +140,8 @@ export interface HistoryFigures {
   readonly activeAgainAfterHeal: number;
   /** From the first such acceptance of a session to its last, the longest of all. */
   readonly activeAgainMs: number;
+  /** The longest time after an acknowledged end at which a session was accepted, S included. */
+  readonly longestStaleMs: number;
   /** Sessions of which acknowledged data was missing. */
   readonly lostWrites: number;
   /** The longest time one process could verify nothing. */
@@ -146,7 +155,11 @@ export interface HistoryVerdict {
   readonly figures: HistoryFigures;
 }
 
-export function figuresOf(index: HistoryIndex, found: readonly Violation[]): HistoryFigures {
+export function figuresOf(
+  index: HistoryIndex,
+  found: readonly Violation[],
+  longestStaleMs: number,
+): HistoryFigures {
   const byKind: Record<string, number> = {};
   const errors: Record<string, number> = {};
   let unknown = 0;
@@ -169,6 +182,7 @@ export function figuresOf(index: HistoryIndex, found: readonly Violation[]): His
     activeAgain: sessionsOf(again),
     activeAgainAfterHeal: sessionsOf(again.filter((one) => one.remains)),
     activeAgainMs: again.reduce((most, { at, lastAt }) => Math.max(most, lastAt - at), 0),
+    longestStaleMs,
     lostWrites: sessionsOf(showing("read")),
     longestOutageMs: longestOutage(index.operations),
   };

@@ -91,6 +91,25 @@ describe("checkHistory", () => {
     expect(verdict.violations).toMatchObject([{ invariant: "I1", operation: "p#1" }]);
   });
 
+  it("finds a count that was made twice (I4)", () => {
+    const count = call({ kind: "count", op: 2, invokedAt: 3, returnedAt: 4, data: { n: 1 } });
+    const read = (n: number) =>
+      call({ op: 3, invokedAt: 5, returnedAt: 6, answer: "active", data: { n } });
+    expect(checkHistory([open, count, read(1)]).violations).toEqual([]);
+    expect(checkHistory([open, count, read(2)]).violations).toMatchObject([
+      { invariant: "I4", operation: "p#3", because: ["p#2"] },
+    ]);
+  });
+
+  it("excuses no loss of what was acknowledged after a fault was over", () => {
+    const fault = { kind: "fault", name: "failover", forgets: true, at: 0 } as const;
+    const write = call({ kind: "patch", op: 2, invokedAt: 3, returnedAt: 4, data: { k: "new" } });
+    const read = call({ op: 3, invokedAt: 5, returnedAt: 6, answer: "active", data: {} });
+    const until = (healedAt: number) => checkHistory([{ ...fault, healedAt }, open, write, read]);
+    expect(until(4.5)).toMatchObject({ violations: [], excused: [{ invariant: "I4" }] });
+    expect(until(3.5)).toMatchObject({ violations: [{ invariant: "I4" }], excused: [] });
+  });
+
   it("measures the longest outage of one process", () => {
     const trouble = (op: number, at: number): HistoryOperation =>
       call({ op, invokedAt: at, returnedAt: at + 1, outcome: "unknown", error: "ERR" });
