@@ -1,7 +1,7 @@
 /**
  * The primaries of a cluster. Of the driver's cluster this takes the settings and its connections
- * to single nodes, and decides itself who is asked: the driver's own routing sends a command again
- * whose outcome is unknown, and waits without an end for nodes that are not there.
+ * to single nodes, and decides itself who is asked: the driver's own routing asks for the topology
+ * seconds after a node is lost, and waits without an end for nodes that are not there.
  *
  * A script that also writes keys it works out itself would stop in the middle while its slot is
  * being moved. So each names a key that never is, beside those that are: then a node that has not
