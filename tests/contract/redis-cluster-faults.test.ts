@@ -326,6 +326,33 @@ describe("a primary that is stopped", () => {
   }, 60_000);
 });
 
+describe("a primary that hands over to its replica", () => {
+  it("loses no acknowledged update, and is followed at once", async () => {
+    const world = await start();
+    const kit = await world.kit();
+    const [writer, reader] = [world.store(), world.store()];
+    const sessions = await openedSessions(world, kit);
+    const heard = listen(reader);
+    await untilProven(heard);
+    const use = new Use(writer, reader, sessions);
+    const [owner] = await world.engines.owners();
+    if (owner === undefined) throw new Error("no owners");
+    await sleep(200);
+    await world.engines.failover(owner.node);
+    const begun = performance.now();
+    await vi.waitFor(() => Promise.all(sessions.map((one) => writer.find(one))), WITHIN);
+    expect(performance.now() - begun).toBeLessThan(NOTICED_MS);
+    await untilProven(heard);
+    await use.stop();
+    expect(use.strange).toEqual([]);
+    for (const one of sessions) {
+      const kept = Object.keys((await reader.find(one))?.data ?? {});
+      expect(kept).toEqual(expect.arrayContaining(use.acknowledged.get(one.id) ?? []));
+    }
+    heard.subscription.close();
+  }, 60_000);
+});
+
 describe("a primary that is emptied", () => {
   it("is told as a gap and another incarnation, and sessions can be opened again", async () => {
     const world = await start();
