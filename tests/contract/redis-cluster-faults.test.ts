@@ -237,17 +237,20 @@ describe("slots that move while sessions are used", () => {
     const world = await start();
     const kit = await world.kit();
     const store = world.store();
-    const [one] = await openedSessions(world, kit);
-    if (one === undefined) throw new Error("no session");
+    const one = kit.recordOf({ tenant: kit.tenant() });
+    const epoch = { kind: "epoch", tenant: one.tenant, subject: "alice", epoch: 3 } as const;
+    await store.apply([epoch], "elsewhere");
+    await store.create(one, { now: kit.now });
     await store.find(one);
     const halves = await halve(world, one);
     const operations = [{ op: "set", key: "k", value: "1" }] as const;
     await expect(store.patchData(one, operations)).rejects.toThrow(StoreUnavailableError);
     expect((await store.find(one))?.record.id).toBe(one.id);
-    const raised = { kind: "epoch", tenant: one.tenant, subject: one.subject ?? "", epoch: 4 };
-    await expect(store.apply([raised as never], "elsewhere")).rejects.toThrow(
-      StoreUnavailableError,
-    );
+    const fresh = await world.store().find(one);
+    expect([fresh?.record.id, fresh?.subjectEpoch]).toEqual([one.id, 3]);
+    expect(await world.store().find({ ...one, id: `${one.id.slice(0, 23)}_` })).toBeUndefined();
+    const raised = store.apply([{ ...epoch, epoch: 4 }], "elsewhere");
+    await expect(raised).rejects.toThrow(StoreUnavailableError);
     await halves.finish();
     await vi.waitFor(async () => {
       expect((await store.patchData(one, operations)).outcome).toBe("patched");
@@ -318,6 +321,33 @@ describe("a primary that is stopped", () => {
       expect(use.strange).toEqual([]);
     } finally {
       process.kill(victim.node.pid, "SIGCONT");
+    }
+    heard.subscription.close();
+  }, 60_000);
+});
+
+describe("a primary that hands over to its replica", () => {
+  it("loses no acknowledged update, and is followed at once", async () => {
+    const world = await start();
+    const kit = await world.kit();
+    const [writer, reader] = [world.store(), world.store()];
+    const sessions = await openedSessions(world, kit);
+    const heard = listen(reader);
+    await untilProven(heard);
+    const use = new Use(writer, reader, sessions);
+    const [owner] = await world.engines.owners();
+    if (owner === undefined) throw new Error("no owners");
+    await sleep(200);
+    await world.engines.failover(owner.node);
+    const begun = performance.now();
+    await vi.waitFor(() => Promise.all(sessions.map((one) => writer.find(one))), WITHIN);
+    expect(performance.now() - begun).toBeLessThan(NOTICED_MS);
+    await untilProven(heard);
+    await use.stop();
+    expect(use.strange).toEqual([]);
+    for (const one of sessions) {
+      const kept = Object.keys((await reader.find(one))?.data ?? {});
+      expect(kept).toEqual(expect.arrayContaining(use.acknowledged.get(one.id) ?? []));
     }
     heard.subscription.close();
   }, 60_000);

@@ -1,7 +1,7 @@
 /**
  * The primaries of a cluster. Of the driver's cluster this takes the settings and its connections
- * to single nodes, and decides itself who is asked: the driver's own routing sends a command again
- * whose outcome is unknown, and waits without an end for nodes that are not there.
+ * to single nodes, and decides itself who is asked: the driver's own routing asks for the topology
+ * seconds after a node is lost, and waits without an end for nodes that are not there.
  *
  * A script that also writes keys it works out itself would stop in the middle while its slot is
  * being moved. So each names a key that never is, beside those that are: then a node that has not
@@ -12,7 +12,7 @@ import { TEXT } from "./client.ts";
 import type { Argument, RedisClient } from "./client.ts";
 import { Durable } from "./durable.ts";
 import type { Wait, Written } from "./durable.ts";
-import { redirectOf, replyCode, storeFault } from "./faults.ts";
+import { redirectOf, replyCode, SlotMovingError, storeFault } from "./faults.ts";
 import type { Redirect } from "./faults.ts";
 import { BYTES } from "./link.ts";
 import type { Link, Script } from "./link.ts";
@@ -100,9 +100,8 @@ export class ClusterServers implements Servers {
   run(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<unknown> {
     const [key = ""] = keys;
     const guarded = script.seldom ? keys : [...keys, this.#guardOf(key)];
-    return this.#ask(script.name, key, (link, before) =>
-      link.evaluate(script, guarded, args, before),
-    );
+    const send: Send = (link, before) => link.evaluate(script, guarded, args, before);
+    return this.#ask(script.name, key, send, script.apart === true ? 0 : RETRY_MS);
   }
 
   durably(
@@ -144,7 +143,7 @@ export class ClusterServers implements Servers {
         0,
       );
     } catch (error) {
-      if (!(error instanceof Moving)) throw error;
+      if (!(error instanceof SlotMovingError)) throw error;
     }
     const values: unknown[] = [];
     for (const key of args.slice(1)) values.push(await this.bytes(operation, ["GET", key]));
@@ -192,7 +191,7 @@ export class ClusterServers implements Servers {
     if (!notRun) throw storeFault(error, call.operation);
     if (performance.now() < call.until) return where;
     const why = `${call.operation}: its slot is being moved, or has no server`;
-    throw new Moving(why, { cause: storeFault(error, call.operation) });
+    throw new SlotMovingError(why, { cause: storeFault(error, call.operation) });
   }
 }
 
@@ -202,9 +201,6 @@ interface Call {
   readonly until: number;
   readonly hops: number;
 }
-
-/** Not run, for as long as it was sent: its slot is being moved, or has no server. */
-class Moving extends StoreUnavailableError {}
 
 function pause(): Promise<void> {
   const ms = RETRY_PAUSE_MS * (0.5 + Math.random());

@@ -92,6 +92,9 @@ function named(error: unknown): Error {
   return kept;
 }
 
+/** Not run, for as long as it was sent: its slot is being moved, or has no server. */
+export class SlotMovingError extends StoreUnavailableError {}
+
 /** A row written by a newer release. Refused, not guessed at. */
 export class RedisRowError extends SojournError {
   constructor() {

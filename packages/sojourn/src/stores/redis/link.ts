@@ -19,6 +19,8 @@ export interface Script {
   readonly sha: string;
   /** Too seldom to be remembered by its hash: it is always sent whole. */
   readonly seldom: boolean;
+  /** Its keys may be read one after the other instead: it is not waited for where they move. */
+  readonly apart?: true;
 }
 
 /** @param flags `allow-oom` for what must work when memory is full; `no-writes` for reads. */

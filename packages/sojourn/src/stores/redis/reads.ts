@@ -9,6 +9,7 @@ import type {
   StoredSession,
 } from "../../engine/ports.ts";
 import type { SessionSummary } from "../../engine/record.ts";
+import { SlotMovingError } from "./faults.ts";
 import type { Base, Ground } from "./ground.ts";
 import { refOfName, sessionName } from "./names.ts";
 import { RecentSessions } from "./recent.ts";
@@ -22,6 +23,9 @@ const LOOKED_AT_MAX = 1_000;
 /** Sessions one count looks at; beyond it the count is not exact. */
 const COUNTED_MAX = 10_000;
 const NO_DATA: readonly Buffer[] = [];
+
+/** Row, epoch (1 for a key that is not ours), and data that are in a hash. */
+type FindReply = readonly [Buffer | null, number, Buffer[] | undefined];
 
 export class Reads {
   readonly #ground: Ground;
@@ -51,13 +55,31 @@ export class Reads {
   ): Promise<{ readonly row: Buffer; readonly stored: StoredSession } | undefined> {
     const place = base.names.session(ref);
     const key = base.names.key("s", place.tag, place.name);
-    const reply = await this.#ground.link.run(base.scripts.find, [key], [place.tag, place.name]);
-    const [row, epoch, hash] = reply as [Buffer | null, number, Buffer[] | undefined];
+    const { link } = this.#ground;
+    const reply = await link
+      .run(base.scripts.find, [key], [place.tag, place.name])
+      .catch((error: unknown) => this.#apart(error, ref, key));
+    const [row, epoch, hash] = reply as FindReply;
     if (row === null || !isRow(row)) {
       if (epoch === 1) this.#foreign(key);
       return undefined;
     }
     return { row, stored: storedOf(row, ref, { epoch, hash: hash ?? NO_DATA }) };
+  }
+
+  /**
+   * Row, then epoch, while their slot is moved: a revocation acknowledged before is in one of them.
+   * Data that lie beside the row have to wait.
+   */
+  async #apart(error: unknown, ref: SessionRef, key: string): Promise<FindReply> {
+    if (!(error instanceof SlotMovingError)) throw error;
+    const { link } = this.#ground;
+    const row = (await link.bytes("find", ["GET", key])) as Buffer | null;
+    if (row === null || !isRow(row)) return [row, row === null ? 0 : 1, undefined];
+    if (dataInHash(row)) throw error;
+    const { subject } = decodeRecord(row, ref);
+    if (subject === null) return [row, 0, undefined];
+    return [row, await this.subjectEpoch(ref.tenant, subject), undefined];
   }
 
   /** A script, since only the row says whose epoch has to be read with it. */

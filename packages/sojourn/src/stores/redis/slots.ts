@@ -1,6 +1,6 @@
 /** Slots of a cluster: which one a key is in, and what a node says of who has them. */
 
-export const SLOTS = 16_384;
+const SLOTS = 16_384;
 const POLYNOMIAL = 0x1021;
 
 const TABLE: Uint16Array = Uint16Array.from({ length: 256 }, (_, byte) => {

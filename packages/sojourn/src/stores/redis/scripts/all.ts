@@ -51,7 +51,7 @@ export function scriptsFor(names: Names): Scripts {
     dueTags: make("sweep", DUE_TAGS, READS),
     sweep: make("sweep", SWEEP, PRESSED),
     last: seldomScript("tail", preludeFor(names, LAST), READS),
-    find: make("find", FIND, READS),
+    find: { ...make("find", FIND, READS), apart: true },
     list: make("list", LIST, READS),
     put: make("apply", PUT),
     putPressed: make("apply", PUT, PRESSED),
