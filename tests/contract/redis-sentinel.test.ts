@@ -81,16 +81,18 @@ describe.each(Object.entries(LOSSES))("a primary that is %s", (_how, lose) => {
     const outage = await outageOf(store, before);
     expect(outage.failingMs).toBeLessThan(DOWN_AFTER_MS + 12_000);
     expect(outage.longestCallMs).toBeLessThan(DOWN_AFTER_MS + 12_000);
-    const present = await world.promoted(former);
+    await world.promoted(former);
 
     const { after } = outage;
     expect(after.incarnation).not.toBe(before.incarnation);
-    expect((await store.find(ended))?.record.end).toEqual(end);
-    expect((await store.find(live))?.record.state).toBe("active");
+    const found = await vi.waitFor(() => store.find(ended), FAILOVER_WITHIN);
+    expect(found?.record.end).toEqual(end);
+    const other = await vi.waitFor(() => store.find(live), FAILOVER_WITHIN);
+    expect(other?.record.state).toBe("active");
     expect(after.incarnationSince).toBeGreaterThan(before.incarnationSince);
     await vi.waitFor(() => expect(heard.gaps).toBeGreaterThan(0), FAILOVER_WITHIN);
     const opened = kit.recordOf({ tenant });
-    await store.create(opened, { now: kit.now });
+    await vi.waitFor(() => store.create(opened, { now: kit.now }), FAILOVER_WITHIN);
     await vi.waitFor(() => expect(idsOf(heard)).toContain(opened.id), FAILOVER_WITHIN);
     await vi.waitFor(
       () => expect(heard.frontiers.at(-1) ?? 0).toBeGreaterThan(lostAt),
@@ -101,7 +103,9 @@ describe.each(Object.entries(LOSSES))("a primary that is %s", (_how, lose) => {
     if (_how.startsWith("stopped")) process.kill(former.pid, "SIGCONT");
     if (_how.startsWith("killed")) await former.restart();
     const later = kit.recordOf({ tenant });
-    await store.create(later, { now: kit.now });
+    await vi.waitFor(() => store.create(later, { now: kit.now }), FAILOVER_WITHIN);
+    const present = await world.group.primary();
+    expect(present.port).not.toBe(former.port);
     const admin = await world.admin(present);
     expect(await admin.keys(`s:{??}*${later.id}`)).toHaveLength(1);
   }, 60_000);
