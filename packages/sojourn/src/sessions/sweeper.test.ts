@@ -34,11 +34,11 @@ describe("the sweeper", () => {
   });
 
   it("ends its rest when it is closed", async () => {
-    const sweeper = new Sweeper(
-      coreWith([100, 100, 100], () => undefined),
-      SWEEP_DEFAULTS,
-    );
+    let rests = 0;
+    const core = coreWith([100, 100, 100], () => void (rests += 1));
+    const sweeper = new Sweeper(core, SWEEP_DEFAULTS);
     const running = sweeper.run();
+    await expect.poll(() => rests).toBe(1);
     await sweeper.close();
     expect(await running).toBe(0);
   });
