@@ -7,19 +7,15 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { Pool } from "pg";
-import { createClient } from "redis";
 import { createSessions } from "sojourn";
 import type { Sessions, SessionStore, StoreDelta } from "sojourn";
-import { PostgresStore } from "sojourn/stores/postgres";
-import { RedisStore } from "sojourn/stores/redis";
-import { SqliteStore } from "sojourn/stores/sqlite";
 import { startPostgres, startRedis } from "../../tools/engines.mjs";
 import { FULL } from "../harness.ts";
 import type { Effort } from "../harness.ts";
 import { atMost, round } from "../report.ts";
 import type { Goal, Section } from "../report.ts";
 import { recordMaker } from "../sqlite/world.ts";
+import { storeByUrl } from "./by-url.ts";
 
 const SESSIONS = { full: 1_000_000, quick: 20_000 } as const;
 const LONG_AGO_MS = 400 * 86_400_000;
@@ -33,36 +29,20 @@ const FILL = { each: 1280, atOnce: 4 } as const;
 const P99_RATIO_MAX = 2;
 
 interface Engine {
-  readonly store: SessionStore;
-  stop(): Promise<void>;
+  readonly url: string;
+  stop(): Promise<void> | void;
 }
 
 const ENGINES: Readonly<Record<string, () => Promise<Engine>>> = {
-  PostgreSQL: async () => {
-    const args = ["-c", "fsync=on", "-c", "full_page_writes=on", "-c", "shared_buffers=256MB"];
-    const server = await startPostgres({ args });
-    const pool = new Pool({ connectionString: server.url, max: 8 });
-    pool.on("error", () => undefined);
-    const stop = async (): Promise<void> => {
-      await pool.end();
-      await server.stop();
-    };
-    return { store: new PostgresStore({ pool }), stop };
-  },
-  Redis: async () => {
-    const server = await startRedis();
-    const client = createClient({ url: server.url, disableOfflineQueue: true });
-    client.on("error", () => undefined);
-    const stop = async (): Promise<void> => {
-      client.destroy();
-      await server.stop();
-    };
-    return { store: new RedisStore({ client, acceptRisks: ["no-aof"] }), stop };
-  },
+  PostgreSQL: () =>
+    startPostgres({
+      args: ["-c", "fsync=on", "-c", "full_page_writes=on", "-c", "shared_buffers=256MB"],
+    }),
+  Redis: () => startRedis(),
   SQLite: async () => {
     const folder = mkdtempSync(join(tmpdir(), "sojourn-bench-"));
-    const store = new SqliteStore({ path: join(folder, "sessions.db") });
-    return { store, stop: async () => rmSync(folder, { recursive: true, force: true }) };
+    const stop = (): void => rmSync(folder, { recursive: true, force: true });
+    return { url: join(folder, "sessions.db"), stop };
   },
 };
 
@@ -73,14 +53,11 @@ export async function sweep(effort: Effort): Promise<Section> {
   const notes: string[] = [];
   for (const [name, start] of Object.entries(ENGINES)) {
     const engine = await start();
-    const sessions = createSessions({
-      secrets: [randomBytes(32)],
-      store: engine.store,
-      sweep: false,
-    });
+    const store = storeByUrl(engine.url);
+    const sessions = createSessions({ secrets: [randomBytes(32)], store, sweep: false });
     try {
       const tokens = await opened(sessions);
-      await fill(engine.store, count);
+      await fill(store, count);
       const before = await paced(sessions, tokens, sleep(quick ? QUIET_MS.quick : QUIET_MS.full));
       const began = performance.now();
       const sweeping = sweptAll(sessions, count);
@@ -100,6 +77,7 @@ export async function sweep(effort: Effort): Promise<Section> {
       );
     } finally {
       await sessions.close();
+      await store.close();
       await engine.stop();
     }
   }

@@ -8,7 +8,7 @@ import type { Page, SessionFilter } from "./ports.ts";
 import type { SessionSummary } from "./record.ts";
 import { assess } from "./session.ts";
 
-const PAGE_MAX = 200;
+export const PAGE_MAX = 200;
 const PAGE_DEFAULT = 50;
 const CURSOR: RegExp = /^(-?\d{1,16})\.(.+)$/s;
 

@@ -16,7 +16,10 @@ export interface SweepSettings {
 
 export const SWEEP_DEFAULTS: SweepSettings = { everyMs: 30_000, keepEndedMs: 7 * 86_400_000 };
 const BATCH = 500;
-const BATCHES_MAX = 200;
+const BATCHES_MAX = 2000;
+/** After each batch the store has three quarters of the time for others. */
+const REST_PER_WORK = 3;
+const REST_MS_MAX = 1000;
 
 export class Sweeper {
   readonly #core: Core;
@@ -24,6 +27,7 @@ export class Sweeper {
   #cancel: (() => void) | undefined;
   #running: Promise<number> | undefined;
   #closed = false;
+  #wake: (() => void) | undefined;
 
   constructor(core: Core, settings: SweepSettings) {
     this.#core = core;
@@ -59,8 +63,17 @@ export class Sweeper {
       await this.#forget(result.ended.filter(({ record }) => isClaim(record)));
       ended += sessions.length;
       if (!result.more) break;
+      await this.#rest((this.#core.now() - now) * REST_PER_WORK);
     }
     return ended;
+  }
+
+  #rest(ms: number): Promise<void> {
+    if (ms <= 0 || this.#closed) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#wake = resolve;
+      this.#core.timers.after(Math.min(ms, REST_MS_MAX), resolve);
+    });
   }
 
   /** A claim that is over is nothing that anybody would read. */
@@ -75,6 +88,7 @@ export class Sweeper {
   async close(): Promise<void> {
     this.#closed = true;
     this.#cancel?.();
+    this.#wake?.();
     await this.#running?.catch(() => undefined);
   }
 }

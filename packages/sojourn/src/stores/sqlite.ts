@@ -78,7 +78,8 @@ const OPTIONS: readonly (keyof SqliteStoreOptions)[] = [
 const DEFAULTS = { busyTimeoutMs: 2000, tailPollMs: 100, maxDataBytes: 65_536 } as const;
 /** One transaction holds the write lock for at most so many touches or deltas. */
 const BATCH_MAX = 256;
-const SWEEP_MAX = 10_000;
+/** The event loop stands still for one transaction: a millisecond or two. */
+const SWEEP_MAX = 100;
 const TOUCH = { name: "touch", durable: false } as const;
 const APPLY = { name: "apply", durable: true } as const;
 
@@ -190,7 +191,7 @@ export class SqliteStore implements SessionStore {
     return this.#database.read("count", (db) => countOf(db, filter, now));
   }
 
-  /** One transaction of at most 10 000 rows. */
+  /** One transaction of at most 100 rows. */
   sweep(options: SweepOptions): Promise<SweepResult> {
     const bounded = { ...options, limit: Math.min(options.limit, SWEEP_MAX) };
     return this.#write("sweep", false, (db) => sweepSessions(db, bounded));

@@ -1,8 +1,7 @@
 /** Merging what another store saw: read, merge by the engine's rule, put back if unchanged. I9. */
 import { ContentionError, StoreUnavailableError } from "../../engine/errors.ts";
-import { differsByTouch, mergeSessions } from "../../engine/merge.ts";
-import type { StoreDelta, StoredData, StoredSession } from "../../engine/ports.ts";
-import type { SessionRecord } from "../../engine/record.ts";
+import { mergeSessions, newsOfMerge } from "../../engine/merge.ts";
+import type { StoreDelta, StoredSession } from "../../engine/ports.ts";
 import type { Base, Ground } from "./ground.ts";
 import type { Reads } from "./reads.ts";
 import { dataInHash, encodeRow, endText, reasonNumber } from "./row.ts";
@@ -122,18 +121,10 @@ function stepOf(before: StoredSession | undefined, copy: StoredSession): Step | 
     return { session: copy, note, keys: [], writesData: true };
   }
   const session = mergeSessions(before, copy);
-  const sameData = session.data === before.data && session.dataVersion === before.dataVersion;
-  if (session.record === before.record && sameData) return undefined;
-  const keys = sameData ? [] : changedKeys(before.data, session.data);
-  return { session, note: noteOf(before.record, session.record), keys, writesData: !sameData };
+  const news = newsOfMerge(before, session);
+  if (news === undefined) return undefined;
+  const note = news.record === undefined ? "" : NOTES[news.record];
+  return { session, note, keys: news.keys ?? [], writesData: news.keys !== undefined };
 }
 
-function noteOf(before: SessionRecord, after: SessionRecord): "m" | "e" | "" {
-  if (after.end !== undefined && before.end === undefined) return "e";
-  return differsByTouch(before, after) ? "" : "m";
-}
-
-function changedKeys(before: StoredData, after: StoredData): readonly string[] {
-  const keys = new Set([...Object.keys(before), ...Object.keys(after)]);
-  return [...keys].filter((key) => before[key] !== after[key]);
-}
+const NOTES = { changed: "m", ended: "e" } as const;

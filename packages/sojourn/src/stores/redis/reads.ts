@@ -1,5 +1,6 @@
 /** Reading: one round trip for a session with data and epoch, lists by keyset. */
 import { ArgumentError, StoreUnavailableError } from "../../engine/errors.ts";
+import { cursorAfter, PAGE_MAX, pageSize, placeOfCursor } from "../../engine/listing.ts";
 import { summaryOf } from "../../engine/liveness.ts";
 import type {
   Page,
@@ -16,8 +17,6 @@ import { RecentSessions } from "./recent.ts";
 import type { Recent } from "./recent.ts";
 import { dataInHash, decodeData, decodeDataVersion, decodeRecord, isRow } from "./row.ts";
 
-const PAGE_DEFAULT = 50;
-const PAGE_MAX = 200;
 /** Rows one call looks at: a page may be short, never slow. */
 const LOOKED_AT_MAX = 1_000;
 /** Sessions one count looks at; beyond it the count is not exact. */
@@ -127,7 +126,7 @@ export class Reads {
 
   /** Newest first by `createdAt`, then id. */
   async list(tenant: string, subject: string, page: PageOptions): Promise<Page<SessionSummary>> {
-    const wanted = Math.min(Math.max(page.limit ?? PAGE_DEFAULT, 1), PAGE_MAX);
+    const wanted = pageSize(page.limit);
     const after = placeOfCursor(page.cursor);
     const { names, scripts } = await this.#ground.ready();
     const place = names.subject(tenant, subject);
@@ -145,7 +144,8 @@ export class Reads {
     const [more, createdAt, name, ...rows] = reply;
     const items = summariesOf(rows);
     if (more === 0) return { items };
-    return { items, cursor: `${String(createdAt)}.${refOfName(String(name)).id}` };
+    const { id } = refOfName(String(name));
+    return { items, cursor: cursorAfter({ createdAt: Number(createdAt), id }) };
   }
 
   /** Live sessions of one subject. */
@@ -209,18 +209,4 @@ export function summariesOf(pairs: readonly Buffer[]): SessionSummary[] {
     summaries.push(summaryOf(decodeRecord(row, refOfName(String(pairs[index])))));
   }
   return summaries;
-}
-
-const CURSOR: RegExp = /^(-?\d{1,16})\.(.+)$/s;
-
-/** A cursor is a place in time, so one of another listing cannot show what is not asked for. */
-function placeOfCursor(
-  cursor: string | undefined,
-): { readonly createdAt: number; readonly id: string } | undefined {
-  if (cursor === undefined) return undefined;
-  const [, createdAt, id] = CURSOR.exec(cursor) ?? [];
-  if (createdAt === undefined || id === undefined) {
-    throw new ArgumentError("page.cursor", "pass a cursor as a former page gave it, or none");
-  }
-  return { createdAt: Number(createdAt), id };
 }

@@ -4,6 +4,7 @@
  * a server may have changed. Of one hash tag, and so of one subject, changes come in order.
  */
 import type { Subscription, TailHandlers } from "../../engine/ports.ts";
+import { tell } from "../handlers.ts";
 import { bounded } from "./connecting.ts";
 import { storeFault } from "./faults.ts";
 import { Follower } from "./follower.ts";
@@ -274,15 +275,6 @@ export class Tail implements Subscription {
 
   /** A handler's mistake must not end the tail. */
   #call(run: () => void): void {
-    if (this.#closed) return;
-    try {
-      run();
-    } catch (error) {
-      try {
-        this.#handlers.error?.(error);
-      } catch {
-        // A handler of errors that fails has nobody left to tell.
-      }
-    }
+    tell({ handlers: this.#handlers, open: !this.#closed }, run);
   }
 }
