@@ -194,8 +194,8 @@ note('d', t, name, named(h) and subjectof(old, h) or nil, ARGV[5])
 return { 'patched', h[DATAVERSION] }`;
 
 /**
- * KEYS: sessions, perhaps a guard. ARGV, for each session: name, seenAt, pending generation, sentAt;
- * absent ones empty.
+ * KEYS: sessions, perhaps a guard. ARGV, for each session: name, seenAt, pending generation,
+ * sentAt; absent ones empty.
  */
 export const TOUCH = `
 local answer = {}
