@@ -1,7 +1,7 @@
 /** The store contract through Sentinels, and what failovers of a real set do to store and tail. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { StoreUnavailableError } from "sojourn";
-import type { StoreChange, StoreHealth } from "sojourn";
+import type { SessionRecord, StoreChange, StoreHealth } from "sojourn";
 import type { RedisStore } from "sojourn/stores/redis";
 import { storeCasesFor } from "sojourn/testing";
 import type { StoreCase } from "sojourn/testing";
@@ -169,5 +169,45 @@ describe("a write that was under way when its primary was lost", () => {
     const found = await vi.waitFor(() => store.find(one), FAILOVER_WITHIN);
     expect(found?.data).toEqual({ first: "1" });
     expect(found?.dataVersion).toBe(1);
+  }, 60_000);
+});
+
+describe("a primary that is cut off from replicas and Sentinels, and not from the store", () => {
+  let world: SentinelWorld;
+  afterEach(() => world.end());
+
+  it("is left, and every revocation that said it has a quorum stays (I2, I8)", async () => {
+    world = await sentinelWorld({ proxied: true });
+    const { kit } = world;
+    const store = world.store();
+    const tenant = kit.tenant();
+    const sessions = Array.from({ length: 400 }, () => kit.recordOf({ tenant, subject: null }));
+    await Promise.all(sessions.map((one) => store.create(one, { now: kit.now })));
+    const before = await store.health();
+    const end = { reason: "revoked", at: kit.now } as const;
+    const told = new Map<SessionRecord, string>();
+    const former = await world.group.primary();
+    for (const [index, one] of sessions.entries()) {
+      if (index === 100) former.proxy?.cut();
+      const options = { now: kit.now, durability: "quorum" } as const;
+      const revoked = store.revoke(one, end, options).then(
+        ({ durability }) => durability,
+        () => "failed",
+      );
+      told.set(one, "under way");
+      void revoked.then((durability) => told.set(one, durability));
+      if (index % 10 === 0) await (index < 100 ? revoked : sleep(20));
+    }
+    const { after } = await outageOf(store, before);
+    expect(after.incarnation).not.toBe(before.incarnation);
+    await vi.waitFor(() => expect([...told.values()]).not.toContain("under way"), FAILOVER_WITHIN);
+    const safe = sessions.filter((one) => told.get(one) === "quorum");
+    expect(safe.length).toBeGreaterThanOrEqual(90);
+    expect(new Set(told.values()).size).toBeGreaterThan(1);
+    for (const one of safe) {
+      const found = await vi.waitFor(() => store.find(one), FAILOVER_WITHIN);
+      expect(found?.record.end).toEqual(end);
+    }
+    await former.proxy?.heal();
   }, 60_000);
 });

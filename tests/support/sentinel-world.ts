@@ -41,7 +41,12 @@ export async function sentinelWorld(
     followSentinels({
       name: group.name,
       addresses: group.sentinels.map(({ port }) => ({ host: "127.0.0.1", port })),
-      connect: (socket) => createClient({ socket, disableOfflineQueue: true }),
+      connect: ({ host, port }) => {
+        // Past the proxies that cut a primary off from the others, not from the stores.
+        const node = group.nodes.find((one) => one.proxy?.port === port);
+        const socket = { host, port: node?.port ?? port };
+        return createClient({ socket, disableOfflineQueue: true });
+      },
     });
   return {
     group,
