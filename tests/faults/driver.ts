@@ -117,7 +117,7 @@ async function unfold({ world, strike, fleet, random, options, progress }: Scene
   progress("healing");
   if (!(await fleet.healthy(HEALTHY_WITHIN_MS))) throw new Error("the workers found no way back");
   const recovered = machineNow();
-  const forgets = strike.forgets === true;
+  const forgets = strike.forgets ?? strike.forgetsOn?.includes(world.engine) ?? false;
   const { stalenessMs } = world.store;
   await sleep((forgets ? SETTLE_MS.forgetful : SETTLE_MS.usual) + stalenessMs);
   const healedAt = machineNow();

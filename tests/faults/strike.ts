@@ -46,6 +46,8 @@ export interface Strike {
   readonly needs: readonly string[];
   /** The engine may lose acknowledged writes by it. Default: never. */
   readonly forgets?: boolean;
+  /** Engines of which that is true for this fault alone. */
+  readonly forgetsOn?: readonly string[];
   /** Strike, wait, and heal. */
   strike(context: StrikeContext): Promise<void>;
 }

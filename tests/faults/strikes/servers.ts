@@ -24,6 +24,8 @@ async function act({ world }: StrikeContext, name: string): Promise<void> {
 export const serverKill: Strike = {
   name: "kill",
   needs: ["server"],
+  // With `everysec` Redis keeps what it acknowledged to itself while the disk is slow, up to 2 s.
+  forgetsOn: ["redis"],
   async strike({ world, holdMs, pause }) {
     const server = serverOf(world);
     kill(server.pid, "SIGKILL");
