@@ -2,7 +2,7 @@
  * Keeps what a store acknowledged true over a failover. It notes every acknowledged write in the
  * outbox and writes it again when the store's incarnation changes, or when an answer shows that
  * something is missing. Until the store has had time to get back what other processes know, an
- * absent session is trouble, not an unknown session. Invariants I2, I7; decision 0021.
+ * absent session is trouble, not an unknown session. Invariants I2, I7; decision 0019.
  */
 import { StoreUnavailableError } from "../engine/errors.ts";
 import type {

@@ -2,7 +2,7 @@
  * Receipts: every process that may answer from memory has a row under one name, and whoever wants
  * to know that all of them have caught up writes a question into each row. A process takes its
  * question out once a proof of freshness that began after it had read the question is in: then
- * whatever was acknowledged before the question was asked is known there. Decision 0022.
+ * whatever was acknowledged before the question was asked is known there. Decision 0020.
  */
 import { encodeBase64Url } from "../tokens/base64url.ts";
 import { bucketOf, newSessionId } from "../tokens/session-id.ts";

@@ -2,7 +2,7 @@
  * Memcached between a near-cache and the store, shared by processes: what one has read saves the
  * others the store for some seconds. It is a hint and never a store. `find` does not ask it; a
  * near-cache may, and believes it only as far as its own tail has told of no change since (see
- * decision 0018). Whatever becomes of Memcached is a miss, in bounded time, and never an error.
+ * decision 0017). Whatever becomes of Memcached is a miss, in bounded time, and never an error.
  */
 import { randomBytes } from "node:crypto";
 import { ConfigError } from "../engine/errors.ts";
