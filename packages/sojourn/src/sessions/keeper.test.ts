@@ -149,7 +149,8 @@ describe("after a failover that lost writes", () => {
     const { a, b, failOver, heal } = region();
     const { token, handle } = await signIn(a);
     failOver();
-    await a.sessions.revoke(handle);
+    expect(await a.sessions.revoke(handle)).toMatchObject({ reason: "revoked" });
+    expect(a.named("session-ended")).toHaveLength(1);
     await heal();
     expect(await stateOf(b, token)).not.toBe("active");
     expect(await stateOf(a, token)).not.toBe("active");
@@ -219,6 +220,25 @@ describe("after a failover that lost writes", () => {
     expect(await stateOf(b, token)).toBe("ended");
     expect(a.named("store-replayed")).toHaveLength(2);
   });
+
+  it.each(["revoke", "create"] as const)(
+    "counts a %s that the old primary acknowledges after the new one has everything (I2, I7)",
+    async (operation) => {
+      const { a, b, copy, failOver, heal } = region();
+      const { token, handle } = await signIn(a);
+      await a.clock.advanceAsync(SECOND);
+      await copy();
+      a.store.after(operation, async () => {
+        failOver();
+        await a.clock.advanceAsync(3 * SECOND);
+      });
+      const second = operation === "revoke" ? undefined : await signIn(a, "bob");
+      if (operation === "revoke") await a.sessions.revoke(handle);
+      await heal();
+      if (second === undefined) expect(await stateOf(b, token)).toBe("ended");
+      else expect(await stateOf(b, second.token)).toBe("active");
+    },
+  );
 
   it("tries again soon when the store cannot take it", async () => {
     const { a, b, copy, failOver } = region();

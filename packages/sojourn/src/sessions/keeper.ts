@@ -5,6 +5,7 @@
  * absent session is trouble, not an unknown session. Invariants I2, I7; decision 0019.
  */
 import { StoreUnavailableError } from "../engine/errors.ts";
+import { summaryOf } from "../engine/liveness.ts";
 import type {
   CreateOptions,
   CreateResult,
@@ -34,6 +35,8 @@ const SETTLE_MS = 10_000;
 const EPOCHS_SETTLE_MS = 2_500;
 /** More than anybody raises an epoch while a standby lags. */
 const EPOCH_LEAP = 1_000;
+/** No store's incarnation: something has to be written again. */
+const BEHIND = "";
 
 export interface Replay {
   readonly ended: number;
@@ -117,13 +120,22 @@ export class Keeper {
 
   async #check(): Promise<void> {
     const { incarnation } = await this.#health();
-    if (this.#written !== undefined && this.#written !== incarnation) {
-      const startedAt = this.#parts.monotonic();
+    const changed = this.#written !== undefined && this.#written !== incarnation;
+    // From here on: what is noted while this writes may miss it, and is then behind.
+    this.#written = incarnation;
+    if (changed) await this.#replay();
+    if (this.#outbox.size > 0) this.#watch(this.#written === BEHIND ? RETRY_MS : WATCH_MS);
+  }
+
+  async #replay(): Promise<void> {
+    const startedAt = this.#parts.monotonic();
+    try {
       const { ended, sessions } = await this.#outbox.replay(this.#inner);
       this.#parts.replayed({ ended, sessions, tookMs: this.#parts.monotonic() - startedAt });
+    } catch (error) {
+      this.#written = BEHIND;
+      throw error;
     }
-    this.#written = incarnation;
-    if (this.#outbox.size > 0) this.#watch(WATCH_MS);
   }
 
   #watch(ms: number): void {
@@ -135,10 +147,17 @@ export class Keeper {
     });
   }
 
-  /** Something was acknowledged: from here on a change of the incarnation matters. */
-  #noted(): void {
+  /**
+   * Something was acknowledged: from here on a change of the incarnation matters.
+   *
+   * @param before The incarnation when it was asked for: if another has everything by now, the old
+   * one may have acknowledged this.
+   */
+  #noted(before: string | undefined): void {
     this.#begin();
-    this.#watch(WATCH_MS);
+    const behind = before !== undefined && before !== this.#written;
+    if (behind) this.#written = BEHIND;
+    this.#watch(behind ? RETRY_MS : WATCH_MS);
   }
 
   #overlay(): SessionStore {
@@ -148,16 +167,18 @@ export class Keeper {
       create: async (record, options) => {
         // A session opened under an epoch that is about to be raised again would end with it.
         if (record.subject !== null) await this.#requireSettled(EPOCHS_SETTLE_MS);
+        const before = this.#written;
         const result = await inner.create(record, options);
-        this.#noteCreate(result, options);
+        if (this.#noteCreate(result, options)) this.#noted(before);
         return result;
       },
       find: (ref) => this.#find(ref),
       replace: async (record, expectedVersion) => {
+        const before = this.#written;
         const result = await inner.replace(record, expectedVersion);
         if (result === "replaced") {
           outbox.decided({ ...record, version: expectedVersion + 1 });
-          this.#noted();
+          this.#noted(before);
         }
         return result;
       },
@@ -176,15 +197,18 @@ export class Keeper {
 
   /** An end of a session that the store has lost must meet whoever writes the session again. */
   async #revoke(ref: SessionRef, end: SessionEnd, options: RevokeOptions): Promise<RevokeResult> {
-    const tombstoneUntil = options.tombstoneUntil ?? this.#outbox.expiryOf(ref);
+    const lost = this.#outbox.liveOf(ref);
+    const tombstoneUntil = options.tombstoneUntil ?? lost?.absoluteExpiresAt;
     const given = tombstoneUntil === undefined ? options : { ...options, tombstoneUntil };
+    const before = this.#written;
     const result = await this.#inner.revoke(ref, end, given);
     const until = result.record?.absoluteExpiresAt ?? tombstoneUntil;
     if (result.outcome !== "absent" || until !== undefined) {
       this.#outbox.ended(ref, result.end ?? end, until);
-      this.#noted();
+      this.#noted(before);
     } else await this.#requireSettled();
-    return result;
+    if (result.outcome !== "absent" || lost === undefined) return result;
+    return { ...result, outcome: "ended", record: summaryOf(lost), end };
   }
 
   async #revokeSubject(
@@ -193,13 +217,14 @@ export class Keeper {
     options: RevokeSubjectOptions,
   ): Promise<RevokeSubjectResult> {
     await this.#leapEpoch(tenant, subject);
+    const before = this.#written;
     const result = await this.#inner.revokeSubject(tenant, subject, options);
     this.#outbox.raised(tenant, subject, result.epoch);
     for (const { record, end } of result.ended) {
       this.#outbox.ended(record, end, record.absoluteExpiresAt);
     }
     if (options.except !== undefined) await this.#noteExcepted(tenant, options.except);
-    this.#noted();
+    this.#noted(before);
     return result;
   }
 
@@ -217,14 +242,14 @@ export class Keeper {
     await inner.apply([{ kind: "epoch", tenant, subject, epoch }], "outbox");
   }
 
-  #noteCreate(result: CreateResult, options: CreateOptions): void {
-    if (result.outcome !== "created") return;
+  #noteCreate(result: CreateResult, options: CreateOptions): boolean {
+    if (result.outcome !== "created") return false;
     const { record, replaced, evicted } = result;
     this.#outbox.opened(record, options.data ?? {}, record.epoch);
     for (const one of replaced === undefined ? evicted : [replaced, ...evicted]) {
       this.#outbox.ended(one.record, one.end, one.record.absoluteExpiresAt);
     }
-    this.#noted();
+    return true;
   }
 
   /** It stays because its epoch was raised: that must not be lost while the subject's is kept. */
@@ -246,7 +271,7 @@ export class Keeper {
 
   /** A write found nothing where this process knows a live session: is it back now? */
   async #lostLive(ref: SessionRef): Promise<boolean> {
-    if (this.#outbox.expiryOf(ref) === undefined) return false;
+    if (this.#outbox.liveOf(ref) === undefined) return false;
     const stored = await this.#find(ref);
     return stored !== undefined && stored.record.end === undefined;
   }

@@ -68,8 +68,10 @@ describe("outbox", () => {
     const data = { big: "x".repeat(1_048_576) };
     for (let at = 0; at < 80; at += 1) outbox.opened(recordOf(`n${at}`), data, 0);
     expect(outbox.size).toBe(63);
-    expect(outbox.expiryOf(recordOf("n0"))).toBeUndefined();
-    expect(outbox.expiryOf(recordOf("n79"))).toBe(1_000_000);
+    expect(outbox.liveOf(recordOf("n0"))).toBeUndefined();
+    expect(outbox.liveOf(recordOf("n79"))?.absoluteExpiresAt).toBe(1_000_000);
+    outbox.ended(recordOf("n79"), END);
+    expect(outbox.liveOf(recordOf("n79"))).toBeUndefined();
   });
 
   it("counts what it let go: dropped and replaced entries make room", () => {

@@ -111,9 +111,10 @@ export class Outbox {
     return this.#epochs.get(subjectKey(tenant, subject))?.epoch ?? 0;
   }
 
-  /** When a session that is kept would have ended by itself. */
-  expiryOf(ref: SessionRef): number | undefined {
-    return this.#sessions.get(keyOf(ref))?.session?.record.absoluteExpiresAt;
+  /** The record of a session that is kept and that nobody is known to have ended. */
+  liveOf(ref: SessionRef): SessionRecord | undefined {
+    const kept = this.#sessions.get(keyOf(ref));
+    return kept?.end === undefined ? kept?.session?.record : undefined;
   }
 
   /** True when the answer to a read begun at `turn` shows that the store has lost something. */
