@@ -9,12 +9,17 @@ import { CAPABILITIES } from "../support/redis-world.ts";
 
 const seed = Number(process.env["SOJOURN_SEED"] ?? Math.floor(Math.random() * 2 ** 32));
 
-describe(`the Redis store keeps the store contract (seed ${seed})`, () => {
+const SERVERS = [
+  { name: "Redis", program: "redis-server" },
+  { name: "Valkey", program: "valkey-server" },
+] as const;
+
+describe.each(SERVERS)(`the store on $name keeps the contract (seed ${seed})`, ({ program }) => {
   let run: (one: StoreCase) => Promise<void>;
   let end: () => Promise<void>;
 
   beforeAll(async () => {
-    const redis = await startRedis();
+    const redis = await startRedis({ program });
     const open = (): RedisStore =>
       new RedisStore({
         client: createClient({ url: redis.url, disableOfflineQueue: true }),
