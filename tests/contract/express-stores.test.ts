@@ -26,6 +26,10 @@ const LEFT_OUT: Readonly<Record<string, string>> = {
   "query: pages newest first without gap or repetition, also while sessions come and go":
     "no search",
   "query: refuses a cursor of another query, or shows nothing that is not asked for": "no search",
+  "tail: proves its freshness four times a second, however quiet it is":
+    "what other processes write is told to nobody",
+  "tail: proves nothing that it has not told: what was acknowledged before it was asked":
+    "what other processes write is told to nobody",
   "tail: resumes after a position without loss or repetition":
     "changes are known to the process that makes them, and to no other",
 };
