@@ -276,6 +276,8 @@ export interface NearSessions {
    * @param boundMs Instead of the near-cache's own bound: for `storeDown: degraded` alone.
    */
   peek(ref: SessionRef, boundMs?: number): StoredSession | undefined;
+  /** S: what is older than this is not answered, in milliseconds. */
+  readonly boundMs: number;
   /** The `askedAt` of the last proof of freshness; `-Infinity` before the first. */
   readonly provenAt: number;
   /**

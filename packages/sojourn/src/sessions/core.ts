@@ -127,6 +127,7 @@ export class Core {
       timers,
       changes: this.changes,
       monotonic: () => performance.now(),
+      now: () => this.lastNow(),
       replayed: (replay) => this.emit("store-replayed", { tenant: "", ...replay }),
       trouble: (error) => this.noteTrouble("replay", error),
     });
@@ -279,7 +280,12 @@ export class Core {
 
   /** What another process read, from a shared cache that lies below a near-cache. */
   recall(ref: SessionRef): Promise<StoredSession | undefined> | undefined {
-    return this.#near?.recall?.(ref);
+    const recalled = this.#near?.recall?.(ref);
+    const keeper = this.#keeper;
+    if (recalled === undefined || keeper === undefined) return recalled;
+    return recalled.then((stored) =>
+      stored !== undefined && keeper.denies(stored) ? undefined : stored,
+    );
   }
 
   /** The same session with the activity noted here and not yet stored, if that is news. */

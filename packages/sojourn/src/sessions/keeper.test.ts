@@ -240,6 +240,72 @@ describe("after a failover that lost writes", () => {
     },
   );
 
+  it("a failover between the writing of an end and the look at it is trouble (I2)", async () => {
+    const { a, copy, failOver, heal } = region();
+    const { token, handle } = await signIn(a);
+    await copy();
+    await a.sessions.revoke(handle);
+    failOver();
+    await copy();
+    a.store.after("revoke", () => failOver());
+    expect(await failure(a.sessions.authenticate(token))).toMatchObject(UNAVAILABLE);
+    await heal();
+    expect(await stateOf(a, token)).toBe("ended");
+  });
+
+  it("data with a hole are not written over those of other processes (I4)", async () => {
+    const { a, b, copy, failOver, heal } = region();
+    const { session } = await a.sessions.open({ subject: "alice", data: { first: 1 } });
+    const id = session.id ?? "";
+    await (await b.sessions.find(id))?.set("second", 2);
+    await (await a.sessions.find(id))?.set("third", 3);
+    await copy();
+    failOver();
+    await heal();
+    expect((await b.sessions.find(id))?.data).toEqual({ first: 1, second: 2, third: 3 });
+  });
+
+  it("a revoke-all soon after it spares the excepted session, whose epoch leaps along", async () => {
+    const { a, b, copy, failOver } = region();
+    const [kept, gone] = [await signIn(a), await signIn(a)];
+    await copy();
+    failOver();
+    await a.sessions.subject("alice").revokeAll({ except: kept.handle });
+    expect(await stateOf(b, kept.token)).toBe("active");
+    expect(await stateOf(b, gone.token)).toBe("ended");
+  });
+
+  it("writes under way when it happens do not make everything go out again and again", async () => {
+    const { a, copy, failOver } = region();
+    const all = await Promise.all(Array.from({ length: 60 }, (_, at) => signIn(a, `user-${at}`)));
+    await a.clock.advanceAsync(2 * SECOND);
+    await copy();
+    const revoke = a.store.revoke.bind(a.store);
+    a.store.revoke = async (...args) => {
+      const result = await revoke(...args);
+      await new Promise<void>((resolve) => void a.clock.after(300, resolve));
+      return result;
+    };
+    for (const [turn, { handle }] of all.entries()) {
+      if (turn === 10) failOver();
+      void a.sessions.revoke(handle).catch(() => undefined);
+      await a.clock.advanceAsync(75);
+    }
+    expect(a.named("store-replayed").length).toBeLessThan(4);
+  });
+
+  it("a replay that is never answered is given up, and tried again", async () => {
+    const { a, b, copy, failOver } = region();
+    const { token } = await signIn(a);
+    await copy();
+    const second = await signIn(a);
+    a.store.fail("apply", "hang", 1);
+    failOver();
+    await a.clock.advanceAsync(20 * SECOND);
+    expect(await stateOf(b, token)).toBe("active");
+    expect(await stateOf(b, second.token)).toBe("active");
+  });
+
   it("tries again soon when the store cannot take it", async () => {
     const { a, b, copy, failOver } = region();
     const { token, handle } = await signIn(a);
@@ -267,7 +333,7 @@ describe("what a near-cache has read of a store that lost an end", () => {
     const clock = new ManualClock();
     const store = forgetfulStore(() => clock.now());
     const kept: { session?: StoredSession | undefined } = {};
-    const near = { provenAt: 0, peek: () => kept.session };
+    const near = { boundMs: 1, provenAt: 0, peek: () => kept.session };
     const place = world({ clock, store: Object.assign(new FaultyStore(store), { near }) });
     const { token, handle } = await signIn(place);
     expect(await stateOf(place, token)).toBe("active");

@@ -16,6 +16,7 @@ import type {
   SessionRef,
   SessionStore,
   StoreChange,
+  StoreDelta,
   StoredSession,
   StoreHealth,
   Subscription,
@@ -50,6 +51,8 @@ export interface KeeperParts {
   readonly changes: ChangeFeed;
   /** Milliseconds that only grow. */
   readonly monotonic: () => number;
+  /** As sessions are dated. */
+  readonly now: () => number;
   /** Told after everything was written again. */
   readonly replayed: (replay: Replay) => void;
   readonly trouble: (error: unknown) => void;
@@ -63,7 +66,13 @@ export class Keeper {
   readonly #outbox: Outbox;
   /** As last looked at, what was told of its age, and since when where that cannot be true. */
   #seen:
-    | { readonly incarnation: string; readonly told: number; readonly since: number }
+    | {
+        readonly incarnation: string;
+        readonly told: number;
+        readonly since: number;
+        /** By the monotonic clock. */
+        readonly seenAt: number;
+      }
     | undefined;
   /** The incarnation that has everything. */
   #written: string | undefined;
@@ -82,7 +91,7 @@ export class Keeper {
   /** What other processes ended sticks here, too, even if the store forgets it. */
   #heard(change: StoreChange): void {
     if (change.kind === "subject") {
-      this.#outbox.raised(change.tenant, change.subject, change.epoch);
+      this.#outbox.raised(change.tenant, change.subject, change.epoch, this.#parts.now());
     } else if (change.what === "ended" && change.end !== undefined) {
       this.#outbox.ended(change.ref, change.end);
     } else return;
@@ -150,12 +159,12 @@ export class Keeper {
   /**
    * Something was acknowledged: from here on a change of the incarnation matters.
    *
-   * @param before The incarnation when it was asked for: if another has everything by now, the old
-   * one may have acknowledged this.
+   * @param before The incarnation when it was asked for: if another was seen since, the old one may
+   * have acknowledged this.
    */
   #noted(before: string | undefined): void {
     this.#begin();
-    const behind = before !== undefined && before !== this.#written;
+    const behind = before !== undefined && before !== this.#seen?.incarnation;
     if (behind) this.#written = BEHIND;
     this.#watch(behind ? RETRY_MS : WATCH_MS);
   }
@@ -167,14 +176,14 @@ export class Keeper {
       create: async (record, options) => {
         // A session opened under an epoch that is about to be raised again would end with it.
         if (record.subject !== null) await this.#requireSettled(EPOCHS_SETTLE_MS);
-        const before = this.#written;
+        const before = this.#seen?.incarnation;
         const result = await inner.create(record, options);
         if (this.#noteCreate(result, options)) this.#noted(before);
         return result;
       },
       find: (ref) => this.#find(ref),
       replace: async (record, expectedVersion) => {
-        const before = this.#written;
+        const before = this.#seen?.incarnation;
         const result = await inner.replace(record, expectedVersion);
         if (result === "replaced") {
           outbox.decided({ ...record, version: expectedVersion + 1 });
@@ -190,6 +199,11 @@ export class Keeper {
         return result;
       },
       health: () => this.#health(),
+      purgeSubject: async (tenant, subject, now) => {
+        const purged = await inner.purgeSubject(tenant, subject, now);
+        outbox.erased(tenant, subject);
+        return purged;
+      },
       revoke: (ref, end, options) => this.#revoke(ref, end, options),
       revokeSubject: (tenant, subject, options) => this.#revokeSubject(tenant, subject, options),
     });
@@ -200,7 +214,7 @@ export class Keeper {
     const lost = this.#outbox.liveOf(ref);
     const tombstoneUntil = options.tombstoneUntil ?? lost?.absoluteExpiresAt;
     const given = tombstoneUntil === undefined ? options : { ...options, tombstoneUntil };
-    const before = this.#written;
+    const before = this.#seen?.incarnation;
     const result = await this.#inner.revoke(ref, end, given);
     const until = result.record?.absoluteExpiresAt ?? tombstoneUntil;
     if (result.outcome !== "absent" || until !== undefined) {
@@ -216,10 +230,10 @@ export class Keeper {
     subject: string,
     options: RevokeSubjectOptions,
   ): Promise<RevokeSubjectResult> {
-    await this.#leapEpoch(tenant, subject);
-    const before = this.#written;
+    await this.#leapEpoch(tenant, subject, options.except);
+    const before = this.#seen?.incarnation;
     const result = await this.#inner.revokeSubject(tenant, subject, options);
-    this.#outbox.raised(tenant, subject, result.epoch);
+    this.#outbox.raised(tenant, subject, result.epoch, options.now);
     for (const { record, end } of result.ended) {
       this.#outbox.ended(record, end, record.absoluteExpiresAt);
     }
@@ -232,14 +246,19 @@ export class Keeper {
    * Where the store may have lost an epoch, the next one must lie above it, whoever knew it, or
    * sessions opened under the lost one and written again would outlive this revoke-all.
    */
-  async #leapEpoch(tenant: string, subject: string): Promise<void> {
+  async #leapEpoch(tenant: string, subject: string, except?: string): Promise<void> {
     const inner = this.#inner;
     const reading = inner.subjectEpoch(tenant, subject);
     const [stored, health] = await Promise.all([reading, this.#health()]);
     const known = this.#outbox.epochOf(tenant, subject);
     if (known <= stored && sinceChange(health) >= SETTLE_MS) return;
     const epoch = Math.max(stored, known) + EPOCH_LEAP;
-    await inner.apply([{ kind: "epoch", tenant, subject, epoch }], "outbox");
+    const spared = except === undefined ? undefined : await this.#find({ tenant, id: except });
+    const deltas: StoreDelta[] = [];
+    if (spared?.record.subject === subject && spared.record.end === undefined) {
+      deltas.push({ kind: "session", session: { ...spared, record: { ...spared.record, epoch } } });
+    }
+    await inner.apply([...deltas, { kind: "epoch", tenant, subject, epoch }], "outbox");
   }
 
   #noteCreate(result: CreateResult, options: CreateOptions): boolean {
@@ -264,7 +283,7 @@ export class Keeper {
     const { turn } = outbox;
     const stored = await this.#inner.find(ref);
     if (this.#listening === undefined) this.#begin();
-    if (outbox.lacks(stored, ref, turn)) return this.#recover(ref);
+    if (outbox.lacks(stored, ref, turn)) return this.#recover(ref, stored);
     if (stored === undefined) await this.#requireSettled();
     return stored;
   }
@@ -276,14 +295,19 @@ export class Keeper {
     return stored !== undefined && stored.record.end === undefined;
   }
 
-  async #recover(ref: SessionRef): Promise<StoredSession | undefined> {
+  async #recover(
+    ref: SessionRef,
+    found: StoredSession | undefined,
+  ): Promise<StoredSession | undefined> {
     const { turn } = this.#outbox;
-    await this.#outbox.replay(this.#inner, ref);
+    await this.#outbox.replay(this.#inner, { ...ref, subject: found?.record.subject ?? null });
     void this.check();
     const stored = await this.#inner.find(ref);
     if (!this.#outbox.lacks(stored, ref, turn)) return stored;
+    // It failed over again meanwhile: who asks once more gets it.
+    if (stored !== undefined) throw unsettled();
     this.#outbox.drop(ref);
-    if (stored === undefined) await this.#requireSettled();
+    await this.#requireSettled();
     return stored;
   }
 
@@ -292,8 +316,10 @@ export class Keeper {
     const health = await this.#inner.health();
     const { incarnation, incarnationSince, nowAt = 0 } = health;
     if (this.#seen?.incarnation !== incarnation) {
-      const young = this.#seen === undefined || incarnationSince > this.#seen.told;
-      this.#seen = { incarnation, told: incarnationSince, since: young ? 0 : nowAt };
+      const oldest = Math.max(this.#seen?.told ?? 0, 1);
+      const young = this.#seen === undefined || incarnationSince >= oldest;
+      const seenAt = this.#parts.monotonic();
+      this.#seen = { incarnation, told: incarnationSince, since: young ? 0 : nowAt, seenAt };
     }
     const { since } = this.#seen;
     return since > incarnationSince ? { ...health, incarnationSince: since } : health;
@@ -302,9 +328,15 @@ export class Keeper {
   /** @throws {StoreUnavailableError} while another process may still know what the store lost. */
   async #requireSettled(afterMs: number = SETTLE_MS): Promise<void> {
     if (sinceChange(await this.#health()) >= afterMs) return;
-    const cause = new Error("the store changed; what it may have lost is being written again");
-    throw new StoreUnavailableError("find", { cause });
+    // Whatever the store's clock says: it has been so for long enough.
+    const seenAt = this.#seen?.seenAt ?? Infinity;
+    if (this.#parts.monotonic() - seenAt < afterMs) throw unsettled();
   }
+}
+
+function unsettled(): StoreUnavailableError {
+  const cause = new Error("the store changed; what it may have lost is being written again");
+  return new StoreUnavailableError("find", { cause });
 }
 
 /** By the store's own time where it has one. */

@@ -26,6 +26,8 @@ async function written(outbox: Outbox): Promise<string[]> {
       calls.push(`end ${ref.id.replaceAll("A", "")} ${end.reason}`);
       return { outcome: "ended", durability: "local" };
     },
+    subjectEpoch: async () => 0,
+    listBySubject: async () => ({ items: [] }),
     apply: async (deltas: readonly { kind: string; epoch?: number }[]) => {
       for (const { kind, epoch } of deltas) calls.push(`${kind} ${epoch ?? ""}`.trim());
     },
@@ -38,7 +40,7 @@ describe("outbox", () => {
   it("writes ends first, then epochs, then sessions", async () => {
     const outbox = new Outbox(() => 0);
     outbox.opened(recordOf("a"), {}, 0);
-    outbox.raised("t", "alice", 3);
+    outbox.raised("t", "alice", 3, 0);
     outbox.ended(recordOf("b"), END);
     expect(await written(outbox)).toEqual(["end b logout", "epoch 3", "session"]);
   });
@@ -47,8 +49,8 @@ describe("outbox", () => {
     const outbox = new Outbox(() => 0);
     outbox.ended(recordOf("a"), END);
     outbox.ended(recordOf("a"), { reason: "revoked", at: 9 });
-    outbox.raised("t", "alice", 3);
-    outbox.raised("t", "alice", 2);
+    outbox.raised("t", "alice", 3, 0);
+    outbox.raised("t", "alice", 2, 0);
     expect(await written(outbox)).toEqual(["end a logout", "epoch 3"]);
   });
 
@@ -56,7 +58,7 @@ describe("outbox", () => {
     let now = 0;
     const outbox = new Outbox(() => now);
     outbox.ended(recordOf("a"), END);
-    outbox.raised("t", "alice", 3);
+    outbox.raised("t", "alice", 3, 0);
     now = 5 * MINUTE;
     expect(await written(outbox)).toHaveLength(2);
     now += 1;
@@ -65,19 +67,18 @@ describe("outbox", () => {
 
   it("is bounded by what it holds: the oldest go first", () => {
     const outbox = new Outbox(() => 0);
-    const data = { big: "x".repeat(1_048_576) };
-    for (let at = 0; at < 80; at += 1) outbox.opened(recordOf(`n${at}`), data, 0);
-    expect(outbox.size).toBe(63);
+    for (let at = 0; at < 45_000; at += 1) outbox.opened(recordOf(`n${at}`), {}, 0);
+    expect(outbox.size).toBe(44_739);
     expect(outbox.liveOf(recordOf("n0"))).toBeUndefined();
-    expect(outbox.liveOf(recordOf("n79"))?.absoluteExpiresAt).toBe(1_000_000);
-    outbox.ended(recordOf("n79"), END);
-    expect(outbox.liveOf(recordOf("n79"))).toBeUndefined();
+    expect(outbox.liveOf(recordOf("n44999"))?.absoluteExpiresAt).toBe(1_000_000);
+    outbox.ended(recordOf("n44999"), END);
+    expect(outbox.liveOf(recordOf("n44999"))).toBeUndefined();
   });
 
   it("counts what it let go: dropped and replaced entries make room", () => {
     const outbox = new Outbox(() => 0);
-    const data = { big: "x".repeat(1_048_576) };
-    for (let at = 0; at < 80; at += 1) {
+    const data = { big: "x".repeat(4_000) };
+    for (let at = 0; at < 20_000; at += 1) {
       outbox.opened(recordOf("same"), data, 0);
       outbox.opened(recordOf("other"), data, 0);
       outbox.drop(recordOf("other"));
@@ -86,12 +87,102 @@ describe("outbox", () => {
     expect(outbox.size).toBe(2);
   });
 
+  /** What a session is written back with, after these. */
+  async function writtenBack(outbox: Outbox): Promise<unknown> {
+    const store = new MemoryStore();
+    await outbox.replay(store);
+    return (await store.find(recordOf("a")))?.data;
+  }
+
+  it("keeps data up to 4 kB, and a session with more without them", async () => {
+    const big = "x".repeat(4_093);
+    for (const [value, expected] of [
+      [big, { big }],
+      [`${big}x`, {}],
+    ] as const) {
+      const opened = new Outbox(() => 0);
+      opened.opened(recordOf("a"), { big: value }, 0);
+      expect(await writtenBack(opened)).toEqual(expected);
+      const patched = new Outbox(() => 0);
+      patched.opened(recordOf("a"), {}, 0);
+      patched.patched(recordOf("a"), [{ op: "set", key: "big", value }], 1);
+      expect(await writtenBack(patched)).toEqual(expected);
+    }
+  });
+
+  it("notes no data past a write of another process: it would erase that (I4)", async () => {
+    const outbox = new Outbox(() => 0);
+    outbox.opened(recordOf("a"), { first: "1" }, 0);
+    outbox.patched(recordOf("a"), [{ op: "set", key: "third", value: "3" }], 3);
+    expect(await writtenBack(outbox)).toEqual({ first: "1" });
+  });
+
+  it("buries what ended, so that whoever opened it does not write it back to life (I1)", async () => {
+    const store = new MemoryStore();
+    const [opener, listener] = [new Outbox(() => 0), new Outbox(() => 0)];
+    opener.opened(recordOf("a"), {}, 0);
+    listener.ended(recordOf("a"), END);
+    await listener.replay(store);
+    await opener.replay(store);
+    expect((await store.find(recordOf("a")))?.record.state).not.toBe("active");
+  });
+
+  it("writes the rest although some of it cannot be written, and says so", async () => {
+    const store = new MemoryStore();
+    const outbox = new Outbox(() => 0);
+    outbox.ended(recordOf("a"), END);
+    outbox.raised("t", "bob", 7, 0);
+    store.revoke = () => Promise.reject(new Error("a newer row"));
+    await expect(outbox.replay(store)).rejects.toThrow("a newer row");
+    expect(await store.subjectEpoch("t", "bob")).toBe(7);
+  });
+
+  it("writes of one session that session and its subject's epoch alone", async () => {
+    const outbox = new Outbox(() => 0);
+    for (let at = 0; at < 50; at += 1) outbox.raised("t", `user-${at}`, 3, 0);
+    outbox.raised("t", "alice", 4, 0);
+    outbox.opened(recordOf("a"), {}, 0);
+    outbox.opened(recordOf("b"), {}, 0);
+    const store = new MemoryStore();
+    await outbox.replay(store, { ...recordOf("a"), subject: null });
+    expect(await store.find(recordOf("a"))).toBeDefined();
+    expect(await store.find(recordOf("b"))).toBeUndefined();
+    expect(await store.subjectEpoch("t", "alice")).toBe(4);
+    expect(await store.subjectEpoch("t", "user-1")).toBe(0);
+  });
+
+  it("raises an epoch again without ending what was opened after it first was (I7)", async () => {
+    const store = new MemoryStore();
+    const outbox = new Outbox(() => 0);
+    outbox.raised("t", "alice", 2, 10_000);
+    for (const [name, createdAt] of [
+      ["before", 9_000],
+      ["after", 11_001],
+    ] as const) {
+      const record = { ...recordOf(name), createdAt, authenticatedAt: createdAt };
+      await store.create({ ...record, seenAt: createdAt }, { now: createdAt });
+    }
+    await outbox.replay(store);
+    const epochs = ["before", "after"].map(
+      async (name) => (await store.find(recordOf(name)))?.record.epoch,
+    );
+    expect(await Promise.all(epochs)).toEqual([0, 2]);
+    expect(await store.subjectEpoch("t", "alice")).toBe(2);
+  });
+
+  it("forgets what was erased on purpose", async () => {
+    const outbox = new Outbox(() => 0);
+    outbox.opened(recordOf("a"), {}, 0);
+    outbox.erased("t", "alice");
+    expect(await written(outbox)).toEqual([]);
+  });
+
   it("takes an answer as evidence only if it was asked for after the acknowledgement", () => {
     const outbox = new Outbox(() => 0);
     const record = recordOf("a");
     const before = outbox.turn;
     outbox.opened(record, {}, 0);
-    outbox.raised("t", "alice", 3);
+    outbox.raised("t", "alice", 3, 0);
     expect(outbox.lacks(undefined, record, before)).toBe(false);
     expect(outbox.lacks(undefined, record, outbox.turn)).toBe(true);
     expect(outbox.lacks(storedOf(record, 2), record, before)).toBe(false);

@@ -24,6 +24,10 @@ const RECORD_BYTES = 1_500;
 const PARALLEL = 64;
 const BATCH = 100;
 const NO_DATA: StoredData = Object.freeze({});
+/** More data of one session are not kept: it comes back without them. */
+const DATA_BYTES_MAX = 4_096;
+/** A session opened so long after a revoke-all is a later one, whatever clocks say. */
+const LATER_MS = 1_000;
 
 interface Kept {
   readonly ref: SessionRef;
@@ -41,6 +45,8 @@ interface KeptEpoch {
   readonly tenant: string;
   readonly subject: string;
   epoch: number;
+  /** When it was raised, by the clock that sessions are dated with. */
+  readonly at: number;
   notedAt: number;
   turn: number;
 }
@@ -67,8 +73,11 @@ export class Outbox {
   }
 
   opened(record: SessionRecord, data: StoredData, subjectEpoch: number): void {
-    const dataVersion = Object.keys(data).length > 0 ? 1 : 0;
-    this.#keep(record, { session: { record, data, dataVersion, subjectEpoch } });
+    const small = dataBytes(data) <= DATA_BYTES_MAX;
+    const dataVersion = small && Object.keys(data).length > 0 ? 1 : 0;
+    this.#keep(record, {
+      session: { record, data: small ? data : NO_DATA, dataVersion, subjectEpoch },
+    });
   }
 
   /** A record as it was written or read; its data stay what they were known to be. */
@@ -84,26 +93,37 @@ export class Outbox {
     this.#keep(record, record.end === undefined ? { session } : { session, end: record.end });
   }
 
-  /** Only where the session itself is kept: otherwise the store had it before this. */
+  /**
+   * Only where all data before it are known: whoever misses another process's write would erase it.
+   */
   patched(ref: SessionRef, operations: readonly DataOperation[], dataVersion: number): void {
     const before = this.#sessions.get(keyOf(ref))?.session;
-    if (before === undefined || before.dataVersion >= dataVersion) return;
-    this.#keep(ref, {
-      session: { ...before, data: patchedData(before.data, operations), dataVersion },
-    });
+    if (before === undefined || before.dataVersion + 1 !== dataVersion) return;
+    const data = patchedData(before.data, operations);
+    if (dataBytes(data) > DATA_BYTES_MAX) return;
+    this.#keep(ref, { session: { ...before, data, dataVersion } });
   }
 
   ended(ref: SessionRef, end: SessionEnd, until?: number): void {
     this.#keep(ref, until === undefined ? { end } : { end, until });
   }
 
-  raised(tenant: string, subject: string, epoch: number): void {
+  /** @param at When: sessions opened clearly later are spared when it is written again. */
+  raised(tenant: string, subject: string, epoch: number, at: number): void {
     const key = subjectKey(tenant, subject);
-    const known = this.epochOf(tenant, subject);
+    const known = this.#epochs.get(key);
+    if (known !== undefined && known.epoch >= epoch) return;
     this.#epochs.delete(key);
     const noted = { notedAt: this.#now(), turn: (this.#turn += 1) };
-    this.#epochs.set(key, { tenant, subject, epoch: Math.max(epoch, known), ...noted });
+    this.#epochs.set(key, { tenant, subject, epoch, at, ...noted });
     this.#forgetOld();
+  }
+
+  /** Erased on purpose: nothing of it is written again. */
+  erased(tenant: string, subject: string): void {
+    for (const { ref, session } of this.#sessions.values()) {
+      if (ref.tenant === tenant && session?.record.subject === subject) this.drop(ref);
+    }
   }
 
   /** The highest epoch this process knows to have been acknowledged. */
@@ -138,32 +158,57 @@ export class Outbox {
 
   /**
    * Write everything again, or what concerns one session. Ends come first; every step is a merge,
-   * so that it may be done twice and by several processes at once.
+   * so that it may be done twice and by several processes at once. What cannot be written keeps
+   * nothing else from being written.
    *
+   * @param only A session, and whose it is.
    * @returns how many revocations and how many sessions were written.
+   * @throws the first of what the store threw, when everything was tried.
    */
   async replay(
     store: SessionStore,
-    only?: SessionRef,
+    only?: SessionRef & { readonly subject: string | null },
   ): Promise<{ readonly ended: number; readonly sessions: number }> {
     this.#forgetOld();
-    const one = only && this.#sessions.get(keyOf(only));
-    const kept = only === undefined ? [...this.#sessions.values()] : one ? [one] : [];
+    const { kept, epochs } = this.#select(only);
     const ends = kept.filter((each) => each.end !== undefined);
+    const errors: unknown[] = [];
+    const attempt = async (run: () => Promise<unknown>): Promise<void> => {
+      await run().catch((error: unknown) => void errors.push(error));
+    };
     for (let from = 0; from < ends.length; from += PARALLEL) {
-      await Promise.all(ends.slice(from, from + PARALLEL).map((each) => endAgain(store, each)));
+      const some = ends.slice(from, from + PARALLEL);
+      await Promise.all(some.map((each) => attempt(() => endAgain(store, each))));
     }
-    const deltas: StoreDelta[] = [...this.#epochs.values()].map(({ tenant, subject, epoch }) => {
-      return { kind: "epoch", tenant, subject, epoch };
-    });
-    const live = kept.flatMap(({ end, session }) =>
-      end === undefined && session !== undefined ? [session] : [],
+    for (let from = 0; from < epochs.length; from += PARALLEL) {
+      const some = epochs.slice(from, from + PARALLEL);
+      await Promise.all(some.map((each) => attempt(() => raiseAgain(store, each))));
+    }
+    const deltas = kept.flatMap(({ end, session }): StoreDelta[] =>
+      end === undefined && session !== undefined ? [{ kind: "session", session }] : [],
     );
-    for (const session of live) deltas.push({ kind: "session", session });
     for (let from = 0; from < deltas.length; from += BATCH) {
-      await store.apply(deltas.slice(from, from + BATCH), "outbox");
+      await attempt(() => store.apply(deltas.slice(from, from + BATCH), "outbox"));
     }
-    return { ended: ends.length, sessions: live.length };
+    if (errors.length > 0) throw errors[0];
+    return { ended: ends.length, sessions: deltas.length };
+  }
+
+  #select(only: (SessionRef & { readonly subject: string | null }) | undefined): {
+    readonly kept: readonly Kept[];
+    readonly epochs: readonly KeptEpoch[];
+  } {
+    if (only === undefined) {
+      return { kept: [...this.#sessions.values()], epochs: [...this.#epochs.values()] };
+    }
+    const { tenant, subject } = only;
+    const kept = this.#sessions.get(keyOf(only));
+    const whose = subject ?? kept?.session?.record.subject ?? null;
+    const epoch = whose === null ? undefined : this.#epochs.get(subjectKey(tenant, whose));
+    return {
+      kept: kept === undefined ? [] : [kept],
+      epochs: epoch === undefined ? [] : [epoch],
+    };
   }
 
   #keep(ref: SessionRef, what: Pick<Kept, "session" | "end" | "until">): void {
@@ -177,8 +222,12 @@ export class Outbox {
     const noted = { notedAt: this.#now(), turn: (this.#turn += 1) };
     const { tenant, id } = ref;
     const kept: Kept = { ...before, ...what, ...noted, ref: { tenant, id }, bytes: RECORD_BYTES };
-    // The first end is the one that holds.
-    if (before?.end !== undefined) kept.end = before.end;
+    // The first end is the one that holds, and has been acknowledged since then.
+    if (before?.end !== undefined) Object.assign(kept, { end: before.end, turn: before.turn });
+    if (kept.end !== undefined) {
+      if (kept.session !== undefined) kept.until ??= kept.session.record.absoluteExpiresAt;
+      delete kept.session;
+    }
     if (kept.session !== undefined) kept.bytes += dataBytes(kept.session.data);
     this.#sessions.set(key, kept);
     this.#bytes += kept.bytes;
@@ -211,11 +260,33 @@ function subjectKey(tenant: string, subject: string): string {
 function lags(stored: StoredSession | undefined, kept: Kept): boolean {
   if (kept.end !== undefined) return stored !== undefined && stored.record.end === undefined;
   if (kept.session === undefined) return false;
-  return stored === undefined || stored.record.version < kept.session.record.version;
+  const { version, epoch } = kept.session.record;
+  return stored === undefined || stored.record.version < version || stored.record.epoch < epoch;
 }
 
+/** With a tombstone: whoever opened the session may yet write it again. */
 async function endAgain(store: SessionStore, { ref, end, until }: Kept): Promise<void> {
   if (end === undefined) return;
-  const tombstone = until === undefined ? {} : { tombstoneUntil: until };
-  await store.revoke(ref, end, { now: end.at, ...tombstone });
+  const tombstoneUntil = until ?? end.at + 2 * KEPT_MS;
+  await store.revoke(ref, end, { now: end.at, tombstoneUntil });
+}
+
+/** It ends what was opened before it was raised, as it did then, and nothing that came later. */
+async function raiseAgain(store: SessionStore, raised: KeptEpoch): Promise<void> {
+  const { tenant, subject, epoch, at } = raised;
+  if ((await store.subjectEpoch(tenant, subject)) >= epoch) return;
+  const deltas: StoreDelta[] = [];
+  let cursor: string | undefined;
+  do {
+    const page = { now: at, limit: 200, ...(cursor === undefined ? {} : { cursor }) };
+    const listed = await store.listBySubject(tenant, subject, page);
+    for (const { id, createdAt } of listed.items) {
+      const session = createdAt > at + LATER_MS ? await store.find({ tenant, id }) : undefined;
+      if (session === undefined || session.record.end !== undefined) continue;
+      const record = { ...session.record, epoch: Math.max(session.record.epoch, epoch) };
+      deltas.push({ kind: "session", session: { ...session, record } });
+    }
+    ({ cursor } = listed);
+  } while (cursor !== undefined);
+  await store.apply([...deltas, { kind: "epoch", tenant, subject, epoch }], "outbox");
 }

@@ -20,6 +20,7 @@ function house(count: number) {
   const nodes = Array.from({ length: count }, (): Node => {
     const node = { proving: true };
     const near: NearSessions = {
+      boundMs: 2_000,
       peek: () => undefined,
       get provenAt() {
         return node.proving ? performance.now() : -Infinity;
@@ -64,7 +65,7 @@ describe("a receipt of a logout", () => {
     await begin(of);
     expect(await receipt(of)).toEqual({ nodes: 3, confirmed: 3, missing: [] });
     const { items } = await of.inner.listBySubject("~node", "nodes", { now: of.clock.now() });
-    expect(items.map((row) => row.idleMs)).toEqual([15_000, 15_000, 15_000]);
+    expect(items.map((row) => row.idleMs)).toEqual([17_000, 17_000, 17_000]);
   });
 
   it("is complete at once where nobody keeps sessions near", async () => {
@@ -144,6 +145,7 @@ describe("a store that is down", () => {
     const kept: { session?: StoredSession | undefined } = {};
     const bounds: (number | undefined)[] = [];
     const near: NearSessions = {
+      boundMs: 2_000,
       provenAt: 0,
       peek: (_ref, boundMs) => {
         bounds.push(boundMs);

@@ -11,7 +11,7 @@ import { claimRecord, claimRef } from "./claims.ts";
 import type { Core } from "./core.ts";
 
 const SUBJECT = "nodes";
-/** A process that has not been heard of for so long is none. */
+/** A process that has not been heard of for so long, and may answer nothing any more, is none. */
 const GONE_MS = 15_000;
 const HEARTBEAT_MS = 5_000;
 const LIFE_MS = 31_536_000_000;
@@ -98,7 +98,10 @@ export class NodeRow {
     const bucket = await bucketOf(core.digest, await core.bucketKey(), TENANT, SUBJECT);
     const id = newSessionId(core.entropy, { bucket });
     const claim = claimRecord({ tenant: "", id, kind: "node" }, now, now + LIFE_MS);
-    await core.store.create({ ...claim, subject: SUBJECT, idleMs: GONE_MS }, { now });
+    await core.store.create(
+      { ...claim, subject: SUBJECT, idleMs: GONE_MS + this.#near.boundMs },
+      { now },
+    );
     this.#ref = placeOf(id);
     if (this.#closed) await this.close();
   }

@@ -4,7 +4,7 @@ import type { SessionStore, Timers } from "../engine/ports.ts";
 import { Breaker } from "./breaker.ts";
 import { overlay } from "./store-overlay.ts";
 
-/** What requests wait for. A sweep, an import or a search may take its time. */
+/** What requests wait for, be it by way of the keeper. A sweep or a search may take its time. */
 const BOUNDED = [
   "installation",
   "subjectEpoch",
@@ -16,6 +16,7 @@ const BOUNDED = [
   "revoke",
   "revokeSubject",
   "listBySubject",
+  "apply",
   "health",
 ] as const satisfies readonly (keyof SessionStore)[];
 

@@ -187,6 +187,7 @@ export class NearCache extends Overlay {
     const provenAt = (): number => (this.#proven ? this.#provenAt : NEVER);
     return {
       ...(tier === undefined ? {} : { recall: (ref: SessionRef) => this.#recall(tier, ref) }),
+      boundMs: this.#stalenessMs,
       peek: (ref, boundMs) => this.#peek(ref, boundMs),
       get provenAt() {
         return provenAt();

@@ -2,7 +2,7 @@
 import { StoreUnavailableError } from "../../engine/errors.ts";
 import { TEXT } from "./client.ts";
 import type { RedisClient } from "./client.ts";
-import { bounded, firstTry } from "./connecting.ts";
+import { bounded, firstTry, hangUp } from "./connecting.ts";
 import { storeFault } from "./faults.ts";
 import { Link } from "./link.ts";
 import { ownersOf } from "./slots.ts";
@@ -204,8 +204,7 @@ export class ClusterNodes {
     this.#nodes.delete(address);
     if (client === undefined) return;
     // What it owes is waited for, by nobody but itself.
-    if (client.isReady) await bounded(client.close(), ANSWER_MS, "close").catch(() => undefined);
-    if (client.isOpen) client.destroy();
+    await hangUp(client);
   }
 }
 

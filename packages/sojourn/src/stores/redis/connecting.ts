@@ -4,6 +4,7 @@ import type { RedisClient } from "./client.ts";
 
 /** A process that was busy with itself for long has lost a part of its time, not an answer. */
 const PARTS = 8;
+const CLOSED_MS = 1_000;
 
 /**
  * Connect, or wait for a connection that is being made. A driver goes on trying for ever; this ends
@@ -82,6 +83,12 @@ export async function bounded<Value>(
     clearTimeout(timer);
     waiting.catch(() => undefined);
   }
+}
+
+/** What is owed is waited for, and not for long: a stopped server never gives it. */
+export async function hangUp(client: RedisClient): Promise<void> {
+  if (client.isReady) await bounded(client.close(), CLOSED_MS, "close").catch(() => undefined);
+  if (client.isOpen) client.destroy();
 }
 
 /** End a connection, one that is only being made too: the driver would finish making it. */

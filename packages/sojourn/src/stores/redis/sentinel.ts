@@ -9,7 +9,7 @@ import { ConfigError } from "../../engine/errors.ts";
 import type { ConfigProblem } from "../../engine/errors.ts";
 import { clientProblem } from "./client.ts";
 import type { Argument, ClientEvent, Overrides, RedisClient } from "./client.ts";
-import { bounded, discard, untilReady } from "./connecting.ts";
+import { bounded, discard, hangUp, untilReady } from "./connecting.ts";
 import { replyCode } from "./faults.ts";
 import { pairsOf } from "./reply.ts";
 import { newestOf, sameAddress, sightingOf } from "./sentinel-facts.ts";
@@ -134,7 +134,7 @@ class SentinelClient implements RedisClient {
     const primary = this.#primary;
     this.#primary = undefined;
     this.destroy();
-    if (primary?.isOpen === true) await primary.close();
+    if (primary?.isOpen === true) await hangUp(primary);
   }
 
   destroy(): void {
@@ -148,7 +148,8 @@ class SentinelClient implements RedisClient {
   async sentinelFacts(): Promise<SentinelFacts> {
     const { name } = this.#options;
     const asked = this.#sentinels.map((one) => one.surroundings(name));
-    const told = await answersOf(asked, asked.length);
+    // Each knows the others, so that most are enough: one that is silent would hold up the rest.
+    const told = await answersOf(asked, Math.floor(asked.length / 2) + 1);
     const [first] = told;
     const all = (pick: (one: Surroundings) => number): number => Math.max(...told.map(pick));
     const sentinels = new Map(told.flatMap((one) => [...one.sentinels]));

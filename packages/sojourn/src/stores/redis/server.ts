@@ -34,11 +34,12 @@ interface ServerSettings {
   readonly minReplicasLagS: number;
 }
 
+const SECTIONS = ["server", "memory", "persistence", "replication"] as const;
 const ASKED = ["appendfsync", "save", "min-replicas-max-lag"] as const;
 
 /** Three questions at most; what Sentinels know costs two round trips more. */
 export async function serverFacts(link: Link): Promise<ServerFacts> {
-  const info = parseInfo(String(await link.text("health", ["INFO", "everything"])));
+  const info = parseInfo(String(await link.text("health", ["INFO", ...SECTIONS])));
   const config = await configOf(link);
   // The primary is known: that none of them answers just now is no reason to refuse it.
   const sentinel = await link.client.sentinelFacts?.().catch(() => undefined);

@@ -1,6 +1,6 @@
 /** What the store talks to: one server, or the primaries of a cluster. */
 import type { Argument, Overrides, RedisClient } from "./client.ts";
-import { discard, untilReady } from "./connecting.ts";
+import { discard, hangUp, untilReady } from "./connecting.ts";
 import { Durable } from "./durable.ts";
 import type { Wait, Written } from "./durable.ts";
 import { storeFault } from "./faults.ts";
@@ -120,7 +120,7 @@ export class OneServer implements Servers {
     this.#client.off("ready", this.#onReady);
     this.#durable.close();
     if (this.#opened && !this.#client.isReady) discard(this.#client);
-    else if (this.#opened) await this.#client.close();
+    else if (this.#opened) await hangUp(this.#client);
     this.#client.off("error", this.#onError);
   }
 }
