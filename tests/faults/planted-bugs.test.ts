@@ -283,7 +283,7 @@ describe("what an engine cannot promise", () => {
     expect(after.figures.activeAgainAfterHeal).toBe(1);
   });
 
-  it("is excused where the process that acknowledged it died before, and only that one", async () => {
+  it("is excused where the process that acknowledged it died before, and that one alone", async () => {
     const { made, known } = await lost();
     const [, , c] = made.three;
     made.pass(10);
@@ -310,6 +310,21 @@ describe("what an engine cannot promise", () => {
     const died = { kind: "died", process: "p0", at: 40 } as const;
     const { violations, excused } = checkHistory([...within, died]);
     expect({ violations, excused }).toMatchObject({ violations: [], excused: [{}] });
+  });
+
+  it("covers a factor that is asked for where a rotation may be lost, and nowhere else (I7)", async () => {
+    const made = world({});
+    const [a, b] = made.three;
+    const known = await opened(a);
+    await b.verify(known, false);
+    const told = made.events.map((event) =>
+      event.kind === "verify" ? { ...event, answer: "locked" as const } : event,
+    );
+    expect(checkHistory(told).violations).toMatchObject([{ invariant: "I7", shows: "locked" }]);
+    const within = checkHistory([...told, { ...fault, at: 1, healedAt: 50 }]);
+    expect(within.violations).toEqual([]);
+    expect(within.excused).toMatchObject([{ shows: "locked" }]);
+    expect(within.figures).toMatchObject({ falseLogouts: 0, stepUps: 1 });
   });
 
   it("covers data that a failover lost, which nobody writes again (I4)", async () => {

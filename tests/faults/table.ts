@@ -27,6 +27,7 @@ const COLUMNS: readonly (readonly [string, (result: RunResult) => string | numbe
   ["unknown", ({ figures }) => figures.unknown],
   ["503", ({ figures }) => figures.errors["ERR_STORE_UNAVAILABLE"] ?? 0],
   ["false logouts", ({ figures }) => figures.falseLogouts],
+  ["step-ups", ({ figures }) => figures.stepUps],
   ["active again", ({ figures }) => figures.activeAgain],
   ["after heal", ({ figures }) => figures.activeAgainAfterHeal],
   ["stale ms", ({ figures }) => Math.round(figures.longestStaleMs)],

@@ -125,6 +125,7 @@ describe("the table", () => {
       unknown: 1,
       errors: {},
       falseLogouts: 2,
+      stepUps: 0,
       activeAgain: 0,
       activeAgainAfterHeal: 0,
       activeAgainMs: 0,

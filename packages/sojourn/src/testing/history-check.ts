@@ -104,7 +104,7 @@ class SessionCheck {
     const given = issuer === undefined ? "" : `, its token given by ${nameOf(issuer)}`;
     this.#findings.add({
       invariant: "I7",
-      shows: "refused",
+      shows: by.answer === "locked" ? "locked" : "refused",
       by,
       culprit: issuer,
       session: id,

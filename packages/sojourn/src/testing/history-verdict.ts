@@ -7,7 +7,7 @@ import type { Fault, HistoryIndex } from "./history-index.ts";
 export type HistoryInvariant = "I1" | "I2" | "I3" | "I4" | "I5" | "I7" | "identity";
 
 /** Whose call showed it: one that was accepted, refused, gave a list, or read data. */
-export type Evidence = "accepted" | "refused" | "listed" | "read";
+export type Evidence = "accepted" | "refused" | "listed" | "read" | "locked";
 
 export interface Violation {
   readonly invariant: HistoryInvariant;
@@ -117,6 +117,8 @@ export class Findings {
     if (culprit === undefined || settledAt(culprit) >= healedAt) return undefined;
     if ((by.returnedAt ?? Infinity) <= at) return undefined;
     if (shows === "read") return `data written before ${name} was over is not written again`;
+    // Decision 9: after writes were lost a mismatch costs its holder a factor at most.
+    if (shows === "locked") return `a rotation before ${name} was over may be lost`;
     if (by.invokedAt < healedAt && shows !== "refused") return `while ${name} lasted`;
     const { process } = culprit;
     const died = this.#index.deaths.get(process) ?? Infinity;
@@ -135,6 +137,8 @@ export interface HistoryFigures {
   readonly errors: Readonly<Record<string, number>>;
   /** Sessions that were answered as ended or unknown and were not, excused or not. */
   readonly falseLogouts: number;
+  /** Sessions that were locked for a factor although nobody had asked for that. */
+  readonly stepUps: number;
   /** Sessions accepted after a revocation was acknowledged, and those still in the audit. */
   readonly activeAgain: number;
   readonly activeAgainAfterHeal: number;
@@ -179,6 +183,7 @@ export function figuresOf(
     unknown,
     errors,
     falseLogouts: sessionsOf(showing("refused")),
+    stepUps: sessionsOf(showing("locked")),
     activeAgain: sessionsOf(again),
     activeAgainAfterHeal: sessionsOf(again.filter((one) => one.remains)),
     activeAgainMs: again.reduce((most, { at, lastAt }) => Math.max(most, lastAt - at), 0),
