@@ -111,14 +111,16 @@ describe("readNetwork and contains", () => {
           const list = new BlockList();
           list.addSubnet(printAddress(masked), bits, width === 32 ? "ipv4" : "ipv6");
           const candidate = near ? base : other;
-          const family = isIP(candidate) === 4 ? "ipv4" : "ipv6";
+          // By what was read: ::ffff:0:0 is 0.0.0.0, an IPv4 address.
+          const asked = readAddress(candidate) ?? [];
+          const family = asked.length === 2 ? "ipv4" : "ipv6";
           // The platform lets ::/0 hold IPv4 too; here the families never meet.
-          const meets = readAddress(candidate)?.length === groups.length;
-          const expected = meets && list.check(printAddress(readAddress(candidate) ?? []), family);
-          expect(contains(network, readAddress(candidate) ?? [])).toBe(expected);
+          const meets = asked.length === groups.length;
+          const expected = meets && list.check(printAddress(asked), family);
+          expect(contains(network, asked)).toBe(expected);
         },
       ),
-      { numRuns: 1000 },
+      { numRuns: 1000, examples: [["::ffff:0:0", "0.0.0.0", 0, true]] },
     );
   });
 
