@@ -48,6 +48,8 @@ function project(name: string, include: string[], testTimeout = 5_000) {
 export default defineConfig({
   resolve: { alias },
   test: {
+    // Titles of cases whole: they cite requirements, and `-t` finds them.
+    taskTitleValueFormatTruncate: 0,
     projects: [
       project("unit", ["packages/**/src/**/*.test.ts"]),
       project("contract", ["tests/contract/**/*.test.ts"], 30_000),

@@ -126,11 +126,13 @@ export class MemoryWrites {
 
   revokeSubject(tenant: string, name: string, options: RevokeSubjectOptions): RevokeSubjectResult {
     const { except, end } = options;
+    const before = this.#table.epoch(tenant, name);
     const subject = this.#raiseEpoch(tenant, name, except);
     const ended: EndedSession[] = [];
     for (const row of subject.live.toArray()) {
       const { record, data, dataVersion } = row.stored;
-      if (record.id !== except) {
+      // A higher epoch, brought by `apply`, has ended an exception of an older one already.
+      if (record.id !== except || record.epoch < before) {
         ended.push(this.#end(row, end));
         continue;
       }

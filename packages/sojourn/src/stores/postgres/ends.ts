@@ -56,12 +56,13 @@ const RAISE =
   "current_setting('synchronous_standby_names')";
 /**
  * Rows are written in the order of their keys: the join goes through `live`, since the others are
- * switched off. One is kept, and raised. That a row is live is asked in words which no partial
- * index answers: on a table that grew since it was looked at, the planner would take all of a
- * tenant for each row.
+ * switched off. One is kept, and raised, unless a higher epoch (brought by `apply`) has ended it
+ * already. That a row is live is asked in words which no partial index answers: on a table that
+ * grew since it was looked at, the planner would take all of a tenant for each row.
  */
 const END_SUBJECT =
-  "WITH live AS MATERIALIZED (SELECT s.tenant, s.id, s.id IS NOT DISTINCT FROM $3 AS kept " +
+  "WITH live AS MATERIALIZED (SELECT s.tenant, s.id, " +
+  "s.id IS NOT DISTINCT FROM $3 AND s.epoch >= $4 - 1 AS kept " +
   "FROM sojourn.session s WHERE s.subject = $1 AND s.ended_at IS NULL " +
   "AND s.tenant = (SELECT t.no FROM sojourn.tenant t WHERE t.name = $2) ORDER BY s.id), " +
   "written AS (UPDATE sojourn.session s SET " +

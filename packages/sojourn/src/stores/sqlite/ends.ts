@@ -99,13 +99,15 @@ export function revokeSubject(
   scope.requireDurable();
   const { except, end } = options;
   const tenant = db.tenantMade(who.tenant);
-  const epoch = db.subjectState(tenant, who.subject).epoch + 1;
+  const before = db.subjectState(tenant, who.subject).epoch;
+  const epoch = before + 1;
   db.raiseEpoch(tenant, who.subject, epoch);
   const detail = JSON.stringify(except === undefined ? { epoch } : { epoch, except });
   db.append({ what: CHANGE.subject, tenant, id: null, subject: who.subject, detail });
   const ended: EndedSession[] = [];
   for (const session of liveRows(db, who.tenant, who.subject)) {
-    if (session.id !== except) {
+    // A higher epoch, brought by `apply`, has ended an exception of an older one already.
+    if (session.id !== except || session.epoch < before) {
       ended.push(endRow(db, scope, session, end));
       continue;
     }

@@ -137,6 +137,22 @@ export const subjectCases: readonly StoreCase[] = [
     },
   },
   {
+    name: "keeps nobody alive for an exception that a higher epoch has ended already (I1)",
+    async run(store, kit) {
+      const tenant = kit.tenant();
+      const record = kit.recordOf({ tenant });
+      await opened(store, record);
+      await store.apply([{ kind: "epoch", tenant, subject: "alice", epoch: 7 }], "elsewhere");
+      const now = kit.now + 1;
+      const options = { now, except: record.id, end: revoked(now) };
+      const { epoch } = await store.revokeSubject(tenant, "alice", options);
+      same(epoch, 8, "the new epoch");
+      same(await listed(store, tenant, "alice", now), [], "who lives");
+      const stored = await store.find(record);
+      hold(stored === undefined || stored.record.epoch < 8, "the excepted session's epoch stays");
+    },
+  },
+  {
     name: "leaves other subjects, the same subject elsewhere and anonymous sessions alone",
     async run(store, kit) {
       const tenant = kit.tenant();
