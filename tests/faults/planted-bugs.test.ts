@@ -3,32 +3,14 @@
  * in the field are, several processes work on it, and the right call must be named.
  */
 import type { SessionRef, SessionStore, StoredSession } from "sojourn";
-import { checkHistory, SeededRandom } from "sojourn/testing";
 import type { HistoryVerdict, Violation } from "sojourn/testing";
 import { afterEach, describe, expect, it } from "vitest";
-import { World } from "./planted-world.ts";
-import type { Known, Recorder } from "./recorder.ts";
+import { opened, worldsOf } from "./planted-world.ts";
 import type { Answer } from "./subject.ts";
 
 const STALENESS_MS = 50;
-const WORLD_SEED = 20_261_121;
 
-const worlds: World[] = [];
-afterEach(async () => {
-  await Promise.all(worlds.splice(0).map((world) => world.end()));
-});
-
-function world(options: ConstructorParameters<typeof World>[0] = {}): World {
-  const made = new World(options);
-  worlds.push(made);
-  return made;
-}
-
-async function opened(by: Recorder, subject: string = "alice"): Promise<Known> {
-  const known = await by.open(subject, { first: by.value() });
-  if (known === undefined) throw new Error("the session was not opened");
-  return known;
-}
+const world = worldsOf(afterEach);
 
 /** The only violation, by what names it. */
 function only(verdict: HistoryVerdict): Pick<Violation, "invariant" | "operation" | "because"> {
@@ -223,6 +205,36 @@ describe("the checker", () => {
     expect(second).toMatchObject({ invariant: "I5", operation: "p0#3", because: ["p1#2"] });
   });
 
+  it("catches an exception that brings back what an earlier revoke-all ended (I1)", async () => {
+    const broken = world({
+      plant(good) {
+        const { revived, find } = undying(good);
+        const before = new Map<string, StoredSession>();
+        return {
+          find: async (ref) => {
+            const stored = await find(ref);
+            if (stored?.record.state === "active") before.set(ref.id, stored);
+            return stored;
+          },
+          async revokeSubject(tenant, subject, options) {
+            const stored = before.get(options.except ?? "");
+            if (stored !== undefined) revived.set(stored.record.id, stored);
+            return good.revokeSubject(tenant, subject, options);
+          },
+        };
+      },
+    });
+    const [a, b, c] = broken.three;
+    const known = await opened(a);
+    await c.verify(known, false);
+    await b.revokeSubject("alice");
+    await c.verify(known, false);
+    await b.revokeOthers(known);
+    await c.verify(known, false);
+    const found = only(broken.check());
+    expect(found).toEqual({ invariant: "I1", operation: "p2#3", because: ["p1#1"] });
+  });
+
   it("catches store trouble that is told as a logout (I7)", async () => {
     const broken = world({ only: 1, plant: () => ({ find: async () => undefined }) });
     const [a, b] = broken.three;
@@ -248,132 +260,5 @@ describe("the checker", () => {
     await a.verify(known, false);
     const found = only(broken.check());
     expect(found).toEqual({ invariant: "identity", operation: "p0#3", because: ["p0#1"] });
-  });
-});
-
-describe("what an engine cannot promise", () => {
-  const fault = { kind: "fault", name: "failover", forgets: true } as const;
-
-  /** Opened by p0, revoked by p1, found active by p2. */
-  async function lost(): Promise<{ made: World; known: Known }> {
-    const made = world({
-      plant: () => ({
-        revoke: async (_ref, end) => ({ outcome: "ended", end, durability: "memory" }),
-      }),
-    });
-    const [a, b] = made.three;
-    const known = await opened(a);
-    await b.revoke(known);
-    return { made, known };
-  }
-
-  it("is excused while a failover lasts, and is a violation after it", async () => {
-    const { made, known } = await lost();
-    const [, , c] = made.three;
-    await c.verify(known, false);
-    const within = [...made.events, { ...fault, at: 1, healedAt: 7 }];
-    const { violations, excused, figures } = checkHistory(within);
-    expect(violations).toEqual([]);
-    expect(excused).toMatchObject([{ invariant: "I2", excuse: "while failover lasted" }]);
-    expect(figures).toMatchObject({ activeAgain: 1, activeAgainAfterHeal: 0 });
-    c.audit = true;
-    await c.verify(known, false);
-    const after = checkHistory([...made.events, { ...fault, at: 1, healedAt: 7 }]);
-    expect(after.violations).toMatchObject([{ invariant: "I2", operation: "p2#2", remains: true }]);
-    expect(after.figures.activeAgainAfterHeal).toBe(1);
-  });
-
-  it("is excused where the process that acknowledged it died before, and that one alone", async () => {
-    const { made, known } = await lost();
-    const [, , c] = made.three;
-    made.pass(10);
-    await c.verify(known, false);
-    const died = (process: string, at: number) => ({ kind: "died", process, at }) as const;
-    const over = { ...fault, at: 1, healedAt: 8 };
-    const excused = checkHistory([...made.events, over, died("p1", 6)]);
-    expect(excused.violations).toEqual([]);
-    expect(excused.excused[0]?.excuse).toContain("p1, which died");
-    for (const other of [died("p0", 6), died("p1", 20)]) {
-      expect(checkHistory([...made.events, over, other]).violations).toHaveLength(1);
-    }
-    const remembering = { ...over, forgets: false };
-    expect(checkHistory([...made.events, remembering, died("p1", 6)]).violations).toHaveLength(1);
-  });
-
-  it("is no excuse for a logout while the process that knows better lives (I7)", async () => {
-    const made = world({ only: 1, plant: () => ({ find: async () => undefined }) });
-    const [a, b] = made.three;
-    const known = await opened(a);
-    await b.verify(known, false);
-    const within = [...made.events, { ...fault, at: 1, healedAt: 50 }];
-    expect(checkHistory(within).violations).toMatchObject([{ invariant: "I7" }]);
-    const died = { kind: "died", process: "p0", at: 40 } as const;
-    const { violations, excused } = checkHistory([...within, died]);
-    expect({ violations, excused }).toMatchObject({ violations: [], excused: [{}] });
-  });
-
-  it("covers a factor that is asked for where a rotation may be lost, and nowhere else (I7)", async () => {
-    const made = world({});
-    const [a, b] = made.three;
-    const known = await opened(a);
-    await b.verify(known, false);
-    const told = made.events.map((event) =>
-      event.kind === "verify" ? { ...event, answer: "locked" as const } : event,
-    );
-    expect(checkHistory(told).violations).toMatchObject([{ invariant: "I7", shows: "locked" }]);
-    const within = checkHistory([...told, { ...fault, at: 1, healedAt: 50 }]);
-    expect(within.violations).toEqual([]);
-    expect(within.excused).toMatchObject([{ shows: "locked" }]);
-    expect(within.figures).toMatchObject({ falseLogouts: 0, stepUps: 1 });
-  });
-
-  it("covers data that a failover lost, which nobody writes again (I4)", async () => {
-    const made = world({
-      plant: () => ({ patchData: async () => ({ outcome: "patched", dataVersion: 9 }) }),
-    });
-    const [a, b] = made.three;
-    const known = await opened(a);
-    await a.patch(known, { x: a.value() });
-    await b.verify(known, false);
-    const { violations, excused } = checkHistory([
-      ...made.events,
-      { ...fault, at: 1, healedAt: 5 },
-    ]);
-    expect({ violations, excused }).toMatchObject({ violations: [], excused: [{ shows: "read" }] });
-    expect(checkHistory(made.events).violations).toHaveLength(1);
-  });
-});
-
-describe("a right store", () => {
-  it("under any mix of calls of three processes raises nothing (I1-I5, I7)", async () => {
-    const random = new SeededRandom(WORLD_SEED);
-    const good = world();
-    const known: Known[] = [];
-    const acts: readonly ((by: Recorder, one: Known) => Promise<unknown>)[] = [
-      async (by) => {
-        const made = await by.open(`user-${random.int(0, 3)}`, { first: by.value() });
-        if (made !== undefined) known.push(made);
-      },
-      (by, one) => by.verify(one, random.chance(0.5)),
-      (by, one) => by.patch(one, { [`k${random.int(0, 2)}`]: by.value() }),
-      (by, one) => by.count(one, "n"),
-      async (by, one) => {
-        const next = await by.rotate(one);
-        known[known.indexOf(one)] = next;
-      },
-      (by, one) => (random.chance(0.2) ? by.revoke(one) : by.verify(one, false)),
-      (by, one) => (random.chance(0.1) ? by.revokeSubject(one.subject) : by.list(one.subject)),
-    ];
-    known.push(await opened(good.three[0]));
-    for (let round = 0; round < 400; round += 1) {
-      await Promise.all(good.recorders.map((by) => random.pick(acts)(by, random.pick(known))));
-      good.clock.advance(random.int(0, 2_000));
-    }
-    const { violations, figures } = good.check();
-    expect(violations).toEqual([]);
-    expect(figures.operations).toBeGreaterThan(1_000);
-    // A login that a revoke-all overtook.
-    const { ERR_STALE_EPOCH: _overtaken, ...errors } = figures.errors;
-    expect(errors).toEqual({});
   });
 });

@@ -5,6 +5,7 @@ import { MemoryStore } from "sojourn/stores/memory";
 import { checkHistory, ManualClock } from "sojourn/testing";
 import type { HistoryEvent, HistoryVerdict } from "sojourn/testing";
 import { Recorder } from "./recorder.ts";
+import type { Known } from "./recorder.ts";
 import { SojournSubject } from "./sojourn.ts";
 import type { SubjectUnderTest } from "./subject.ts";
 
@@ -67,4 +68,25 @@ export class World {
   async end(): Promise<void> {
     await Promise.all(this.#close.map((close) => close()));
   }
+}
+
+export async function opened(by: Recorder, subject: string = "alice"): Promise<Known> {
+  const known = await by.open(subject, { first: by.value() });
+  if (known === undefined) throw new Error("the session was not opened");
+  return known;
+}
+
+/** Makes worlds and ends them after each test. */
+export function worldsOf(
+  afterEach: (end: () => Promise<void>) => void,
+): (options?: ConstructorParameters<typeof World>[0]) => World {
+  const worlds: World[] = [];
+  afterEach(async () => {
+    await Promise.all(worlds.splice(0).map((world) => world.end()));
+  });
+  return (options = {}) => {
+    const made = new World(options);
+    worlds.push(made);
+    return made;
+  };
 }

@@ -37,8 +37,10 @@ export class Population {
     if (this.#ended.length > ENDED_MAX) this.#ended.shift();
   }
 
-  subjectEnded(subject: string): string[] {
-    const sessions = [...this.#live.values()].filter((one) => one.subject === subject);
+  subjectEnded(subject: string, except?: string): string[] {
+    const sessions = [...this.#live.values()].filter(
+      (one) => one.subject === subject && one.session !== except,
+    );
     for (const { session } of sessions) this.end(session);
     return sessions.map(({ session }) => session);
   }

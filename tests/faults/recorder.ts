@@ -98,6 +98,16 @@ export class Recorder {
     });
   }
 
+  /** As after a change of the password. */
+  async revokeOthers({ subject, session, token }: Known): Promise<HistoryOperation | undefined> {
+    const { revokeOthers } = this.#subject;
+    if (revokeOthers === undefined) return undefined;
+    return this.#call("revokeSubject", { subject, except: session }, async () => {
+      await revokeOthers.call(this.#subject, subject, session, token);
+      return {};
+    });
+  }
+
   async list(subject: string): Promise<HistoryOperation | undefined> {
     const { list } = this.#subject;
     if (list === undefined) return undefined;

@@ -44,6 +44,8 @@ export interface SubjectUnderTest {
   revoke(session: string, token: string): Promise<void>;
   /** End all of a subject. */
   revokeSubject(subject: string): Promise<void>;
+  /** End all of a subject but one, which the token is of; absent where there is no such thing. */
+  revokeOthers?(subject: string, session: string, token: string): Promise<void>;
   /** Every live session of a subject; absent where nobody can tell. */
   list?(subject: string): Promise<readonly string[]>;
   /** Begin or end a fault that only its own process can bring about. */

@@ -133,8 +133,14 @@ class Worker {
       if (outcome === "ok") this.#ended([known.session]);
       return;
     }
-    const { outcome } = await this.#recorder.revokeSubject(known.subject);
-    if (outcome === "ok") this.#ended(this.#population.subjectEnded(known.subject));
+    const { subject, session } = known;
+    if (draw < 0.238) {
+      const others = await this.#recorder.revokeOthers(known);
+      if (others?.outcome === "ok") this.#ended(this.#population.subjectEnded(subject, session));
+      return;
+    }
+    const { outcome } = await this.#recorder.revokeSubject(subject);
+    if (outcome === "ok") this.#ended(this.#population.subjectEnded(subject));
   }
 
   async #look(known: Known, activity: boolean): Promise<void> {

@@ -2,18 +2,13 @@
 import type { StoreSpec } from "../messages.ts";
 import type { SubjectUnderTest } from "../subject.ts";
 
-export interface Peer extends SubjectUnderTest {
-  /** Beyond what the driver asks: end all sessions of a subject but one. */
-  revokeOthers?(subject: string, session: string, token: string): Promise<void>;
-}
-
 export interface PeerEntry {
   readonly title: string;
   /** Address of the module that worker processes load. */
   readonly module: string;
   /** Calls for which it has no answer at all: no failure, but nothing to count either. */
-  readonly lacks: readonly (keyof Peer)[];
-  load(spec: StoreSpec): Promise<Peer>;
+  readonly lacks: readonly (keyof SubjectUnderTest)[];
+  load(spec: StoreSpec): Promise<SubjectUnderTest>;
 }
 
 function entry(title: string, file: string, lacks: PeerEntry["lacks"] = []): PeerEntry {
@@ -23,7 +18,9 @@ function entry(title: string, file: string, lacks: PeerEntry["lacks"] = []): Pee
     module,
     lacks,
     load: async (spec) => {
-      const made = (await import(module)) as { makeSubject(spec: StoreSpec): Promise<Peer> };
+      const made = (await import(module)) as {
+        makeSubject(spec: StoreSpec): Promise<SubjectUnderTest>;
+      };
       return made.makeSubject(spec);
     },
   };

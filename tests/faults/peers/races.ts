@@ -4,16 +4,21 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { SeededRandom } from "sojourn/testing";
-import type { Peer, PeerEntry } from "./peers.ts";
+import type { SubjectUnderTest } from "../subject.ts";
+import type { PeerEntry } from "./peers.ts";
 
 export interface Race {
   readonly name: string;
   /** What is counted, of what. */
   readonly counts: string;
-  readonly needs: readonly (keyof Peer)[];
+  readonly needs: readonly (keyof SubjectUnderTest)[];
   readonly rounds: number;
   /** One round. @returns how many went wrong, of how many. */
-  run(nodes: readonly [Peer, Peer], round: number, random: SeededRandom): Promise<Tally>;
+  run(
+    nodes: readonly [SubjectUnderTest, SubjectUnderTest],
+    round: number,
+    random: SeededRandom,
+  ): Promise<Tally>;
 }
 
 export interface Tally {
@@ -34,7 +39,7 @@ const writes: Race = {
   rounds: 40,
   async run([one, other], round) {
     const { token } = await one.open(subjectOf(round), {});
-    const node = (at: number): Peer => (at % 2 === 0 ? one : other);
+    const node = (at: number): SubjectUnderTest => (at % 2 === 0 ? one : other);
     await Promise.all(KEYS.map((key, at) => node(at).patch(token, { [key]: `v${round}` })));
     const { data = {} } = await one.verify(token, false);
     return { wrong: KEYS.filter((key) => data[key] === undefined).length, of: KEYS.length };
@@ -110,7 +115,7 @@ export const races: readonly Race[] = [writes, counts, logout, others, all];
 export async function runRace(
   race: Race,
   entry: PeerEntry,
-  nodes: readonly [Peer, Peer],
+  nodes: readonly [SubjectUnderTest, SubjectUnderTest],
   random: SeededRandom,
 ): Promise<Tally | undefined> {
   if (race.needs.some((need) => entry.lacks.includes(need))) return undefined;
@@ -131,7 +136,7 @@ function subjectOf(round: number): string {
 }
 
 async function survivors(
-  node: Peer,
+  node: SubjectUnderTest,
   opened: readonly { readonly token: string }[],
 ): Promise<Tally> {
   const answers = await Promise.all(opened.map(({ token }) => node.verify(token, false)));

@@ -4,7 +4,7 @@ import { NotDone } from "../subject.ts";
 import { worlds } from "../worlds.ts";
 import type { World } from "../strike.ts";
 import { peers } from "./peers.ts";
-import type { Peer } from "./peers.ts";
+import type { SubjectUnderTest } from "../subject.ts";
 
 let world: World;
 
@@ -16,8 +16,8 @@ beforeAll(async () => {
 afterAll(() => world.stop());
 
 describe.each(Object.entries(peers))("%s", (_name, { load, lacks }) => {
-  let first: Peer;
-  let second: Peer;
+  let first: SubjectUnderTest;
+  let second: SubjectUnderTest;
 
   beforeAll(async () => {
     first = await load(world.store);

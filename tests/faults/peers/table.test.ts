@@ -3,12 +3,13 @@ import { SeededRandom } from "sojourn/testing";
 import type { Violation } from "sojourn/testing";
 import type { RunResult } from "../driver.ts";
 import type { Answer } from "../subject.ts";
-import type { Peer, PeerEntry } from "./peers.ts";
+import type { SubjectUnderTest } from "../subject.ts";
+import type { PeerEntry } from "./peers.ts";
 import { races, runRace } from "./races.ts";
 import { cellOf, markdown } from "./table.ts";
 
 /** Reads a session whole, writes it whole, and keeps a list of each subject likewise. */
-class Careless implements Peer {
+class Careless implements SubjectUnderTest {
   readonly #kept: Map<string, unknown> = new Map<string, unknown>();
   #opened = 0;
 

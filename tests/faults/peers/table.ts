@@ -2,7 +2,7 @@
 import type { HistoryInvariant, Violation } from "sojourn/testing";
 import type { RunResult } from "../driver.ts";
 import { peers } from "./peers.ts";
-import type { Peer } from "./peers.ts";
+import type { SubjectUnderTest } from "../subject.ts";
 import type { Tally } from "./races.ts";
 
 /** Sessions of which it was seen, and those of which the final audit still saw it. */
@@ -43,7 +43,7 @@ interface Promised {
   readonly name: string;
   readonly invariants: readonly HistoryInvariant[];
   readonly shows: Violation["shows"];
-  readonly needs?: keyof Peer;
+  readonly needs?: keyof SubjectUnderTest;
 }
 
 const PROMISES: readonly Promised[] = [

@@ -4,8 +4,15 @@
  */
 import type { HistoryEvent, HistoryOperation } from "./history.ts";
 import { checkData } from "./history-data.ts";
-import { endsOf, indexHistory, mayBeReplaced, mayHaveEndedBy, nameOf } from "./history-index.ts";
-import type { Ends, SessionRow, SubjectRow } from "./history-index.ts";
+import {
+  endsOf,
+  indexHistory,
+  mayBeOfTheToken,
+  mayBeReplaced,
+  mayHaveEndedBy,
+  nameOf,
+} from "./history-index.ts";
+import type { Ends, HistoryIndex, SessionRow, SubjectRow } from "./history-index.ts";
 import { figuresOf, Findings } from "./history-verdict.ts";
 import type { Finding, HistoryVerdict } from "./history-verdict.ts";
 
@@ -36,6 +43,7 @@ export function checkHistory(
   }
   for (const [subject, row] of index.subjects) {
     checkLists(subject, row, (one) => ends.get(one), { coalesceMs, findings });
+    checkStrangers(subject, row, index, findings);
   }
   const all = findings.all();
   return {
@@ -64,6 +72,7 @@ class SessionCheck {
   }
 
   run(): void {
+    this.#openedTwice();
     for (const answer of this.#row.answers) {
       if (answer.answer === "active") continue;
       if (this.#isFalse(answer)) this.#falseLogout(answer);
@@ -72,6 +81,13 @@ class SessionCheck {
     for (const answer of this.#row.answers) {
       if (answer.answer === "active") this.#accepted(answer);
     }
+  }
+
+  #openedTwice(): void {
+    const { id, open, reopened } = this.#row;
+    if (open === undefined || reopened === undefined) return;
+    const why = `${nameOf(reopened)} was given ${id}, which ${nameOf(open)} had opened`;
+    this.#add({ invariant: "identity", by: reopened, culprit: open, why });
   }
 
   /** It speaks of the session, not of a token that another has replaced. */
@@ -93,7 +109,7 @@ class SessionCheck {
 
   #isFalse(answer: HistoryOperation): boolean {
     const { open } = this.#row;
-    if (open === undefined || mayBeReplaced(this.#row, answer)) return false;
+    if (open === undefined || mayBeOfTheToken(this.#row, answer)) return false;
     return !mayHaveEndedBy(this.#row, this.#ends, returned(answer), this.#bounds.coalesceMs);
   }
 
@@ -220,6 +236,31 @@ function checkLists(
         by,
         culprit: end,
         session: id,
+        subject,
+        why,
+      });
+    }
+  }
+}
+
+/** No list has a session of somebody else. */
+function checkStrangers(
+  subject: string,
+  { lists }: SubjectRow,
+  { sessions }: HistoryIndex,
+  findings: Findings,
+): void {
+  for (const by of lists) {
+    for (const session of by.sessions ?? []) {
+      const open = sessions.get(session)?.open;
+      if (open === undefined || open.subject === subject) continue;
+      const why = `${nameOf(by)} listed ${session}, which ${nameOf(open)} opened for another`;
+      findings.add({
+        invariant: "identity",
+        shows: "listed",
+        by,
+        culprit: open,
+        session,
         subject,
         why,
       });

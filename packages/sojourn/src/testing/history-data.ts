@@ -23,10 +23,10 @@ interface Counter {
 
 export function checkData(row: SessionRow, stalenessMs: number, findings: Findings): void {
   const { open, answers, id } = row;
-  if (open === undefined || row.writes.length + Object.keys(open.data ?? {}).length === 0) return;
-  const { keys, counters } = gather(row, open);
-  for (const by of answers) {
-    if (!isRead(by) || (by.answered !== undefined && by.answered !== id)) continue;
+  if (open === undefined) return;
+  const reads = answers.filter((by) => isRead(by) && (by.answered ?? id) === id);
+  const { keys, counters } = gather(row, open, sightings(reads));
+  for (const by of reads) {
     const data = by.data ?? {};
     const read = { by, since: by.invokedAt - stalenessMs, open };
     const told = (name: string, lost: Lost | undefined): void => {
@@ -41,6 +41,10 @@ export function checkData(row: SessionRow, stalenessMs: number, findings: Findin
         why,
       });
     };
+    for (const name of Object.keys(data)) {
+      if (keys.has(name) || counters.has(name)) continue;
+      told(name, { why: `${JSON.stringify(data[name])}, which nobody wrote` });
+    }
     for (const [name, key] of keys) told(name, lostWrite(key, data[name], read));
     for (const [name, one] of counters) told(name, lostCount(one, Number(data[name] ?? 0), read));
   }
@@ -50,9 +54,22 @@ function isRead({ kind, answer, data }: HistoryOperation): boolean {
   return (kind === "verify" || kind === "touch") && answer === "active" && data !== undefined;
 }
 
+/** When each value of each key had been read first. */
+function sightings(reads: readonly HistoryOperation[]): ReadonlyMap<string, number> {
+  const seen = new Map<string, number>();
+  for (const { data = {}, returnedAt = Infinity } of reads) {
+    for (const [name, value] of Object.entries(data)) {
+      const key = JSON.stringify([name, value]);
+      seen.set(key, Math.min(seen.get(key) ?? Infinity, returnedAt));
+    }
+  }
+  return seen;
+}
+
 function gather(
   row: SessionRow,
   open: HistoryOperation,
+  seen: ReadonlyMap<string, number>,
 ): { keys: Map<string, Key>; counters: Map<string, Counter> } {
   const keys = new Map<string, Key>();
   const counters = new Map<string, Counter>();
@@ -65,8 +82,12 @@ function gather(
         continue;
       }
       const key = keys.get(name) ?? { writes: [], writers: new Map<string, HistoryOperation>() };
-      key.writes.push(operation);
-      key.writers.set(JSON.stringify(value), operation);
+      // What has been read was done by then, whatever its writer was told.
+      const seenAt = seen.get(JSON.stringify([name, value])) ?? Infinity;
+      const settled = { ...operation, outcome: "ok", returnedAt: seenAt } as const;
+      const write = seenAt < settledAt(operation) ? settled : operation;
+      key.writes.push(write);
+      key.writers.set(JSON.stringify(value), write);
       keys.set(name, key);
     }
   }
@@ -81,16 +102,17 @@ interface Read {
 }
 
 interface Lost {
-  readonly culprit: HistoryOperation;
+  /** Absent where no call can be blamed, and nothing excuses it. */
+  readonly culprit?: HistoryOperation;
   readonly why: string;
 }
 
 /** The value that was read must not have been overwritten, for certain, before the read. */
-function lostWrite(key: Key, value: unknown, { by, since, open }: Read): Lost | undefined {
+function lostWrite(key: Key, value: unknown, { since, open }: Read): Lost | undefined {
   const text = value === undefined ? undefined : JSON.stringify(value);
   const writer = text === undefined ? open : key.writers.get(text);
   if (writer === undefined) {
-    return { culprit: by, why: `${text}, which nobody wrote` };
+    return { why: `${text}, which nobody wrote` };
   }
   const { at, newest } = (key.settled ??= settle(key.writes));
   const index = below(at, since) - 1;

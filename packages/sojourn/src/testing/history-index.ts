@@ -2,7 +2,7 @@
  * A history sorted by session and subject, with each call as it turned out. Linear but for sorts.
  */
 import { isOperation } from "./history.ts";
-import type { HistoryEvent, HistoryHappening, HistoryOperation } from "./history.ts";
+import type { HistoryEvent, HistoryHappening, HistoryOperation, OperationKind } from "./history.ts";
 
 export type Fault = Extract<HistoryHappening, { kind: "fault" }>;
 
@@ -10,6 +10,8 @@ export interface SessionRow {
   readonly id: string;
   /** Absent: no process was told that it was opened. */
   open?: HistoryOperation;
+  /** Another process was told that it opened the very same. */
+  reopened?: HistoryOperation;
   /** Calls that presented one of its tokens and got an answer, by `invokedAt`. */
   readonly answers: HistoryOperation[];
   /** Acknowledged or maybe done. */
@@ -63,6 +65,15 @@ export function settledAt(operation: HistoryOperation): number {
   return outcome === "ok" || outcome === "failed" ? (returnedAt ?? Infinity) : Infinity;
 }
 
+const WRITES: ReadonlySet<OperationKind> = new Set<OperationKind>(["patch", "count", "rotate"]);
+
+/** A write that was done says that the session was active. */
+function answerOf(operation: HistoryOperation): HistoryOperation | undefined {
+  if (operation.answer !== undefined) return operation;
+  const { outcome, kind } = operation;
+  return outcome === "ok" && WRITES.has(kind) ? { ...operation, answer: "active" } : undefined;
+}
+
 class Shelves {
   readonly sessions: Map<string, SessionRow> = new Map<string, SessionRow>();
   readonly subjects: Map<string, SubjectRow> = new Map<string, SubjectRow>();
@@ -77,12 +88,16 @@ class Shelves {
   }
 
   #putSession(row: SessionRow, operation: HistoryOperation): void {
-    const { kind, outcome, answer } = operation;
-    if (answer !== undefined) row.answers.push(operation);
+    const { kind, outcome } = operation;
+    const answer = answerOf(operation);
+    if (answer !== undefined) row.answers.push(answer);
     if (outcome === "failed") return;
     if (kind === "open" && outcome === "ok") {
-      row.open = operation;
-      this.#subject(operation.subject).sessions.push(row);
+      if (row.open !== undefined) row.reopened ??= operation;
+      else {
+        row.open = operation;
+        this.#subject(operation.subject).sessions.push(row);
+      }
     } else if (kind === "revoke") row.revokes.push(operation);
     else if (kind === "rotate") row.rotations.push(operation);
     else if (kind === "patch" || kind === "count") row.writes.push(operation);
@@ -159,6 +174,15 @@ function mayHaveExpiredBy(row: SessionRow, at: number, coalesceMs: number): bool
   const seen = row.answers.filter((one) => one.kind === "touch" && settledAt(one) <= at);
   const last = seen.reduce((latest, one) => Math.max(latest, one.invokedAt), open.invokedAt);
   return at >= last + open.idleMs - coalesceMs;
+}
+
+/** Said of a token alone; every other reason ends the whole session. */
+const OF_THE_TOKEN: ReadonlySet<string> = new Set(["replaced", "reuse_detected"]);
+
+/** True when what was said may be due to another token of the session, and no end of it. */
+export function mayBeOfTheToken(row: SessionRow, call: HistoryOperation): boolean {
+  const { answer, reason = "replaced" } = call;
+  return (answer !== "ended" || OF_THE_TOKEN.has(reason)) && mayBeReplaced(row, call);
 }
 
 /** True when the token presented may have been replaced by another of the same session. */

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { checkHistory } from "./history-check.ts";
 import { HistoryError, readHistory } from "./history.ts";
 import type { HistoryEvent, HistoryOperation } from "./history.ts";
+import type { Violation } from "./history-verdict.ts";
 import { SeededRandom } from "./random.ts";
 
 const LARGE = 100_000;
@@ -99,6 +100,58 @@ describe("checkHistory", () => {
     expect(checkHistory([open, count, read(2)]).violations).toMatchObject([
       { invariant: "I4", operation: "p#3", because: ["p#2"] },
     ]);
+  });
+
+  it.each<[string, HistoryEvent[], Partial<Violation>]>([
+    [
+      "data in a session that wrote none (I4)",
+      [call({ answer: "active", data: { k: "another's" } })],
+      { invariant: "I4", operation: "p#1", because: [] },
+    ],
+    [
+      "an unknown write that was seen, and is gone (I4)",
+      [
+        call({ kind: "patch", op: 2, invokedAt: 3, outcome: "unknown", data: { k: "new" } }),
+        call({ op: 3, invokedAt: 5, returnedAt: 6, answer: "active", data: { k: "new" } }),
+        call({ op: 4, invokedAt: 7, returnedAt: 8, answer: "active", data: {} }),
+      ],
+      { invariant: "I4", operation: "p#4", because: ["p#2"] },
+    ],
+    [
+      "another's session in a list",
+      [call({ kind: "list", op: 2, subject: "bob", sessions: ["s"] })],
+      { invariant: "identity", operation: "p#2", because: ["p#0"] },
+    ],
+    [
+      "one id given twice",
+      [call({ kind: "open", op: 2, subject: "bob", gives: "t2", invokedAt: 3 })],
+      { invariant: "identity", operation: "p#2", because: ["p#0"] },
+    ],
+    [
+      "an end that nobody asked for, told to a token that was replaced (I7)",
+      [
+        call({ kind: "rotate", op: 2, invokedAt: 3, returnedAt: 4, gives: "t2", answer: "active" }),
+        call({ op: 3, invokedAt: 5, returnedAt: 6, answer: "ended", reason: "revoked" }),
+      ],
+      { invariant: "I7", operation: "p#3", because: ["p#0"] },
+    ],
+    [
+      "a write that was done after the end (I2)",
+      [
+        call({ kind: "revoke", op: 2, invokedAt: 3, returnedAt: 4 }),
+        call({ kind: "rotate", op: 3, invokedAt: 5, returnedAt: 6, gives: "t2" }),
+      ],
+      { invariant: "I2", operation: "p#3", because: ["p#2"] },
+    ],
+  ])("finds %s", (_what, calls, violation) => {
+    const { violations } = checkHistory([open, ...calls]);
+    expect(violations).toMatchObject([violation]);
+  });
+
+  it("excuses nothing that nobody wrote", () => {
+    const fault = { kind: "fault", name: "failover", forgets: true, at: 0, healedAt: 99 } as const;
+    const read = call({ op: 3, invokedAt: 5, returnedAt: 6, answer: "active", data: { k: 1 } });
+    expect(checkHistory([fault, open, read]).violations).toMatchObject([{ invariant: "I4" }]);
   });
 
   it("excuses no loss of what was acknowledged after a fault was over", () => {
