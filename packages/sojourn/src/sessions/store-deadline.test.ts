@@ -1,5 +1,9 @@
+import { once } from "node:events";
+import { connect, createServer } from "node:net";
+import type { AddressInfo } from "node:net";
 import { describe, expect, it, vi } from "vitest";
 import type { SessionStore } from "../engine/ports.ts";
+import { timers as systemTimers } from "../platform/timers.ts";
 import { MemoryStore } from "../stores/memory.ts";
 import { FaultyStore } from "../testing/faulty-store.ts";
 import { ManualClock } from "../testing/manual-clock.ts";
@@ -31,6 +35,33 @@ describe("a store with a deadline", () => {
     expect(((await asked) as Error).cause).toMatchObject({
       message: expect.stringContaining("50 ms (option storeTimeoutMs)"),
     });
+  });
+
+  it("is not given up by a process that was too busy to read its answers", async () => {
+    const server = createServer((socket) => socket.on("data", (bytes) => socket.write(bytes)));
+    const { port } = await new Promise<AddressInfo>((resolve) => {
+      server.listen(0, "127.0.0.1", () => resolve(server.address() as AddressInfo));
+    });
+    const socket = connect(port, "127.0.0.1");
+    await once(socket, "connect");
+    const find = async (): Promise<undefined> => {
+      socket.write("?");
+      await once(socket, "data");
+      return undefined;
+    };
+    const inner = Object.assign(new MemoryStore(), { find });
+    const [timers, report] = [systemTimers, (): void => undefined];
+    const store = withDeadline(inner, { timers, timeoutMs: 100, report });
+    socket.setMaxListeners(20);
+    const asked = Array.from({ length: 10 }, () => store.find(REF));
+    // It writes what waits, and then does nothing else for longer than any of them may take.
+    await new Promise((resolve) => void setImmediate(resolve));
+    for (const until = performance.now() + 250; performance.now() < until;);
+    const outcomes = (await Promise.allSettled(asked)).map(({ status }) => status);
+    expect(outcomes).toEqual(asked.map(() => "fulfilled"));
+    await expect(store.find(REF)).resolves.toBeUndefined();
+    socket.destroy();
+    server.close();
   });
 
   it("leaves no timer behind when it answers or fails", async () => {

@@ -52,7 +52,7 @@ function boundedCall(
     }
     let cancel: (() => void) | undefined;
     const late = new Promise<typeof LATE>((resolve) => {
-      cancel = timers.after(timeoutMs, () => resolve(LATE));
+      cancel = inTwoParts(timers, timeoutMs, () => resolve(LATE));
     });
     try {
       const result = await Promise.race([(store[name] as Call).apply(store, args), late]);
@@ -71,6 +71,16 @@ function boundedCall(
     breaker.unanswered();
     throw unavailable(name, `no answer within ${timeoutMs} ms (option storeTimeoutMs)`);
   };
+}
+
+/**
+ * A process that was busy for longer than the whole span finds every deadline past before it has
+ * read one answer. It has the second part of the span to read them.
+ */
+function inTwoParts(timers: Timers, ms: number, run: () => void): () => void {
+  const first = Math.ceil(ms / 2);
+  let cancel = timers.after(first, () => void (cancel = timers.after(ms - first, run)));
+  return () => cancel();
 }
 
 function unavailable(name: string, why: string): StoreUnavailableError {
