@@ -8,7 +8,7 @@ import { logNotices } from "./cookie-notice.ts";
 import { Core } from "./core.ts";
 import { checkOptions } from "./options.ts";
 import type { CheckedOptions, SessionsOptions } from "./options.ts";
-import { withDeadline } from "./store-deadline.ts";
+import { BoundedStore } from "./store-deadline.ts";
 import { Sessions } from "./sessions.ts";
 import { Sweeper, SWEEP_DEFAULTS } from "./sweeper.ts";
 import { createTokenDesk } from "./token-desk.ts";
@@ -106,7 +106,7 @@ function buildCore(
     store:
       store instanceof MemoryStore
         ? store
-        : withDeadline(store, { timers, timeoutMs, report: onError }),
+        : new BoundedStore(store, { timers, timeoutMs, report: onError }),
     clock: options.clock ?? platform.systemClock(),
     timers,
     entropy,

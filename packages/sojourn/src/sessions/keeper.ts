@@ -5,6 +5,7 @@
  * absent session is trouble, not an unknown session. Invariants I2, I7; decision 0019.
  */
 import { StoreUnavailableError } from "../engine/errors.ts";
+import { ForwardingStore } from "../engine/forwarding-store.ts";
 import { summaryOf } from "../engine/liveness.ts";
 import type {
   CreateOptions,
@@ -25,7 +26,6 @@ import type {
 import type { SessionEnd } from "../engine/record.ts";
 import type { ChangeFeed } from "./change-feed.ts";
 import { Outbox } from "./outbox.ts";
-import { overlay } from "./store-overlay.ts";
 
 /** How often the incarnation is looked at while there is anything to lose. */
 const WATCH_MS = 1_000;
@@ -172,7 +172,7 @@ export class Keeper {
   #overlay(): SessionStore {
     const inner = this.#inner;
     const outbox = this.#outbox;
-    return overlay(inner, {
+    const ours: Partial<SessionStore> = {
       create: async (record, options) => {
         // A session opened under an epoch that is about to be raised again would end with it.
         if (record.subject !== null) await this.#requireSettled(EPOCHS_SETTLE_MS);
@@ -206,7 +206,8 @@ export class Keeper {
       },
       revoke: (ref, end, options) => this.#revoke(ref, end, options),
       revokeSubject: (tenant, subject, options) => this.#revokeSubject(tenant, subject, options),
-    });
+    };
+    return Object.assign(new ForwardingStore(inner), ours);
   }
 
   /** An end of a session that the store has lost must meet whoever writes the session again. */

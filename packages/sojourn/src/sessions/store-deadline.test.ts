@@ -2,17 +2,23 @@ import { once } from "node:events";
 import { connect, createServer } from "node:net";
 import type { AddressInfo } from "node:net";
 import { describe, expect, it, vi } from "vitest";
+import { ForwardingStore } from "../engine/forwarding-store.ts";
+import type { StoreOperation } from "../engine/forwarding-store.ts";
 import type { SessionStore } from "../engine/ports.ts";
 import { timers as systemTimers } from "../platform/timers.ts";
 import { MemoryStore } from "../stores/memory.ts";
 import { FaultyStore } from "../testing/faulty-store.ts";
 import { ManualClock } from "../testing/manual-clock.ts";
 import { createSessions } from "./create-sessions.ts";
-import { withDeadline } from "./store-deadline.ts";
+import { BoundedStore } from "./store-deadline.ts";
 import { failure, secretOf, world } from "../../../../tests/support/world.ts";
 
 const REF = { tenant: "default", id: "A".repeat(24) };
 const UNAVAILABLE = { code: "ERR_STORE_UNAVAILABLE", retryable: true };
+
+const OPERATIONS = Object.getOwnPropertyNames(ForwardingStore.prototype).filter(
+  (name) => !["constructor", "capabilities", "through", "tail", "close"].includes(name),
+) as StoreOperation[];
 
 /** A store whose `find` is this. */
 function bounded(find: () => unknown) {
@@ -20,7 +26,11 @@ function bounded(find: () => unknown) {
   const reported: unknown[] = [];
   const store = Object.assign(new MemoryStore(), { find }) as unknown as SessionStore;
   const report = (error: unknown): void => void reported.push(error);
-  return { clock, reported, store: withDeadline(store, { timers: clock, timeoutMs: 50, report }) };
+  return {
+    clock,
+    reported,
+    store: new BoundedStore(store, { timers: clock, timeoutMs: 50, report }),
+  };
 }
 
 describe("a store with a deadline", () => {
@@ -51,7 +61,7 @@ describe("a store with a deadline", () => {
     };
     const inner = Object.assign(new MemoryStore(), { find });
     const [timers, report] = [systemTimers, (): void => undefined];
-    const store = withDeadline(inner, { timers, timeoutMs: 100, report });
+    const store = new BoundedStore(inner, { timers, timeoutMs: 100, report });
     socket.setMaxListeners(20);
     const asked = Array.from({ length: 10 }, () => store.find(REF));
     // It writes what waits, and then does nothing else for longer than any of them may take.
@@ -117,6 +127,27 @@ describe("a store with a deadline", () => {
       const { store, reported } = bounded(answer);
       expect(await store.find(REF)).toBeUndefined();
       expect(reported).toEqual([]);
+    }
+  });
+
+  it("is given up in all that requests wait for, and in nothing else", async () => {
+    const clock = new ManualClock();
+    const inner = new FaultyStore(new MemoryStore());
+    const report = (): void => undefined;
+    const store = new BoundedStore(inner, { timers: clock, timeoutMs: 50, report });
+    const others: readonly string[] = ["query", "count", "sweep", "purgeSubject"];
+    for (const name of OPERATIONS) {
+      inner.fail(name, "hang");
+      let settled = false;
+      const settle = (): void => void (settled = true);
+      const asked = (store[name] as () => Promise<unknown>)().then(settle, settle);
+      await clock.advanceAsync(50);
+      expect([name, settled]).toEqual([name, !others.includes(name)]);
+      inner.release();
+      await asked;
+      // The breaker tries again, and an answer closes it.
+      await clock.advanceAsync(500);
+      await store.subjectEpoch("default", "alice");
     }
   });
 

@@ -1,24 +1,12 @@
 /** A store that does not answer is a store that cannot answer: no request waits for it for ever. */
 import { SojournError, StoreUnavailableError } from "../engine/errors.ts";
+import { ForwardingStore } from "../engine/forwarding-store.ts";
+import type { StoreOperation } from "../engine/forwarding-store.ts";
 import type { SessionStore, Timers } from "../engine/ports.ts";
 import { Breaker } from "./breaker.ts";
-import { overlay } from "./store-overlay.ts";
 
-/** What requests wait for, be it by way of the keeper. A sweep or a search may take its time. */
-const BOUNDED = [
-  "installation",
-  "subjectEpoch",
-  "create",
-  "find",
-  "replace",
-  "patchData",
-  "touch",
-  "revoke",
-  "revokeSubject",
-  "listBySubject",
-  "apply",
-  "health",
-] as const satisfies readonly (keyof SessionStore)[];
+/** No request waits for these: they may take their time. */
+const UNBOUNDED: ReadonlySet<StoreOperation> = new Set(["query", "count", "sweep", "purgeSubject"]);
 
 export interface StoreDeadline {
   readonly timers: Timers;
@@ -27,7 +15,6 @@ export interface StoreDeadline {
   readonly report: (error: unknown) => void;
 }
 
-type Call = (...args: unknown[]) => unknown;
 const LATE: unique symbol = Symbol("late");
 
 /**
@@ -35,27 +22,35 @@ const LATE: unique symbol = Symbol("late");
  * our errors, fails with {@link StoreUnavailableError}. A write that was given up may still happen.
  * After several such calls in a row the next fail at once, for half a second at a time.
  */
-export function withDeadline(store: SessionStore, deadline: StoreDeadline): SessionStore {
-  const breaker = new Breaker(deadline.timers);
-  const bounded = BOUNDED.map((name) => [name, boundedCall(store, name, { ...deadline, breaker })]);
-  return overlay(store, Object.fromEntries(bounded) as Partial<SessionStore>);
-}
+export class BoundedStore extends ForwardingStore {
+  readonly #deadline: StoreDeadline;
+  readonly #breaker: Breaker;
 
-function boundedCall(
-  store: SessionStore,
-  name: (typeof BOUNDED)[number],
-  { timers, timeoutMs, report, breaker }: StoreDeadline & { readonly breaker: Breaker },
-): Call {
-  return async (...args) => {
+  constructor(store: SessionStore, deadline: StoreDeadline) {
+    super(store);
+    this.#deadline = deadline;
+    this.#breaker = new Breaker(deadline.timers);
+  }
+
+  protected override through<Result>(
+    operation: StoreOperation,
+    run: () => Promise<Result>,
+  ): Promise<Result> {
+    return UNBOUNDED.has(operation) ? run() : this.#bounded(operation, run);
+  }
+
+  async #bounded<Result>(operation: StoreOperation, run: () => Promise<Result>): Promise<Result> {
+    const breaker = this.#breaker;
+    const { timers, timeoutMs, report } = this.#deadline;
     if (!breaker.admits()) {
-      throw unavailable(name, "not asked: it has not answered for a while");
+      throw unavailable(operation, "not asked: it has not answered for a while");
     }
     let cancel: (() => void) | undefined;
     const late = new Promise<typeof LATE>((resolve) => {
       cancel = inTwoParts(timers, timeoutMs, () => resolve(LATE));
     });
     try {
-      const result = await Promise.race([(store[name] as Call).apply(store, args), late]);
+      const result = await Promise.race([run(), late]);
       if (result !== LATE) {
         breaker.answered();
         return result;
@@ -64,13 +59,13 @@ function boundedCall(
       breaker.answered();
       if (error instanceof SojournError) throw error;
       report(error);
-      throw new StoreUnavailableError(name, { cause: error });
+      throw new StoreUnavailableError(operation, { cause: error });
     } finally {
       cancel?.();
     }
     breaker.unanswered();
-    throw unavailable(name, `no answer within ${timeoutMs} ms (option storeTimeoutMs)`);
-  };
+    throw unavailable(operation, `no answer within ${timeoutMs} ms (option storeTimeoutMs)`);
+  }
 }
 
 /**
@@ -83,6 +78,6 @@ function inTwoParts(timers: Timers, ms: number, run: () => void): () => void {
   return () => cancel();
 }
 
-function unavailable(name: string, why: string): StoreUnavailableError {
-  return new StoreUnavailableError(name, { cause: new Error(why) });
+function unavailable(operation: string, why: string): StoreUnavailableError {
+  return new StoreUnavailableError(operation, { cause: new Error(why) });
 }

@@ -57,7 +57,7 @@ const VALUE_BYTES_MAX = 1_000_000;
 const INSTALLATION_PAUSE_MS = 1_000;
 
 export class MemcachedTier extends Overlay {
-  readonly tier: SharedCache;
+  override readonly tier: SharedCache;
   readonly #clients: readonly MetaClient[];
   readonly #ttlS: number;
   readonly #leases: Map<string, Lease> = new Map();

@@ -63,7 +63,7 @@ const RECALL_MS_MAX = 250;
 const RECENT_MAX = 50_000;
 
 export class NearCache extends Overlay {
-  readonly near: NearSessions;
+  override readonly near: NearSessions;
   readonly #stalenessMs: number;
   readonly #monotonic: () => number;
   readonly #shelf: Shelf;

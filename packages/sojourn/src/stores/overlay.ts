@@ -2,36 +2,25 @@
  * What lies over a store and keeps copies of its sessions: everything passes through, and whoever
  * keeps copies is told of whom each write is, before it begins and after it is over.
  */
+import { ForwardingStore } from "../engine/forwarding-store.ts";
 import type {
   CreateOptions,
   CreateResult,
   DataOperation,
   EndedSession,
-  Installation,
   MaybePromise,
-  Page,
-  PageOptions,
   PatchResult,
   ReplaceResult,
   RevokeOptions,
   RevokeResult,
   RevokeSubjectOptions,
   RevokeSubjectResult,
-  SessionFilter,
   SessionRef,
-  SessionStore,
-  StoreCapabilities,
   StoreDelta,
-  StoredSession,
-  StoreHealth,
-  Subscription,
   SweepOptions,
   SweepResult,
-  TailHandlers,
-  Touch,
-  TouchResult,
 } from "../engine/ports.ts";
-import type { SessionEnd, SessionRecord, SessionSummary } from "../engine/record.ts";
+import type { SessionEnd, SessionRecord } from "../engine/record.ts";
 
 /** Whom a write is about, as far as it is known. */
 export interface Concerned {
@@ -40,22 +29,14 @@ export interface Concerned {
   readonly subjects?: readonly { readonly tenant: string; readonly subject: string }[];
 }
 
-export abstract class Overlay implements SessionStore {
-  readonly capabilities: StoreCapabilities;
-  protected readonly below: SessionStore;
-
-  constructor(store: SessionStore) {
-    this.below = store;
-    this.capabilities = store.capabilities;
-  }
-
+export abstract class Overlay extends ForwardingStore {
   /** A write begins: a read that began earlier shows what was before it. */
   protected abstract before(concerned: Concerned): void;
 
   /** It is over, however it went; its caller is answered after this. */
   protected abstract after(concerned: Concerned): MaybePromise<void>;
 
-  create(record: SessionRecord, options: CreateOptions): Promise<CreateResult> {
+  override create(record: SessionRecord, options: CreateOptions): Promise<CreateResult> {
     const { replaces } = options;
     const refs = replaces === undefined ? [record] : [record, replaces.ref];
     return this.#writing(
@@ -65,15 +46,11 @@ export abstract class Overlay implements SessionStore {
     );
   }
 
-  find(ref: SessionRef): Promise<StoredSession | undefined> {
-    return this.below.find(ref);
-  }
-
-  replace(record: SessionRecord, expectedVersion: number): Promise<ReplaceResult> {
+  override replace(record: SessionRecord, expectedVersion: number): Promise<ReplaceResult> {
     return this.#writing({ refs: [record] }, () => this.below.replace(record, expectedVersion));
   }
 
-  patchData(
+  override patchData(
     ref: SessionRef,
     operations: readonly DataOperation[],
     expectedVersion?: number,
@@ -83,15 +60,11 @@ export abstract class Overlay implements SessionStore {
     );
   }
 
-  touch(batch: readonly Touch[]): Promise<readonly TouchResult[]> {
-    return this.below.touch(batch);
-  }
-
-  revoke(ref: SessionRef, end: SessionEnd, options: RevokeOptions): Promise<RevokeResult> {
+  override revoke(ref: SessionRef, end: SessionEnd, options: RevokeOptions): Promise<RevokeResult> {
     return this.#writing({ refs: [ref] }, () => this.below.revoke(ref, end, options));
   }
 
-  revokeSubject(
+  override revokeSubject(
     tenant: string,
     subject: string,
     options: RevokeSubjectOptions,
@@ -103,54 +76,22 @@ export abstract class Overlay implements SessionStore {
     );
   }
 
-  apply(deltas: readonly StoreDelta[], origin: string): Promise<void> {
+  override apply(deltas: readonly StoreDelta[], origin: string): Promise<void> {
     return this.#writing(concernedBy(deltas), () => this.below.apply(deltas, origin));
   }
 
-  purgeSubject(tenant: string, subject: string, now: number): Promise<number> {
+  override purgeSubject(tenant: string, subject: string, now: number): Promise<number> {
     return this.#writing({ refs: [], subjects: [{ tenant, subject }] }, () =>
       this.below.purgeSubject(tenant, subject, now),
     );
   }
 
-  sweep(options: SweepOptions): Promise<SweepResult> {
+  override sweep(options: SweepOptions): Promise<SweepResult> {
     return this.#writing(
       { refs: [] },
       () => this.below.sweep(options),
       ({ ended }) => ended,
     );
-  }
-
-  installation(candidate: Installation): Promise<Installation> {
-    return this.below.installation(candidate);
-  }
-
-  subjectEpoch(tenant: string, subject: string): Promise<number> {
-    return this.below.subjectEpoch(tenant, subject);
-  }
-
-  listBySubject(tenant: string, subject: string, page: PageOptions): Promise<Page<SessionSummary>> {
-    return this.below.listBySubject(tenant, subject, page);
-  }
-
-  query(filter: SessionFilter, page: PageOptions): Promise<Page<SessionSummary>> {
-    return this.below.query(filter, page);
-  }
-
-  count(filter: SessionFilter, now: number): Promise<{ count: number; exact: boolean }> {
-    return this.below.count(filter, now);
-  }
-
-  tail(from: string, handlers: TailHandlers): Subscription {
-    return this.below.tail(from, handlers);
-  }
-
-  health(): Promise<StoreHealth> {
-    return this.below.health();
-  }
-
-  close(): Promise<void> {
-    return this.below.close();
   }
 
   /** @param alsoEnded Sessions that the write ended besides, by its result. */

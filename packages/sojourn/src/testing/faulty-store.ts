@@ -3,42 +3,12 @@
  * the caller cannot know), never answering, late; and a hook between load and write.
  */
 import { StoreUnavailableError } from "../engine/errors.ts";
-import type {
-  CreateOptions,
-  CreateResult,
-  DataOperation,
-  Installation,
-  MaybePromise,
-  Page,
-  PageOptions,
-  PatchResult,
-  ReplaceResult,
-  RevokeOptions,
-  RevokeResult,
-  RevokeSubjectOptions,
-  RevokeSubjectResult,
-  SessionFilter,
-  SessionRef,
-  SessionStore,
-  StoreCapabilities,
-  StoreDelta,
-  StoredSession,
-  StoreHealth,
-  Subscription,
-  SweepOptions,
-  SweepResult,
-  TailHandlers,
-  Touch,
-  TouchResult,
-} from "../engine/ports.ts";
-import type { SessionEnd, SessionRecord, SessionSummary } from "../engine/record.ts";
+import { ForwardingStore } from "../engine/forwarding-store.ts";
+import type { StoreOperation } from "../engine/forwarding-store.ts";
+import type { MaybePromise, SessionStore } from "../engine/ports.ts";
 import type { SeededRandom } from "./random.ts";
 
-/** Every method of a store that answers later. */
-export type StoreOperation = Exclude<
-  keyof SessionStore,
-  "capabilities" | "near" | "tail" | "close"
->;
+export type { StoreOperation } from "../engine/forwarding-store.ts";
 
 /** `before`: nothing was written. `after`: it was, but the caller hears of trouble. */
 export type FaultKind = "before" | "after" | "hang";
@@ -60,9 +30,7 @@ export interface FaultyStoreOptions {
 
 type Hook = () => MaybePromise<void>;
 
-export class FaultyStore implements SessionStore {
-  readonly capabilities: StoreCapabilities;
-  readonly #inner: SessionStore;
+export class FaultyStore extends ForwardingStore {
   readonly #options: FaultyStoreOptions;
   readonly #calls: Map<StoreOperation, number> = new Map<StoreOperation, number>();
   readonly #faults: Map<StoreOperation, FaultKind[]> = new Map<StoreOperation, FaultKind[]>();
@@ -72,9 +40,8 @@ export class FaultyStore implements SessionStore {
   #down = false;
 
   constructor(inner: SessionStore, options: FaultyStoreOptions = {}) {
-    this.#inner = inner;
+    super(inner);
     this.#options = options;
-    this.capabilities = inner.capabilities;
   }
 
   /** Calls so far of one operation, or of all. Failed ones count. */
@@ -121,88 +88,10 @@ export class FaultyStore implements SessionStore {
     return this.#hanging.length;
   }
 
-  installation(candidate: Installation): Promise<Installation> {
-    return this.#call("installation", () => this.#inner.installation(candidate));
-  }
-
-  subjectEpoch(tenant: string, subject: string): Promise<number> {
-    return this.#call("subjectEpoch", () => this.#inner.subjectEpoch(tenant, subject));
-  }
-
-  create(record: SessionRecord, options: CreateOptions): Promise<CreateResult> {
-    return this.#call("create", () => this.#inner.create(record, options));
-  }
-
-  find(ref: SessionRef): Promise<StoredSession | undefined> {
-    return this.#call("find", () => this.#inner.find(ref));
-  }
-
-  replace(record: SessionRecord, expectedVersion: number): Promise<ReplaceResult> {
-    return this.#call("replace", () => this.#inner.replace(record, expectedVersion));
-  }
-
-  patchData(
-    ref: SessionRef,
-    operations: readonly DataOperation[],
-    expectedVersion?: number,
-  ): Promise<PatchResult> {
-    return this.#call("patchData", () => this.#inner.patchData(ref, operations, expectedVersion));
-  }
-
-  touch(batch: readonly Touch[]): Promise<readonly TouchResult[]> {
-    return this.#call("touch", () => this.#inner.touch(batch));
-  }
-
-  revoke(ref: SessionRef, end: SessionEnd, options: RevokeOptions): Promise<RevokeResult> {
-    return this.#call("revoke", () => this.#inner.revoke(ref, end, options));
-  }
-
-  revokeSubject(
-    tenant: string,
-    subject: string,
-    options: RevokeSubjectOptions,
-  ): Promise<RevokeSubjectResult> {
-    return this.#call("revokeSubject", () => this.#inner.revokeSubject(tenant, subject, options));
-  }
-
-  listBySubject(tenant: string, subject: string, page: PageOptions): Promise<Page<SessionSummary>> {
-    return this.#call("listBySubject", () => this.#inner.listBySubject(tenant, subject, page));
-  }
-
-  query(filter: SessionFilter, page: PageOptions): Promise<Page<SessionSummary>> {
-    return this.#call("query", () => this.#inner.query(filter, page));
-  }
-
-  count(filter: SessionFilter, now: number): Promise<{ count: number; exact: boolean }> {
-    return this.#call("count", () => this.#inner.count(filter, now));
-  }
-
-  sweep(options: SweepOptions): Promise<SweepResult> {
-    return this.#call("sweep", () => this.#inner.sweep(options));
-  }
-
-  tail(from: string, handlers: TailHandlers): Subscription {
-    return this.#inner.tail(from, handlers);
-  }
-
-  apply(deltas: readonly StoreDelta[], origin: string): Promise<void> {
-    return this.#call("apply", () => this.#inner.apply(deltas, origin));
-  }
-
-  purgeSubject(tenant: string, subject: string, now: number): Promise<number> {
-    return this.#call("purgeSubject", () => this.#inner.purgeSubject(tenant, subject, now));
-  }
-
-  health(): Promise<StoreHealth> {
-    return this.#call("health", () => this.#inner.health());
-  }
-
-  /** Passed on untouched, and counted by nobody: a test can always clean up. */
-  close(): Promise<void> {
-    return this.#inner.close();
-  }
-
-  async #call<Result>(operation: StoreOperation, run: () => Promise<Result>): Promise<Result> {
+  protected override async through<Result>(
+    operation: StoreOperation,
+    run: () => Promise<Result>,
+  ): Promise<Result> {
     this.#calls.set(operation, this.calls(operation) + 1);
     const fault = this.#down ? "before" : this.#nextFault(operation);
     await this.#options.delay?.(operation);
