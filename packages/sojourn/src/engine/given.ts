@@ -1,4 +1,4 @@
-/** What was handed over: options that nobody knows, and things taken for one another. */
+/** What was handed over: options out of range or unknown, and things taken for one another. */
 import type { ConfigProblem } from "./errors.ts";
 
 /** A problem for each option not in `known`. @param prefix Before each name, with its dot. */
@@ -11,6 +11,11 @@ export function unknownOptions(
   return Object.keys(given ?? {})
     .filter((name) => !known.includes(name))
     .map((name) => ({ path: prefix + name, message }));
+}
+
+/** A whole number from `least` to `most`, both included. */
+export function isWholeWithin(value: unknown, least: number, most: number): value is number {
+  return Number.isSafeInteger(value) && Number(value) >= least && Number(value) <= most;
 }
 
 /** What somebody gave where something else is taken. */

@@ -4,6 +4,7 @@
  */
 import { ConfigError, StoreUnavailableError } from "../engine/errors.ts";
 import type { ConfigProblem } from "../engine/errors.ts";
+import { isWholeWithin, unknownOptions } from "../engine/given.ts";
 import type {
   CreateOptions,
   CreateResult,
@@ -70,6 +71,14 @@ export interface PostgresStoreOptions {
   readonly maxDataBytes?: number;
 }
 
+const OPTIONS: readonly (keyof PostgresStoreOptions)[] = [
+  "pool",
+  "schema",
+  "prepare",
+  "tailPollMs",
+  "logKeptMs",
+  "maxDataBytes",
+];
 const DEFAULTS = { tailPollMs: 100, logKeptMs: 900_000, maxDataBytes: 65_536 } as const;
 const SWEEP_MAX = 10_000;
 const TOUCHES_MAX = 1000;
@@ -87,9 +96,9 @@ export class PostgresStore implements SessionStore {
    * @throws {ConfigError} for wrong options.
    */
   constructor(options: PostgresStoreOptions) {
-    const { tailPollMs, logKeptMs, maxDataBytes, schema } = checked(options);
+    const { pool, prepare, tailPollMs, logKeptMs, maxDataBytes, schema } = checked(options);
     this.#logKeptMs = logKeptMs;
-    this.#database = new Database(options.pool, schema, options.prepare === true);
+    this.#database = new Database(pool, schema, prepare);
     this.#tail = new Tail({
       pollMs: tailPollMs,
       run: (work) => this.#database.run("tail", work),
@@ -231,19 +240,13 @@ export class PostgresStore implements SessionStore {
   }
 }
 
-interface Checked {
-  readonly schema: string;
-  readonly tailPollMs: number;
-  readonly logKeptMs: number;
-  readonly maxDataBytes: number;
-}
-
 /** Every problem of the options at once. @throws {ConfigError} */
-function checked(options: PostgresStoreOptions): Checked {
-  const problems: ConfigProblem[] = [];
+function checked(given: PostgresStoreOptions | null | undefined): Required<PostgresStoreOptions> {
+  const options: Partial<PostgresStoreOptions> = given ?? {};
+  const problems: ConfigProblem[] = unknownOptions(options, OPTIONS, "store.");
   const number = (name: keyof typeof DEFAULTS, min: number, max: number): number => {
     const value = options[name] ?? DEFAULTS[name];
-    if (!Number.isSafeInteger(value) || value < min || value > max) {
+    if (!isWholeWithin(value, min, max)) {
       problems.push({ path: `store.${name}`, message: `expected a whole number, ${min}–${max}` });
     }
     return value;
@@ -258,11 +261,13 @@ function checked(options: PostgresStoreOptions): Checked {
     const message = "expected a name of small letters, digits and _, not beginning with pg_";
     problems.push({ path: "store.schema", message });
   }
-  const pool: unknown = options.pool;
-  const usable = ["connect", "on", "off"].every(
-    (name) => typeof (pool as Record<string, unknown> | undefined)?.[name] === "function",
-  );
-  if (!usable) problems.push({ path: "store.pool", message: "expected a Pool of pg 8" });
-  if (problems.length > 0) throw new ConfigError(problems);
-  return { schema, ...numbers };
+  const { pool, prepare } = options;
+  if (!isPool(pool)) problems.push({ path: "store.pool", message: "expected a Pool of pg 8" });
+  if (problems.length > 0 || !isPool(pool)) throw new ConfigError(problems);
+  return { pool, schema, prepare: prepare === true, ...numbers };
+}
+
+function isPool(given: unknown): given is PostgresPool {
+  const pool = given as Partial<Record<string, unknown>> | null | undefined;
+  return ["connect", "on", "off"].every((name) => typeof pool?.[name] === "function");
 }

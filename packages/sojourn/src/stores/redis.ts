@@ -4,6 +4,7 @@
  */
 import { ConfigError, StoreUnavailableError } from "../engine/errors.ts";
 import type { ConfigProblem } from "../engine/errors.ts";
+import { isWholeWithin, unknownOptions } from "../engine/given.ts";
 import type {
   CreateOptions,
   CreateResult,
@@ -33,14 +34,14 @@ import type {
 } from "../engine/ports.ts";
 import type { SessionEnd, SessionRecord, SessionSummary } from "../engine/record.ts";
 import type { Durability } from "../protocol/words.ts";
-import { clientProblem } from "./redis/client.ts";
 import type { RedisClient } from "./redis/client.ts";
-import { clusterProblem, isCluster } from "./redis/cluster-nodes.ts";
+import { driverProblem } from "./redis/cluster-nodes.ts";
 import type { RedisCluster } from "./redis/cluster-nodes.ts";
 import { durabilitiesOf } from "./redis/durable.ts";
 import { Ends } from "./redis/ends.ts";
 import { Ground } from "./redis/ground.ts";
 import { Merge } from "./redis/merge.ts";
+import { placeProblems } from "./redis/names.ts";
 import { Reads } from "./redis/reads.ts";
 import { RISKS } from "./redis/risks.ts";
 import type { RedisRisk } from "./redis/risks.ts";
@@ -77,10 +78,15 @@ export interface RedisStoreOptions {
 }
 
 const DURABILITIES: readonly Durability[] = ["memory", "local", "replicated", "quorum"];
-const PREFIX: RegExp = /^[\w.:-]{0,32}$/;
-const BUCKETS_MAX = 65_536;
 const DATA_BYTES_MAX = 16_777_216;
-const DEFAULTS = { prefix: "", buckets: 256, maxDataBytes: 65_536 } as const;
+const OPTIONS: readonly (keyof RedisStoreOptions)[] = [
+  "client",
+  "prefix",
+  "buckets",
+  "maxDataBytes",
+  "acceptRisks",
+  "onForeignKey",
+];
 
 export class RedisStore implements SessionStore {
   readonly #known: Omit<StoreCapabilities, "durability">;
@@ -94,9 +100,9 @@ export class RedisStore implements SessionStore {
 
   /** @throws {ConfigError} for wrong options, or a client that could break a promise. */
   constructor(options: RedisStoreOptions) {
-    const { client, prefix, buckets, maxDataBytes, acceptRisks } = checked(options);
+    const { client, prefix, buckets, maxDataBytes, acceptRisks, onForeignKey } = checked(options);
     this.#ground = new Ground(client, { prefix, buckets, acceptRisks });
-    this.#reads = new Reads(this.#ground, options.onForeignKey ?? warnOnce());
+    this.#reads = new Reads(this.#ground, onForeignKey);
     this.#writes = new Writes(this.#ground, maxDataBytes);
     this.#ends = new Ends(this.#ground);
     this.#merge = new Merge(this.#ground, this.#reads);
@@ -227,36 +233,27 @@ export class RedisStore implements SessionStore {
   }
 }
 
-type Checked = Required<Omit<RedisStoreOptions, "onForeignKey">>;
-
 /** Every problem of the options at once. @throws {ConfigError} */
-function checked(options: RedisStoreOptions): Checked {
-  const { prefix, buckets, maxDataBytes } = { ...DEFAULTS, ...options };
-  const acceptRisks = options.acceptRisks ?? [];
-  const problems: ConfigProblem[] = [];
-  const refuse = (name: string, message: string): void =>
-    void problems.push({ path: `store.${name}`, message });
-  if (typeof prefix !== "string" || !PREFIX.test(prefix)) {
-    refuse("prefix", "expected up to 32 letters, digits and _ . : -");
-  }
-  if (!isWithin(buckets, BUCKETS_MAX) || (buckets & (buckets - 1)) !== 0) {
-    refuse("buckets", "expected a power of two, 1–65536");
-  }
-  if (!isWithin(maxDataBytes, DATA_BYTES_MAX)) {
-    refuse("maxDataBytes", `expected a whole number, 1–${DATA_BYTES_MAX}`);
-  }
-  if (!Array.isArray(acceptRisks) || acceptRisks.some((risk) => !RISKS.includes(risk))) {
-    refuse("acceptRisks", `expected a list of ${RISKS.map((risk) => `"${risk}"`).join(", ")}`);
-  }
-  const { client } = options;
-  const unfit = isCluster(client) ? clusterProblem(client) : clientProblem(client);
-  if (unfit !== undefined) refuse("client", unfit);
+function checked(given: RedisStoreOptions | null | undefined): Required<RedisStoreOptions> {
+  const options = given ?? ({} as RedisStoreOptions);
+  const { client, prefix = "", buckets = 256, maxDataBytes = 65_536 } = options;
+  const { acceptRisks = [], onForeignKey = warnOnce() } = options;
+  const problems: ConfigProblem[] = [
+    ...unknownOptions(options, OPTIONS, "store."),
+    ...placeProblems(prefix, buckets),
+  ];
+  const check = (fits: boolean, name: string, message: string): void => {
+    if (!fits) problems.push({ path: `store.${name}`, message });
+  };
+  const wholeBytes = isWholeWithin(maxDataBytes, 1, DATA_BYTES_MAX);
+  check(wholeBytes, "maxDataBytes", `expected a whole number, 1–${DATA_BYTES_MAX}`);
+  const risks = Array.isArray(acceptRisks) && acceptRisks.every((risk) => RISKS.includes(risk));
+  check(risks, "acceptRisks", `expected a list of ${RISKS.map((risk) => `"${risk}"`).join(", ")}`);
+  check(typeof onForeignKey === "function", "onForeignKey", "takes a function");
+  const unfit = driverProblem(client);
+  check(unfit === undefined, "client", unfit ?? "");
   if (problems.length > 0) throw new ConfigError(problems);
-  return { client, prefix, buckets, maxDataBytes, acceptRisks };
-}
-
-function isWithin(value: number, max: number): boolean {
-  return Number.isSafeInteger(value) && value >= 1 && value <= max;
+  return { client, prefix, buckets, maxDataBytes, acceptRisks, onForeignKey };
 }
 
 function warnOnce(): (key: string) => void {

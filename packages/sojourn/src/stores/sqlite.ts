@@ -7,7 +7,7 @@
  */
 import { ConfigError } from "../engine/errors.ts";
 import type { ConfigProblem } from "../engine/errors.ts";
-import { unknownOptions } from "../engine/given.ts";
+import { isWholeWithin, unknownOptions } from "../engine/given.ts";
 import type {
   CreateOptions,
   CreateResult,
@@ -258,7 +258,7 @@ function checked(given: SqliteStoreOptions | null | undefined): Checked {
   const problems: ConfigProblem[] = unknownOptions(options, OPTIONS, "store.");
   const number = (name: keyof typeof DEFAULTS, min: number, max: number): number => {
     const value = options[name] ?? DEFAULTS[name];
-    if (!Number.isSafeInteger(value) || value < min || value > max) {
+    if (!isWholeWithin(value, min, max)) {
       problems.push({ path: `store.${name}`, message: `expected a whole number, ${min}–${max}` });
     }
     return value;

@@ -1,6 +1,6 @@
 /** What the tier is told, and what is wrong with it. */
 import type { ConfigProblem } from "../../engine/errors.ts";
-import { mixUp, unknownOptions } from "../../engine/given.ts";
+import { isWholeWithin, mixUp, unknownOptions } from "../../engine/given.ts";
 import type { SessionStore } from "../../engine/ports.ts";
 import type { Address } from "./meta-client.ts";
 
@@ -39,14 +39,14 @@ export function problemsOf(store: unknown, options: unknown): readonly ConfigPro
     const message = "takes host, host:port or memcached://host:port, without a user or a path";
     check(fits, `servers[${index}]`, message);
   }
-  const seconds = between(ttlMs, SECOND_MS, TTL_MS_MAX) && Number(ttlMs) % SECOND_MS === 0;
+  const seconds = isWholeWithin(ttlMs, SECOND_MS, TTL_MS_MAX) && ttlMs % SECOND_MS === 0;
   check(seconds, "ttlMs", "whole seconds in milliseconds, from 1000 to 60000");
-  check(between(timeoutMs, 1, TIMEOUT_MS_MAX), "timeoutMs", "whole milliseconds from 1 to 5000");
+  check(
+    isWholeWithin(timeoutMs, 1, TIMEOUT_MS_MAX),
+    "timeoutMs",
+    "whole milliseconds from 1 to 5000",
+  );
   return problems;
-}
-
-function between(value: unknown, least: number, most: number): boolean {
-  return typeof value === "number" && Number.isInteger(value) && value >= least && value <= most;
 }
 
 function storeProblems(given: unknown): readonly ConfigProblem[] {

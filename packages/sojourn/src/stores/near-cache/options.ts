@@ -1,6 +1,6 @@
 /** What a near-cache is told, and what is wrong with it. */
 import type { ConfigProblem } from "../../engine/errors.ts";
-import { mixUp, unknownOptions } from "../../engine/given.ts";
+import { isWholeWithin, mixUp, unknownOptions } from "../../engine/given.ts";
 import type { SessionStore } from "../../engine/ports.ts";
 
 export interface NearCacheOptions {
@@ -29,15 +29,13 @@ export function problemsOf(store: unknown, options: unknown): readonly ConfigPro
   const given = (options ?? {}) as Readonly<Record<string, unknown>>;
   const problems = [...storeProblems(store), ...unknownOptions(given, OPTIONS, "NearCache.")];
   const { stalenessMs, maxSessions = 1, maxBytes = 1, monotonic } = given;
-  const whole = (value: unknown, most: number): boolean =>
-    typeof value === "number" && Number.isSafeInteger(value) && value >= 1 && value <= most;
   const check = (fits: boolean, option: string, message: string): void => {
     if (!fits) problems.push({ path: `NearCache.${option}`, message });
   };
   const span = `whole milliseconds from 1 to ${STALENESS_MS_MAX}`;
-  check(whole(stalenessMs, STALENESS_MS_MAX), "stalenessMs", span);
-  check(whole(maxSessions, Infinity), "maxSessions", "a whole number, at least 1");
-  check(whole(maxBytes, Infinity), "maxBytes", "a whole number, at least 1");
+  check(isWholeWithin(stalenessMs, 1, STALENESS_MS_MAX), "stalenessMs", span);
+  check(isWholeWithin(maxSessions, 1, Infinity), "maxSessions", "a whole number, at least 1");
+  check(isWholeWithin(maxBytes, 1, Infinity), "maxBytes", "a whole number, at least 1");
   const clock = monotonic === undefined || typeof monotonic === "function";
   check(clock, "monotonic", "takes a function");
   return [...problems, ...tierProblems(store, stalenessMs)];

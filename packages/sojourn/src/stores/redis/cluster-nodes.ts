@@ -1,6 +1,6 @@
 /** The nodes of a cluster: who has which slot, and one connection to each primary. */
 import { StoreUnavailableError } from "../../engine/errors.ts";
-import { TEXT } from "./client.ts";
+import { clientProblem, TEXT } from "./client.ts";
 import type { RedisClient } from "./client.ts";
 import { bounded, firstTry, hangUp } from "./connecting.ts";
 import { storeFault } from "./faults.ts";
@@ -221,8 +221,13 @@ export function isCluster(client: unknown): client is RedisCluster {
   return typeof client === "object" && client !== null && "nodeClient" in client;
 }
 
-/** @returns what of a cluster's settings would break a promise. */
-export function clusterProblem({ _options: options }: RedisCluster): string | undefined {
+/** @returns what of a client, or of a cluster's settings, would break a promise. */
+export function driverProblem(given: unknown): string | undefined {
+  return isCluster(given) ? clusterProblem(given) : clientProblem(given);
+}
+
+function clusterProblem({ _options: options }: Partial<RedisCluster>): string | undefined {
+  if (options === undefined) return 'expected createCluster() of the package "redis" 5 or newer';
   if (options.useReplicas === true || options.defaults?.readonly === true) {
     return "may read from replicas, which lag behind: make it without useReplicas";
   }

@@ -8,9 +8,13 @@
  */
 import { createHmac, createSecretKey, hash } from "node:crypto";
 import type { KeyObject } from "node:crypto";
+import type { ConfigProblem } from "../../engine/errors.ts";
+import { isWholeWithin } from "../../engine/given.ts";
 import type { SessionRef } from "../../engine/ports.ts";
 import type { SessionRecord } from "../../engine/record.ts";
 
+export const BUCKETS_MAX: number = 65_536;
+const PREFIX: RegExp = /^[\w.:-]{0,32}$/;
 const PLAIN_ID: RegExp = /^[\w-]{24}$/;
 const DEFAULT_TENANT = "default";
 const HASH_CHARACTERS = 32;
@@ -33,6 +37,19 @@ export interface SubjectPlace {
   readonly tenantPart: string;
   readonly index: string;
   readonly epoch: string;
+}
+
+/** What is wrong with where an installation's keys are to lie. */
+export function placeProblems(prefix: unknown, buckets: unknown): ConfigProblem[] {
+  const problems: ConfigProblem[] = [];
+  if (typeof prefix !== "string" || !PREFIX.test(prefix)) {
+    const message = "expected up to 32 letters, digits and _ . : -";
+    problems.push({ path: "store.prefix", message });
+  }
+  if (!isWholeWithin(buckets, 1, BUCKETS_MAX) || (buckets & (buckets - 1)) !== 0) {
+    problems.push({ path: "store.buckets", message: "expected a power of two, 1–65536" });
+  }
+  return problems;
 }
 
 export interface NamesOptions {

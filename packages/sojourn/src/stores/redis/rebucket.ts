@@ -6,10 +6,10 @@
 import { ConfigError, StoreUnavailableError } from "../../engine/errors.ts";
 import type { Installation } from "../../engine/ports.ts";
 import type { RedisClient } from "./client.ts";
-import { isCluster } from "./cluster-nodes.ts";
+import { driverProblem, isCluster } from "./cluster-nodes.ts";
 import type { RedisCluster } from "./cluster-nodes.ts";
 import { ClusterServers } from "./cluster.ts";
-import { Names } from "./names.ts";
+import { BUCKETS_MAX, Names, placeProblems } from "./names.ts";
 import type { Kind } from "./names.ts";
 import { Moves } from "./rebucket-moves.ts";
 import type { Found } from "./rebucket-moves.ts";
@@ -45,7 +45,6 @@ interface Counts {
   readonly subjects: number;
 }
 
-const BUCKETS_MAX = 65_536;
 const LAYOUT = "1";
 const OPERATION = "rebucket";
 const SCAN_COUNT = 1_000;
@@ -62,10 +61,7 @@ const COUNTS_MAX = 5;
  * @throws {StoreUnavailableError} when it was interrupted: run it again with the same number.
  */
 export async function rebucket(options: RebucketOptions): Promise<RebucketSummary> {
-  const { client, prefix = "", buckets } = options;
-  if (!Number.isSafeInteger(buckets) || buckets < 1 || buckets > BUCKETS_MAX || !isPower(buckets)) {
-    throw refusal("buckets", `expected a power of two, 1–${BUCKETS_MAX}`);
-  }
+  const { client, prefix } = checked(options);
   const everywhere = { prefix, buckets: BUCKETS_MAX, check: () => Promise.resolve() };
   const servers = isCluster(client)
     ? new ClusterServers(client, everywhere)
@@ -78,8 +74,16 @@ export async function rebucket(options: RebucketOptions): Promise<RebucketSummar
   }
 }
 
-function isPower(value: number): boolean {
-  return (value & (value - 1)) === 0;
+/** Every problem of the options at once. @throws {ConfigError} */
+function checked(
+  given: RebucketOptions | null | undefined,
+): Pick<Required<RebucketOptions>, "client" | "prefix"> {
+  const { client, prefix = "", buckets } = given ?? ({} as RebucketOptions);
+  const problems = placeProblems(prefix, buckets);
+  const unfit = driverProblem(client);
+  if (unfit !== undefined) problems.unshift({ path: "store.client", message: unfit });
+  if (problems.length > 0) throw new ConfigError(problems);
+  return { client, prefix };
 }
 
 function refusal(name: string, message: string): ConfigError {

@@ -41,10 +41,11 @@ const CONNECTED_MS = 2_000;
  * @throws {ConfigError} for wrong options, or clients that could break a promise.
  */
 export function followSentinels(options: SentinelOptions): RedisClient {
+  const given = (options as SentinelOptions | null | undefined) ?? ({} as SentinelOptions);
   const problems: ConfigProblem[] = [];
   const refuse = (name: string, message: string): void =>
     void problems.push({ path: `sentinel.${name}`, message });
-  const { name, addresses, connect } = options;
+  const { name, addresses, connect } = given;
   if (typeof name !== "string" || name === "") refuse("name", "expected the primary's name");
   const known = Array.isArray(addresses) && addresses.every(isAddress) && addresses.length > 0;
   if (!known) refuse("addresses", "expected a list of { host, port }, one for each Sentinel");
