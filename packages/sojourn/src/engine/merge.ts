@@ -1,10 +1,36 @@
 /**
  * How writes meet, as pure functions: a touch or a decision onto a stored record, operations onto
- * data, and two copies of a session from different places (the lattice of invariant I9). All of
- * them only ever move forward; none makes an ended session live. Nothing changed: same object.
+ * data, and what another place saw (deltas and the lattice of invariant I9). All of them only ever
+ * move forward; none makes an ended session live. Nothing changed: same object.
  */
-import type { DataOperation, PatchResult, StoredData, StoredSession, Touch } from "./ports.ts";
+import type {
+  DataOperation,
+  PatchResult,
+  SessionRef,
+  StoredData,
+  StoreDelta,
+  StoredSession,
+  Touch,
+} from "./ports.ts";
 import type { PendingToken, SessionEnd, SessionRecord } from "./record.ts";
+
+/** What a store does with each kind of delta. */
+export interface DeltaTaker<Result> {
+  session(session: StoredSession): Result;
+  tombstone(ref: SessionRef, until: number): Result;
+  epoch(tenant: string, subject: string, epoch: number): Result;
+}
+
+export function takeDelta<Result>(delta: StoreDelta, taker: DeltaTaker<Result>): Result {
+  switch (delta.kind) {
+    case "session":
+      return taker.session(delta.session);
+    case "tombstone":
+      return taker.tombstone(delta.ref, delta.until);
+    case "epoch":
+      return taker.epoch(delta.tenant, delta.subject, delta.epoch);
+  }
+}
 
 /** Max-merge activity and the pending token's last sending. Leaves `version` alone. */
 export function touchedRecord(record: SessionRecord, touch: Omit<Touch, "ref">): SessionRecord {

@@ -7,6 +7,7 @@ import { emitWarning } from "node:process";
 import { ArgumentError, ConfigError, StoreUnavailableError } from "../engine/errors.ts";
 import type { ConfigProblem } from "../engine/errors.ts";
 import { mixUp, unknownOptions } from "../engine/given.ts";
+import { takeDelta } from "../engine/merge.ts";
 import type {
   CreateOptions,
   CreateResult,
@@ -270,19 +271,14 @@ class ExpressStoreSessions implements SessionStore {
 
   apply(deltas: readonly StoreDelta[], _origin: string): Promise<void> {
     return this.#run("apply", async () => {
-      for (const delta of deltas) await this.#apply(delta);
+      for (const delta of deltas) {
+        await takeDelta(delta, {
+          session: (session) => this.#subjects.merge(session),
+          tombstone: (ref, until) => this.#sessions.bury(ref, until),
+          epoch: (tenant, subject, epoch) => this.#subjects.raiseTo({ tenant, subject }, epoch),
+        });
+      }
     });
-  }
-
-  #apply(delta: StoreDelta): Promise<void> {
-    switch (delta.kind) {
-      case "session":
-        return this.#subjects.merge(delta.session);
-      case "tombstone":
-        return this.#sessions.bury(delta.ref, delta.until);
-      case "epoch":
-        return this.#subjects.raiseTo(delta, delta.epoch);
-    }
   }
 
   purgeSubject(tenant: string, subject: string, now: number): Promise<number> {

@@ -1,12 +1,14 @@
 /** Merging what another store saw into the memory store's table. Invariant I9. */
 import { StoreUnavailableError } from "../engine/errors.ts";
 import { mergeSessions, newsOfMerge } from "../engine/merge.ts";
-import type { SessionRef, StoreDelta, StoredSession } from "../engine/ports.ts";
+import type { DeltaTaker } from "../engine/merge.ts";
+import type { SessionRef, StoredSession } from "../engine/ports.ts";
 import type { ChangeLog } from "./memory-log.ts";
 import { current } from "./memory-table.ts";
 import type { MemoryTable, Row } from "./memory-table.ts";
 
-export class MemoryMerge {
+/** Its methods take deltas. */
+export class MemoryMerge implements DeltaTaker<void> {
   readonly #table: MemoryTable;
   readonly #log: ChangeLog;
   readonly #maxSessions: number;
@@ -18,20 +20,9 @@ export class MemoryMerge {
   }
 
   /** @throws {StoreUnavailableError} when the store is full of live sessions; apply it again. */
-  apply(delta: StoreDelta): void {
-    switch (delta.kind) {
-      case "session":
-        return this.#session(delta.session);
-      case "tombstone":
-        return this.#tombstone(delta.ref, delta.until);
-      case "epoch":
-        return this.#epoch(delta.tenant, delta.subject, delta.epoch);
-    }
-  }
-
-  #session(session: StoredSession): void {
+  session(session: StoredSession): void {
     const { record, subjectEpoch } = session;
-    if (record.subject !== null) this.#epoch(record.tenant, record.subject, subjectEpoch);
+    if (record.subject !== null) this.epoch(record.tenant, record.subject, subjectEpoch);
     if (this.#table.isBuried(record)) return;
     const row = this.#table.row(record);
     if (row === undefined) this.#insert(session);
@@ -59,7 +50,7 @@ export class MemoryMerge {
     if (news.keys !== undefined) this.#noteData(row, news.keys);
   }
 
-  #tombstone(ref: SessionRef, until: number): void {
+  tombstone(ref: SessionRef, until: number): void {
     const row = this.#table.row(ref);
     this.#table.bury(ref, until);
     if (row === undefined) return;
@@ -68,7 +59,7 @@ export class MemoryMerge {
     this.#table.erase(row, undefined);
   }
 
-  #epoch(tenant: string, subject: string, epoch: number): void {
+  epoch(tenant: string, subject: string, epoch: number): void {
     if (epoch <= this.#table.epoch(tenant, subject)) return;
     this.#table.raiseEpoch(tenant, subject, epoch);
     this.#log.append({ kind: "subject", tenant, subject, epoch });

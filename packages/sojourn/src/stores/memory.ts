@@ -2,6 +2,7 @@
 import { ConfigError, StoreUnavailableError } from "../engine/errors.ts";
 import { unknownOptions } from "../engine/given.ts";
 import { placeOfCursor } from "../engine/listing.ts";
+import { takeDelta } from "../engine/merge.ts";
 import type {
   CreateOptions,
   CreateResult,
@@ -174,7 +175,7 @@ export class MemoryStore implements SessionStore {
 
   apply(deltas: readonly StoreDelta[], _origin: string): Promise<void> {
     return this.#run("apply", () => {
-      for (const delta of deltas) this.#merge.apply(delta);
+      for (const delta of deltas) takeDelta(delta, this.#merge);
     });
   }
 

@@ -2,7 +2,8 @@
  * A batch of deltas merged in memory with what is stored, delta after delta: what has to be
  * written in the end, and what followers are told. No SQL here.
  */
-import { mergeSessions, newsOfMerge } from "../../engine/merge.ts";
+import { mergeSessions, newsOfMerge, takeDelta } from "../../engine/merge.ts";
+import type { DeltaTaker } from "../../engine/merge.ts";
 import type { SessionRef, StoreDelta, StoredSession } from "../../engine/ports.ts";
 import type { SessionRecord } from "../../engine/record.ts";
 import { CHANGE } from "../sql/change.ts";
@@ -36,7 +37,7 @@ export interface LogEntry {
   readonly detail: string | null;
 }
 
-export class Batch {
+export class Batch implements DeltaTaker<void> {
   readonly #deltas: readonly StoreDelta[];
   readonly #places: Map<string, Place> = new Map<string, Place>();
   readonly #epochs: Map<string, Epoch> = new Map<string, Epoch>();
@@ -63,24 +64,13 @@ export class Batch {
 
   /** Once `places` and `epochs` say what is stored. @returns what followers are told, in order. */
   merge(): readonly LogEntry[] {
-    for (const delta of this.#deltas) this.#add(delta);
+    for (const delta of this.#deltas) takeDelta(delta, this);
     return this.#log;
   }
 
-  #add(delta: StoreDelta): void {
-    switch (delta.kind) {
-      case "session":
-        return this.#session(delta.session);
-      case "tombstone":
-        return this.#tombstone(delta.ref, delta.until);
-      case "epoch":
-        return this.#epoch(delta.tenant, delta.subject, delta.epoch);
-    }
-  }
-
-  #session(session: StoredSession): void {
+  session(session: StoredSession): void {
     const { record, subjectEpoch } = session;
-    if (record.subject !== null) this.#epoch(record.tenant, record.subject, subjectEpoch);
+    if (record.subject !== null) this.epoch(record.tenant, record.subject, subjectEpoch);
     const place = this.#places.get(keyText(record.tenant, record.id));
     if (place === undefined || place.entombed) return;
     const before = place.stored;
@@ -96,7 +86,7 @@ export class Batch {
     if (news.keys !== undefined) this.#note(record, CHANGE.data, JSON.stringify(news.keys));
   }
 
-  #tombstone(ref: SessionRef, until: number): void {
+  tombstone(ref: SessionRef, until: number): void {
     const place = this.#places.get(keyText(ref.tenant, ref.id));
     if (place === undefined) return;
     const before = place.stored?.record;
@@ -108,7 +98,7 @@ export class Batch {
     place.write = "erase";
   }
 
-  #epoch(tenant: string, subject: string, epoch: number): void {
+  epoch(tenant: string, subject: string, epoch: number): void {
     const known = this.#epochs.get(keyText(tenant, subject));
     if (known === undefined || epoch <= known.epoch) return;
     Object.assign(known, { epoch, raised: true });

@@ -1,7 +1,7 @@
 /** Merging what another store saw: read, merge by the engine's rule, put back if unchanged. I9. */
 import { ContentionError, StoreUnavailableError } from "../../engine/errors.ts";
-import { mergeSessions, newsOfMerge } from "../../engine/merge.ts";
-import type { StoreDelta, StoredSession } from "../../engine/ports.ts";
+import { mergeSessions, newsOfMerge, takeDelta } from "../../engine/merge.ts";
+import type { SessionRef, StoreDelta, StoredSession } from "../../engine/ports.ts";
 import type { Base, Ground } from "./ground.ts";
 import type { Reads } from "./reads.ts";
 import { dataInHash, encodeRow, endText, reasonNumber } from "./row.ts";
@@ -28,17 +28,12 @@ export class Merge {
 
   async apply(deltas: readonly StoreDelta[]): Promise<void> {
     const base = await this.#ground.ready();
-    for (const delta of deltas) await this.#applyOne(base, delta);
-  }
-
-  async #applyOne(base: Base, delta: StoreDelta): Promise<void> {
-    switch (delta.kind) {
-      case "session":
-        return this.#session(base, delta.session);
-      case "tombstone":
-        return this.#tombstone(base, delta);
-      case "epoch":
-        return this.#epoch(base, delta);
+    for (const delta of deltas) {
+      await takeDelta(delta, {
+        session: (session) => this.#session(base, session),
+        tombstone: (ref, until) => this.#tombstone(base, ref, until),
+        epoch: (tenant, subject, epoch) => this.#epoch(base, { tenant, subject, epoch }),
+      });
     }
   }
 
@@ -95,10 +90,7 @@ export class Merge {
     await this.#ground.link.run(scripts.raiseTo, [place.epoch], args);
   }
 
-  async #tombstone(
-    { names, scripts }: Base,
-    { ref, until }: StoreDelta & { kind: "tombstone" },
-  ): Promise<void> {
+  async #tombstone({ names, scripts }: Base, ref: SessionRef, until: number): Promise<void> {
     const place = names.session(ref);
     const key = names.key("s", place.tag, place.name);
     await this.#ground.link.run(scripts.bury, [key], [place.tag, place.name, `${until}`]);

@@ -1,6 +1,6 @@
 /** Merging what another store saw. Order and repetition do not matter. Invariant I9. */
-import { mergeSessions, newsOfMerge } from "../../engine/merge.ts";
-import type { StoreDelta, StoredSession } from "../../engine/ports.ts";
+import { mergeSessions, newsOfMerge, takeDelta } from "../../engine/merge.ts";
+import type { SessionRef, StoreDelta, StoredSession } from "../../engine/ports.ts";
 import type { SessionRecord } from "../../engine/record.ts";
 import { pack } from "../sql/packed.ts";
 import { CHANGE } from "../sql/change.ts";
@@ -10,14 +10,11 @@ import { findRow } from "./rows.ts";
 import { insertSession } from "./create.ts";
 
 export function applyDelta(db: Connection, delta: StoreDelta): void {
-  switch (delta.kind) {
-    case "session":
-      return applySession(db, delta.session);
-    case "tombstone":
-      return applyTombstone(db, delta);
-    case "epoch":
-      return applyEpoch(db, delta.tenant, delta.subject, delta.epoch);
-  }
+  takeDelta(delta, {
+    session: (session) => applySession(db, session),
+    tombstone: (ref, until) => applyTombstone(db, ref, until),
+    epoch: (tenant, subject, epoch) => applyEpoch(db, tenant, subject, epoch),
+  });
 }
 
 function applySession(db: Connection, session: StoredSession): void {
@@ -42,8 +39,7 @@ function applySession(db: Connection, session: StoredSession): void {
   if (news.keys !== undefined) noteData(db, record, news.keys);
 }
 
-function applyTombstone(db: Connection, delta: StoreDelta & { kind: "tombstone" }): void {
-  const { ref, until } = delta;
+function applyTombstone(db: Connection, ref: SessionRef, until: number): void {
   const before = findRow(db, ref)?.record;
   db.entomb(db.idHash(ref.tenant, ref.id), until);
   if (before === undefined) return;
