@@ -10,7 +10,7 @@ import { FULL, median } from "../harness.ts";
 import type { Effort } from "../harness.ts";
 import { atMost, round } from "../report.ts";
 import type { Goal, Section } from "../report.ts";
-import { recordMaker, TENANT } from "../sqlite/world.ts";
+import { recordMaker, TENANT, withSuccessor } from "../sqlite/world.ts";
 import type { RecordMaker } from "../sqlite/world.ts";
 import { storeByUrl } from "./by-url.ts";
 
@@ -57,7 +57,7 @@ export async function crowds(effort: Effort): Promise<Section> {
   return { title: "Revoke-all: medians", figures: [], goals, notes };
 }
 
-/** A second connection asks, one time after the other, until the session is refused. */
+/** Medians. One of the sessions is asked for, time after time, until it is refused. */
 async function timesOf(
   store: SessionStore,
   maker: RecordMaker,
@@ -67,26 +67,17 @@ async function timesOf(
   const times: Times[] = [];
   for (let turn = 0; turn < rounds; turn += 1) {
     const subject = `crowd-${size}-${turn}`;
-    const now = Date.now();
     const { token } = await sessions.open({ subject });
-    for (let made = 1; made < size; made += TOGETHER) {
-      const few = Array.from({ length: Math.min(TOGETHER, size - made) }, () =>
-        maker.make(subject, now),
-      );
-      await Promise.all(few.map((record) => store.create(record, { now, data: maker.data })));
-    }
     await sessions.authenticate(token);
-    const start = performance.now();
-    const end = { reason: "subject_revoked", at: now } as const;
-    const cleaning = store.revokeSubject(TENANT, subject, { now, end });
-    let cleanMs = Number.NaN;
-    const cleaned = cleaning.then(() => void (cleanMs = performance.now() - start));
-    while ((await sessions.authenticate(token, { activity: false })).state === "active") {
-      // SQLite answers without leaving the turn, and writes in the next.
-      await new Promise((resolve) => setImmediate(resolve));
-    }
-    const refusedMs = performance.now() - start;
-    await cleaned;
+    let refusedMs = Number.NaN;
+    const cleanMs = await crowdEndMs(store, maker, { subject, size: size - 1 }, async () => {
+      const start = performance.now();
+      while ((await sessions.authenticate(token, { activity: false })).state === "active") {
+        // SQLite answers without leaving the turn, and writes in the next.
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      refusedMs = performance.now() - start;
+    });
     times.push({ refusedMs, cleanMs });
   }
   await sessions.close();
@@ -94,4 +85,32 @@ async function timesOf(
     refusedMs: median(times.map((one) => one.refusedMs)),
     cleanMs: median(times.map((one) => one.cleanMs)),
   };
+}
+
+/**
+ * Opens `size` sessions and revokes all of the subject's. @returns until its index is clean.
+ *
+ * @param meanwhile Runs beside the revocation.
+ */
+export async function crowdEndMs(
+  store: SessionStore,
+  maker: RecordMaker,
+  { subject, size }: { readonly subject: string; readonly size: number },
+  meanwhile?: () => Promise<void>,
+): Promise<number> {
+  const now = Date.now();
+  for (let made = 0; made < size; made += TOGETHER) {
+    const few = Array.from({ length: Math.min(TOGETHER, size - made) }, () =>
+      withSuccessor(maker.make(subject, now)),
+    );
+    await Promise.all(few.map((record) => store.create(record, { now, data: maker.data })));
+  }
+  const end = { reason: "subject_revoked", at: now } as const;
+  const start = performance.now();
+  const revoking = store.revokeSubject(TENANT, subject, { now, end }).then(({ ended }) => {
+    if (ended.length < size) throw new Error(`${ended.length} of ${size} were ended`);
+    return performance.now() - start;
+  });
+  const [ms] = await Promise.all([revoking, meanwhile?.()]);
+  return ms;
 }
