@@ -54,43 +54,34 @@ export function watchCaches(
 ): void {
   if (near !== undefined) {
     const stats = (): NearCacheStats => near.stats();
-    count(registry, "near", NEAR_COUNTERS, stats);
-    gauge(registry, "near", NEAR_GAUGES, stats);
+    watch(registry, "near", stats, { counters: NEAR_COUNTERS, gauges: NEAR_GAUGES });
   }
-  if (tier !== undefined) count(registry, "cache", TIER_COUNTERS, () => tier.stats());
+  if (tier !== undefined) {
+    watch(registry, "cache", () => tier.stats(), { counters: TIER_COUNTERS, gauges: [] });
+  }
 }
 
-function count<Stats>(
+function watch<Stats>(
   registry: Registry,
   group: string,
-  table: Table<Stats>,
   stats: () => Stats,
+  { counters, gauges }: { readonly counters: Table<Stats>; readonly gauges: Table<Stats> },
 ): void {
-  for (const [name, help, read] of table) {
-    const counter: Counter = new Counter({
+  const registers = [registry];
+  for (const [name, help, read] of counters) {
+    const collect = (): void => {
+      counter.reset();
+      counter.inc(read(stats()));
+    };
+    const counter = new Counter({
       name: `sojourn_${group}_${name}_total`,
       help,
-      registers: [registry],
-      collect: () => {
-        counter.reset();
-        counter.inc(read(stats()));
-      },
+      registers,
+      collect,
     });
   }
-}
-
-function gauge<Stats>(
-  registry: Registry,
-  group: string,
-  table: Table<Stats>,
-  stats: () => Stats,
-): void {
-  for (const [name, help, read] of table) {
-    const made: Gauge = new Gauge({
-      name: `sojourn_${group}_${name}`,
-      help,
-      registers: [registry],
-      collect: () => made.set(read(stats())),
-    });
+  for (const [name, help, read] of gauges) {
+    const collect = (): void => gauge.set(read(stats()));
+    const gauge = new Gauge({ name: `sojourn_${group}_${name}`, help, registers, collect });
   }
 }
