@@ -189,14 +189,22 @@ export async function entomb(
   );
 }
 
+/** Of all that is written of the subject; its tenant is known from here on. */
+async function locksOn(
+  database: Database,
+  operation: string,
+  who: { readonly tenant: string; readonly subject: string },
+): Promise<readonly bigint[]> {
+  await database.run(operation, () => database.knowTenant(who.tenant));
+  return [database.lock("subject", who.tenant, who.subject)];
+}
+
 export async function revokeSubject(
   database: Database,
   who: { readonly tenant: string; readonly subject: string },
   options: RevokeSubjectOptions,
 ): Promise<RevokeSubjectResult> {
-  const { tenant, subject } = who;
-  await database.run("revokeSubject", () => database.knowTenant(tenant));
-  const locks = [database.lock("subject", tenant, subject)];
+  const locks = await locksOn(database, "revokeSubject", who);
   const { durability } = options;
   return confirmed((unconfirmed) => {
     const terms = { locks, durability, unconfirmed, settings: JOIN_IN_ORDER };
@@ -237,8 +245,7 @@ export async function purgeSubject(
   now: number,
 ): Promise<number> {
   const { tenant, subject } = who;
-  await database.run("purgeSubject", () => database.knowTenant(tenant));
-  const locks = [database.lock("subject", tenant, subject)];
+  const locks = await locksOn(database, "purgeSubject", who);
   const options = { locks, statementTimeoutMs: PURGE_TIMEOUT_MS };
   return database.transaction("purgeSubject", options, async (sql) => {
     const name = [textIn(subject), textIn(tenant)];
