@@ -45,26 +45,23 @@ function specOf(kind: string, url: string, { stalenessMs = 0 }: WorldOptions): S
 
 async function redis(options: WorldOptions): Promise<World> {
   const server = await startRedis({ args: AOF });
-  const network = await startTcpProxy(server);
-  return {
-    engine: "redis",
-    store: specOf("redis", network.url, options),
-    server,
-    network,
-    command: (...words) => ask(server, ...words),
-    stop: async () => {
-      network.stop();
-      await server.stop();
-    },
-  };
+  const world = await behindProxy("redis", server, options);
+  return { ...world, command: (...words) => ask(server, ...words) };
 }
 
 async function postgres(options: WorldOptions): Promise<World> {
-  const server = await startPostgres();
+  return behindProxy("postgres", await startPostgres(), options);
+}
+
+async function behindProxy(
+  engine: "redis" | "postgres",
+  server: Awaited<ReturnType<typeof startRedis | typeof startPostgres>>,
+  options: WorldOptions,
+): Promise<World> {
   const network = await startTcpProxy(server);
   return {
-    engine: "postgres",
-    store: specOf("postgres", network.url, options),
+    engine,
+    store: specOf(engine, network.url, options),
     server,
     network,
     stop: async () => {

@@ -79,15 +79,20 @@ const logout: Race = {
   },
 };
 
+async function signIns(one: SubjectUnderTest, other: SubjectUnderTest, round: number) {
+  const subject = subjectOf(round);
+  const nodes = Array.from({ length: SIGN_INS }, (_, at) => (at % 2 === 0 ? one : other));
+  const opened = await Promise.all(nodes.map((node) => node.open(subject, {})));
+  return { subject, opened };
+}
+
 const others: Race = {
   name: `${SIGN_INS} sign-ins at once, then "end all others"`,
   counts: "survivors",
   needs: ["revokeOthers"],
   rounds: 40,
   async run([one, other], round) {
-    const subject = subjectOf(round);
-    const nodes = Array.from({ length: SIGN_INS }, (_, at) => (at % 2 === 0 ? one : other));
-    const opened = await Promise.all(nodes.map((node) => node.open(subject, {})));
+    const { subject, opened } = await signIns(one, other, round);
     const [kept] = opened;
     if (kept === undefined) throw new Error("nobody signed in");
     await one.revokeOthers?.(subject, kept.session, kept.token);
@@ -101,9 +106,7 @@ const all: Race = {
   needs: ["revokeSubject"],
   rounds: 40,
   async run([one, other], round) {
-    const subject = subjectOf(round);
-    const nodes = Array.from({ length: SIGN_INS }, (_, at) => (at % 2 === 0 ? one : other));
-    const opened = await Promise.all(nodes.map((node) => node.open(subject, {})));
+    const { subject, opened } = await signIns(one, other, round);
     await one.revokeSubject(subject);
     return survivors(other, opened);
   },

@@ -6,13 +6,14 @@ function networkOf({ engine, network }: World): Network {
   return network;
 }
 
-function partition(name: string, directions: Parameters<Network["cut"]>[0]): Strike {
+/** The network is as `make` makes it, until it is healed. */
+function held(name: string, make: (network: Network) => void): Strike {
   return {
     name,
     needs: ["network"],
     async strike({ world, holdMs, pause }) {
       const network = networkOf(world);
-      network.cut(directions);
+      make(network);
       await pause(holdMs);
       await network.heal();
     },
@@ -20,26 +21,19 @@ function partition(name: string, directions: Parameters<Network["cut"]>[0]): Str
 }
 
 /** Nothing passes; what was sent arrives when it is over. */
-export const partitioned: Strike = partition("partition", {});
+export const partitioned: Strike = held("partition", (network) => network.cut({}));
 /** Requests do not arrive. */
-export const partitionedAway: Strike = partition("partition-requests", { toServer: true });
+export const partitionedAway: Strike = held("partition-requests", (network) =>
+  network.cut({ toServer: true }),
+);
 /** Requests arrive and are carried out; answers do not come back. */
-export const partitionedBack: Strike = partition("partition-answers", { toClient: true });
+export const partitionedBack: Strike = held("partition-answers", (network) =>
+  network.cut({ toClient: true }),
+);
 
-function lag(ms: number): Strike {
-  return {
-    name: `lag-${ms}`,
-    needs: ["network"],
-    async strike({ world, holdMs, pause }) {
-      const network = networkOf(world);
-      network.delay(ms);
-      await pause(holdMs);
-      await network.heal();
-    },
-  };
-}
-
-export const lags: readonly Strike[] = [5, 30, 100].map(lag);
+export const lags: readonly Strike[] = [5, 30, 100].map((ms) =>
+  held(`lag-${ms}`, (network) => network.delay(ms)),
+);
 
 /** Every connection is reset, some times in a row. */
 export const resets: Strike = {

@@ -20,6 +20,11 @@ async function act({ world }: StrikeContext, name: string): Promise<void> {
   await act();
 }
 
+/** What a world can do to itself, under the name that it has there. */
+function acted(name: string): Strike {
+  return { name, needs: [name], strike: (context) => act(context, name) };
+}
+
 /** kill -9, and a start some time later with what is on disk. */
 export const serverKill: Strike = {
   name: "kill",
@@ -97,12 +102,7 @@ export const flushAll: Strike = {
 };
 
 /** The primary dies for good, and another takes over that may lack the newest writes. */
-export const failover: Strike = {
-  name: "failover",
-  needs: ["failover"],
-  forgets: true,
-  strike: (context) => act(context, "failover"),
-};
+export const failover: Strike = { ...acted("failover"), forgets: true };
 
 /** Before the replica hears: what this process acknowledged last dies with it. */
 const UNHEARD_MS = 800;
@@ -124,34 +124,16 @@ export const failoverAndNode: Strike = {
 };
 
 /** The primary hangs, another takes over, and the old one wakes. */
-export const hang: Strike = {
-  name: "hang",
-  needs: ["hang"],
-  forgets: true,
-  strike: (context) => act(context, "hang"),
-};
+export const hang: Strike = { ...acted("hang"), forgets: true };
 
 /** Sentinels are told to promote another; they do not wait for it to have everything. */
-export const sentinelFailover: Strike = {
-  name: "sentinel-failover",
-  needs: ["sentinel-failover"],
-  forgets: true,
-  strike: (context) => act(context, "sentinel-failover"),
-};
+export const sentinelFailover: Strike = { ...acted("sentinel-failover"), forgets: true };
 
 /** Every primary hands over to a replica, which has everything. */
-export const switchOver: Strike = {
-  name: "switch-over",
-  needs: ["switch-over"],
-  strike: (context) => act(context, "switch-over"),
-};
+export const switchOver: Strike = acted("switch-over");
 
 /** Slots move to another node while they are in use. */
-export const reshard: Strike = {
-  name: "reshard",
-  needs: ["reshard"],
-  strike: (context) => act(context, "reshard"),
-};
+export const reshard: Strike = acted("reshard");
 
 /** The pool of connections before the server is killed and started again. */
 export const poolRestart: Strike = {
