@@ -202,14 +202,26 @@ async function untilProven(heard: Heard): Promise<void> {
   await vi.waitFor(() => expect(heard.provenAt).toBeGreaterThan(asked), WITHIN);
 }
 
+/** A cluster with sessions, a store that writes them, and one that reads them and listens. */
+async function inUse(below?: number) {
+  const world = await start();
+  const [writer, reader] = [world.store(), world.store()];
+  const sessions = await openedSessions(world, await world.kit(), below);
+  const heard = listen(reader);
+  await untilProven(heard);
+  return { world, writer, reader, sessions, heard };
+}
+
+async function primaryOf({ engines }: ClusterWorld) {
+  const owners = await engines.owners();
+  const [victim] = owners;
+  if (victim === undefined) throw new Error("no owners");
+  return { owners, victim };
+}
+
 describe("slots that move while sessions are used", () => {
   it("lose no update, do none twice, tell each, and keep the incarnation", async () => {
-    const world = await start();
-    const kit = await world.kit();
-    const [writer, reader] = [world.store(), world.store()];
-    const sessions = await openedSessions(world, kit, MOVING);
-    const heard = listen(reader);
-    await untilProven(heard);
+    const { world, writer, reader, sessions, heard } = await inUse(MOVING);
     const before = await reader.health();
     const use = new Use(writer, reader, sessions);
     const { engines } = world;
@@ -261,17 +273,10 @@ describe("slots that move while sessions are used", () => {
 
 describe("a primary that is killed", () => {
   it("costs its sessions no more than the failover; the tail begins anew (I7)", async () => {
-    const world = await start();
-    const kit = await world.kit();
-    const [writer, reader] = [world.store(), world.store()];
-    const sessions = await openedSessions(world, kit);
-    const heard = listen(reader);
-    await untilProven(heard);
+    const { world, writer, reader, sessions, heard } = await inUse();
     const before = await reader.health();
     const use = new Use(writer, reader, sessions);
-    const owners = await world.engines.owners();
-    const [victim] = owners;
-    if (victim === undefined) throw new Error("no owners");
+    const { owners, victim } = await primaryOf(world);
     await sleep(200);
     process.kill(victim.node.pid, "SIGKILL");
     const killedAt = performance.now();
@@ -296,15 +301,8 @@ describe("a primary that is killed", () => {
 
 describe("a primary that is stopped", () => {
   it("holds nobody longer than a second or two, and is replaced (I7)", async () => {
-    const world = await start();
-    const kit = await world.kit();
-    const [writer, reader] = [world.store(), world.store()];
-    const sessions = await openedSessions(world, kit);
-    const heard = listen(reader);
-    await untilProven(heard);
-    const owners = await world.engines.owners();
-    const [victim] = owners;
-    if (victim === undefined) throw new Error("no owners");
+    const { world, writer, reader, sessions, heard } = await inUse();
+    const { owners, victim } = await primaryOf(world);
     process.kill(victim.node.pid, "SIGSTOP");
     try {
       const use = new Use(writer, reader, sessions.slice(0, 1));
@@ -328,17 +326,11 @@ describe("a primary that is stopped", () => {
 
 describe("a primary that hands over to its replica", () => {
   it("loses no acknowledged update, and is followed at once", async () => {
-    const world = await start();
-    const kit = await world.kit();
-    const [writer, reader] = [world.store(), world.store()];
-    const sessions = await openedSessions(world, kit);
-    const heard = listen(reader);
-    await untilProven(heard);
+    const { world, writer, reader, sessions, heard } = await inUse();
     const use = new Use(writer, reader, sessions);
-    const [owner] = await world.engines.owners();
-    if (owner === undefined) throw new Error("no owners");
+    const { victim } = await primaryOf(world);
     await sleep(200);
-    await world.engines.failover(owner.node);
+    await world.engines.failover(victim.node);
     const begun = performance.now();
     await vi.waitFor(() => Promise.all(sessions.map((one) => writer.find(one))), WITHIN);
     expect(performance.now() - begun).toBeLessThan(NOTICED_MS);

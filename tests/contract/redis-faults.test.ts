@@ -138,13 +138,18 @@ describe("a server at its maxmemory", () => {
 });
 
 describe("a server that is stopped", () => {
-  it("gets no more commands after a second, and replays none of those refused", async () => {
+  /** With one session. */
+  async function stopped() {
     const world = await start();
     const store = world.store();
-    const { now } = world.kit;
     const one = record(world);
-    await store.create(one, { now });
+    await store.create(one, { now: world.kit.now });
     process.kill(world.pid, "SIGSTOP");
+    return { world, store, one };
+  }
+
+  it("gets no more commands after a second, and replays none of those refused", async () => {
+    const { world, store, one } = await stopped();
     try {
       const hanging = store.patchData(one, [{ op: "set", key: "hanging", value: "1" }]);
       await sleep(1_100);
@@ -197,12 +202,7 @@ describe("a server that is stopped", () => {
   });
 
   it("costs a caller its commands and no more when the connection is cut", async () => {
-    const world = await start();
-    const store = world.store();
-    const { now } = world.kit;
-    const one = record(world);
-    await store.create(one, { now });
-    process.kill(world.pid, "SIGSTOP");
+    const { world, store, one } = await stopped();
     const hanging = store.patchData(one, [{ op: "set", key: "hanging", value: "1" }]);
     const failed = reasonOf(hanging);
     await sleep(50);

@@ -2,11 +2,11 @@
 import { createServer } from "node:net";
 import type { AddressInfo, Server } from "node:net";
 import { createClient } from "redis";
-import { ConfigError, SojournError } from "sojourn";
+import { SojournError } from "sojourn";
 import { RedisStore } from "sojourn/stores/redis";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { startRedis } from "../../tools/engines.mjs";
-import { openClient, redisWorld } from "../support/redis-world.ts";
+import { openClient, reasonsAgainst, redisWorld } from "../support/redis-world.ts";
 import type { RedisWorld } from "../support/redis-world.ts";
 import { sentinelWorld } from "../support/sentinel-world.ts";
 
@@ -77,19 +77,10 @@ describe("a driver that goes on trying for ever", () => {
   });
 });
 
-async function reasonsOf(store: RedisStore): Promise<string> {
-  const error: unknown = await store.check().then(
-    () => undefined,
-    (cause: unknown) => cause,
-  );
-  expect(error).toBeInstanceOf(ConfigError);
-  return (error as ConfigError).message;
-}
-
 describe("a server is refused", () => {
   it("that has snapshots alone, since they revive what was revoked after them", async () => {
     await world.admin.configSet("save", "3600 1");
-    expect(await reasonsOf(world.store())).toContain('acceptRisks: ["rdb-only"]');
+    expect(await reasonsAgainst(world.store())).toContain('acceptRisks: ["rdb-only"]');
     await world.store({ acceptRisks: ["rdb-only"] }).check();
     await world.admin.configSet("save", "");
   });
@@ -99,11 +90,11 @@ describe("a server is refused", () => {
     const replica = await startRedis({ args: ["--replicaof", "127.0.0.1", port] });
     try {
       expect(await world.admin.sendCommand(["WAIT", "1", "5000"])).toBe(1);
-      expect(await reasonsOf(world.store())).toContain("min-replicas-to-write 1");
+      expect(await reasonsAgainst(world.store())).toContain("min-replicas-to-write 1");
       await world.store({ acceptRisks: ["no-aof", "stale-primary"] }).check();
       await world.admin.configSet("min-replicas-to-write", "1");
       await world.admin.configSet("min-replicas-max-lag", "11");
-      expect(await reasonsOf(world.store())).toContain("min-replicas-max-lag 10");
+      expect(await reasonsAgainst(world.store())).toContain("min-replicas-max-lag 10");
       await world.admin.configSet("min-replicas-max-lag", "10");
       await world.store().check();
     } finally {
@@ -115,7 +106,7 @@ describe("a server is refused", () => {
   it("whose Sentinels cannot choose another, or too easily", async () => {
     const set = await sentinelWorld({ replicas: 1, sentinels: 2, quorum: 1 });
     try {
-      const reasons = await reasonsOf(set.store());
+      const reasons = await reasonsAgainst(set.store());
       expect(reasons).toContain("2 of at least 3 Sentinels");
       expect(reasons).toContain("the quorum is 1 of 2");
       await set.store({ acceptRisks: ["no-aof", "sentinels"] }).check();

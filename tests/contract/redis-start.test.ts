@@ -5,7 +5,7 @@ import type { SessionRecord } from "sojourn";
 import { RedisStore } from "sojourn/stores/redis";
 import type { RedisStoreOptions } from "sojourn/stores/redis";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { redisWorld } from "../support/redis-world.ts";
+import { reasonsAgainst, redisWorld } from "../support/redis-world.ts";
 import type { RedisWorld } from "../support/redis-world.ts";
 
 let world: RedisWorld;
@@ -26,15 +26,6 @@ function record(changes: Partial<SessionRecord> = {}): SessionRecord {
 
 function keyOf(id: string): Promise<readonly string[]> {
   return world.admin.keys(`s:{??}${id}`);
-}
-
-async function problemsOf(store: RedisStore): Promise<string> {
-  const error: unknown = await store.check().then(
-    () => undefined,
-    (cause: unknown) => cause,
-  );
-  expect(error).toBeInstanceOf(ConfigError);
-  return (error as ConfigError).message;
 }
 
 describe("options", () => {
@@ -87,7 +78,7 @@ describe("options", () => {
 describe("the server", () => {
   it("is refused without an append-only file or with an evicting policy, unless accepted", async () => {
     await world.admin.configSet("maxmemory-policy", "allkeys-lru");
-    const refused = await problemsOf(world.store({ acceptRisks: [] }));
+    const refused = await reasonsAgainst(world.store({ acceptRisks: [] }));
     expect(refused).toContain('acceptRisks: ["eviction"]');
     expect(refused).toContain('acceptRisks: ["no-aof"]');
     const daring = world.store({ acceptRisks: ["eviction", "no-aof"] });
@@ -101,7 +92,7 @@ describe("the server", () => {
     const primary = await redisWorld();
     try {
       await world.admin.sendCommand(["REPLICAOF", "127.0.0.1", new URL(primary.url).port]);
-      expect(await problemsOf(world.store())).toContain("replica");
+      expect(await reasonsAgainst(world.store())).toContain("replica");
     } finally {
       await world.admin.sendCommand(["REPLICAOF", "NO", "ONE"]);
       await primary.end();
@@ -110,7 +101,7 @@ describe("the server", () => {
 
   it("is refused with another number of buckets than it was installed with", async () => {
     await world.store({ buckets: 16 }).check();
-    expect(await problemsOf(world.store())).toContain("pass buckets: 16");
+    expect(await reasonsAgainst(world.store())).toContain("pass buckets: 16");
   });
 
   it("that cannot be reached, or refuses the password, is unavailable and tells no secret", async () => {

@@ -89,18 +89,18 @@ const ENGINES: readonly Engine[] = [
   },
 ];
 
+async function signedIn(store: SessionStore) {
+  const sessions = createSessions({ secrets: [secret], store, sweep: false, production: false });
+  const { token } = await sessions.open({ subject: "ada" });
+  return { sessions, token };
+}
+
 describe.each(ENGINES)("on $name", ({ name, start }) => {
   it(
     "[TE-09] a session that one process ends is refused in the others within S (I3)",
     async () => {
       const { place, store } = await start();
-      const sessions = createSessions({
-        secrets: [secret],
-        store,
-        sweep: false,
-        production: false,
-      });
-      const { token } = await sessions.open({ subject: "ada" });
+      const { sessions, token } = await signedIn(store);
       const processes = [1, 2, 3].map(() => new Process(name, place));
       for (const one of processes) one.watch(token);
       await Promise.all(processes.map((one) => one.told("warm")));
@@ -131,13 +131,7 @@ describe("a process that is cut off from Redis", () => {
         await engine.stop();
       });
       const store = redisStore(engine.url);
-      const sessions = createSessions({
-        secrets: [secret],
-        store,
-        sweep: false,
-        production: false,
-      });
-      const { token } = await sessions.open({ subject: "ada" });
+      const { sessions, token } = await signedIn(store);
       const away = new Process("Redis", `redis://127.0.0.1:${proxy.port}`);
       away.watch(token);
       await away.told("warm");

@@ -1,5 +1,6 @@
 /** Real Redis servers and stores on them, all ended with the test. */
 import { createClient } from "redis";
+import { ConfigError } from "sojourn";
 import type { StoreCapabilities } from "sojourn";
 import { RedisStore } from "sojourn/stores/redis";
 import type { RedisStoreOptions } from "sojourn/stores/redis";
@@ -55,4 +56,14 @@ export async function redisWorld(args: readonly string[] = []): Promise<RedisWor
       await engine.stop();
     },
   };
+}
+
+/** What {@link RedisStore.check} lists against the server. */
+export async function reasonsAgainst(store: RedisStore): Promise<string> {
+  const error: unknown = await store.check().then(
+    () => new Error("the server was not refused"),
+    (cause: unknown) => cause,
+  );
+  if (!(error instanceof ConfigError)) throw error;
+  return error.message;
 }

@@ -14,6 +14,15 @@ import { NearCache } from "./near-cache.ts";
 const REF = { tenant: "default", id: "s1" };
 const END = { reason: "revoked", at: 1 } as const;
 
+async function expectKeepsFromNextProof(stage: Stage): Promise<void> {
+  await stage.read(storedOf());
+  expect(stage.peek()).toBeUndefined();
+  stage.script.prove(0);
+  expect(stage.peek()).toBeUndefined();
+  await stage.read(storedOf());
+  expect(stage.peek()).toBeDefined();
+}
+
 describe("a near-cache answers", () => {
   it("what was read last, without asking the store", async () => {
     const stage = await listening();
@@ -50,12 +59,7 @@ describe("a near-cache answers", () => {
 
   it("nothing before the first proof, nor what was read before it", async () => {
     const stage = new Stage();
-    await stage.read(storedOf());
-    expect(stage.peek()).toBeUndefined();
-    stage.script.prove(0);
-    expect(stage.peek()).toBeUndefined();
-    await stage.read(storedOf());
-    expect(stage.peek()).toBeDefined();
+    await expectKeepsFromNextProof(stage);
   });
 
   it("nothing on the word of a proof that no clock of this process can have given", async () => {
@@ -111,12 +115,7 @@ describe("a near-cache forgets", () => {
     const stage = await keeping();
     stage.script.gap();
     expect(stage.peek()).toBeUndefined();
-    await stage.read(storedOf());
-    expect(stage.peek()).toBeUndefined();
-    stage.script.prove(0);
-    expect(stage.peek()).toBeUndefined();
-    await stage.read(storedOf());
-    expect(stage.peek()).toBeDefined();
+    await expectKeepsFromNextProof(stage);
   });
 
   it("nothing while the tail is silent: what it tells later is applied then", async () => {
