@@ -4,7 +4,7 @@
  */
 import { ConfigError, StoreUnavailableError } from "../engine/errors.ts";
 import type { ConfigProblem } from "../engine/errors.ts";
-import { isWholeWithin, unknownOptions } from "../engine/given.ts";
+import { unknownOptions } from "../engine/given.ts";
 import type {
   CreateOptions,
   CreateResult,
@@ -44,6 +44,7 @@ import { countOf, pageOf } from "./postgres/queries.ts";
 import { sweepSessions } from "./postgres/sweep.ts";
 import { Tail } from "./postgres/tail.ts";
 import { patchSession, replaceSession, touchSessions } from "./postgres/writes.ts";
+import { wholeNumbers } from "./sql/numbers.ts";
 
 export type {
   PostgresClient,
@@ -79,7 +80,11 @@ const OPTIONS: readonly (keyof PostgresStoreOptions)[] = [
   "logKeptMs",
   "maxDataBytes",
 ];
-const DEFAULTS = { tailPollMs: 100, logKeptMs: 900_000, maxDataBytes: 65_536 } as const;
+const NUMBERS = {
+  tailPollMs: { otherwise: 100, min: 1, max: 200 },
+  logKeptMs: { otherwise: 900_000, min: 1000, max: 86_400_000 },
+  maxDataBytes: { otherwise: 65_536, min: 1, max: 16_777_216 },
+} as const;
 const SWEEP_MAX = 10_000;
 const TOUCHES_MAX = 1000;
 const SCHEMA_NAME = /^[a-z_][a-z0-9_]{0,62}$/;
@@ -244,18 +249,7 @@ export class PostgresStore implements SessionStore {
 function checked(given: PostgresStoreOptions | null | undefined): Required<PostgresStoreOptions> {
   const options: Partial<PostgresStoreOptions> = given ?? {};
   const problems: ConfigProblem[] = unknownOptions(options, OPTIONS, "store.");
-  const number = (name: keyof typeof DEFAULTS, min: number, max: number): number => {
-    const value = options[name] ?? DEFAULTS[name];
-    if (!isWholeWithin(value, min, max)) {
-      problems.push({ path: `store.${name}`, message: `expected a whole number, ${min}–${max}` });
-    }
-    return value;
-  };
-  const numbers = {
-    tailPollMs: number("tailPollMs", 1, 200),
-    logKeptMs: number("logKeptMs", 1000, 86_400_000),
-    maxDataBytes: number("maxDataBytes", 1, 16_777_216),
-  };
+  const numbers = wholeNumbers(options, NUMBERS, problems);
   const schema = options.schema ?? "sojourn";
   if (typeof schema !== "string" || !SCHEMA_NAME.test(schema) || schema.startsWith("pg_")) {
     const message = "expected a name of small letters, digits and _, not beginning with pg_";

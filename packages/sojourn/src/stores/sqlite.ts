@@ -7,7 +7,7 @@
  */
 import { ConfigError } from "../engine/errors.ts";
 import type { ConfigProblem } from "../engine/errors.ts";
-import { isWholeWithin, unknownOptions } from "../engine/given.ts";
+import { unknownOptions } from "../engine/given.ts";
 import type {
   CreateOptions,
   CreateResult,
@@ -36,6 +36,7 @@ import type {
   TouchResult,
 } from "../engine/ports.ts";
 import type { SessionEnd, SessionRecord, SessionSummary } from "../engine/record.ts";
+import { wholeNumbers } from "./sql/numbers.ts";
 import { applyDelta } from "./sqlite/apply.ts";
 import type { Connection } from "./sqlite/connection.ts";
 import { createSession } from "./sqlite/create.ts";
@@ -75,7 +76,11 @@ const OPTIONS: readonly (keyof SqliteStoreOptions)[] = [
   "tailPollMs",
   "maxDataBytes",
 ];
-const DEFAULTS = { busyTimeoutMs: 2000, tailPollMs: 100, maxDataBytes: 65_536 } as const;
+const NUMBERS = {
+  busyTimeoutMs: { otherwise: 2000, min: 0, max: 60_000 },
+  tailPollMs: { otherwise: 100, min: 1, max: 200 },
+  maxDataBytes: { otherwise: 65_536, min: 1, max: 16_777_216 },
+} as const;
 /** One transaction holds the write lock for at most so many touches or deltas. */
 const BATCH_MAX = 256;
 /** The event loop stands still for one transaction: a millisecond or two. */
@@ -256,18 +261,7 @@ function checked(given: SqliteStoreOptions | null | undefined): Checked {
   requireRuntime(process.versions);
   const options = given ?? {};
   const problems: ConfigProblem[] = unknownOptions(options, OPTIONS, "store.");
-  const number = (name: keyof typeof DEFAULTS, min: number, max: number): number => {
-    const value = options[name] ?? DEFAULTS[name];
-    if (!isWholeWithin(value, min, max)) {
-      problems.push({ path: `store.${name}`, message: `expected a whole number, ${min}–${max}` });
-    }
-    return value;
-  };
-  const numbers = {
-    busyTimeoutMs: number("busyTimeoutMs", 0, 60_000),
-    tailPollMs: number("tailPollMs", 1, 200),
-    maxDataBytes: number("maxDataBytes", 1, 16_777_216),
-  };
+  const numbers = wholeNumbers(options, NUMBERS, problems);
   const place = placeOf(options);
   if ("message" in place) problems.push(place);
   if (problems.length > 0 || "message" in place) throw new ConfigError(problems);
