@@ -1,5 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { storedOf } from "../../../../tests/support/scripted-store.ts";
 import type { DataOperation, StoredSession } from "./ports.ts";
 import type { SessionRecord } from "./record.ts";
 import {
@@ -12,23 +13,13 @@ import {
   touchedRecord,
 } from "./merge.ts";
 
-const base: SessionRecord = {
+const { record: base } = storedOf({
   id: "A".repeat(24),
-  tenant: "default",
   subject: "alice",
-  kind: "user",
-  version: 1,
-  state: "active",
-  epoch: 0,
-  createdAt: 0,
-  authenticatedAt: 0,
-  seenAt: 0,
   idleMs: 100,
-  idleLockFactors: 0,
   absoluteExpiresAt: 1000,
   assurance: { amr: ["pwd"], authTime: 0, factors: [{ method: "pwd", at: 0 }] },
-  rotation: { generation: 1, verifier: "v", confirmedAt: 0, lastIssued: 1 },
-};
+});
 
 function withPending(generation: number, sentAt: number): SessionRecord {
   const pending = { generation, verifier: "p", issuedAt: 0, sentAt, sealed: "s" };

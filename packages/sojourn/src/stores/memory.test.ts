@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { storedOf } from "../../../../tests/support/scripted-store.ts";
 import { ConfigError, DataTooLargeError, StoreUnavailableError } from "../engine/errors.ts";
 import type { SessionRecord } from "../engine/record.ts";
 import { MemoryStore } from "./memory.ts";
@@ -7,24 +8,9 @@ let names = 0;
 
 function recordOf(changes: Partial<SessionRecord> = {}): SessionRecord {
   names += 1;
-  return {
-    id: `${names}`.padStart(24, "A"),
-    tenant: "default",
-    subject: "alice",
-    kind: "user",
-    version: 1,
-    state: "active",
-    epoch: 0,
-    createdAt: 0,
-    authenticatedAt: 0,
-    seenAt: 0,
-    idleMs: 100,
-    idleLockFactors: 0,
-    absoluteExpiresAt: 1000,
-    assurance: { amr: ["pwd"], authTime: 0, factors: [] },
-    rotation: { generation: 1, verifier: "v", confirmedAt: 0, lastIssued: 1 },
-    ...changes,
-  };
+  const id = `${names}`.padStart(24, "A");
+  const life = { idleMs: 100, absoluteExpiresAt: 1000 };
+  return storedOf({ id, subject: "alice", ...life, ...changes }).record;
 }
 
 const end = { reason: "revoked", at: 1 } as const;
