@@ -275,6 +275,19 @@ describe("after a failover that lost writes", () => {
     expect(await stateOf(b, gone.token)).toBe("ended");
   });
 
+  it("a revoke-all soon after it revives no excepted session that an epoch had ended (I1)", async () => {
+    const { a, b, copy, failOver } = region();
+    const { token, handle } = await signIn(a);
+    await copy();
+    failOver();
+    const { core, tenant } = a.sessions.inside();
+    await core.store.apply([{ kind: "epoch", tenant, subject: "alice", epoch: 7 }], "elsewhere");
+    expect(await stateOf(a, token)).toBe("ended");
+    await a.sessions.subject("alice").revokeAll({ except: handle });
+    expect(await stateOf(a, token)).toBe("ended");
+    expect(await stateOf(b, token)).toBe("ended");
+  });
+
   it("writes under way when it happens do not make everything go out again and again", async () => {
     const { a, copy, failOver } = region();
     const all = await Promise.all(Array.from({ length: 60 }, (_, at) => signIn(a, `user-${at}`)));

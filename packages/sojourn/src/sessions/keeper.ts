@@ -256,7 +256,7 @@ export class Keeper {
     const epoch = Math.max(stored, known) + EPOCH_LEAP;
     const spared = except === undefined ? undefined : await this.#find({ tenant, id: except });
     const deltas: StoreDelta[] = [];
-    if (spared?.record.subject === subject && spared.record.end === undefined) {
+    if (spared?.record.subject === subject && isLive(spared)) {
       deltas.push({ kind: "session", session: { ...spared, record: { ...spared.record, epoch } } });
     }
     await inner.apply([...deltas, { kind: "epoch", tenant, subject, epoch }], "outbox");
@@ -275,8 +275,7 @@ export class Keeper {
   /** It stays because its epoch was raised: that must not be lost while the subject's is kept. */
   async #noteExcepted(tenant: string, id: string): Promise<void> {
     const stored = await this.#inner.find({ tenant, id });
-    if (stored !== undefined && stored.record.end === undefined)
-      this.#outbox.decided(stored.record);
+    if (stored !== undefined && isLive(stored)) this.#outbox.decided(stored.record);
   }
 
   async #find(ref: SessionRef): Promise<StoredSession | undefined> {
@@ -338,6 +337,11 @@ export class Keeper {
 function unsettled(): StoreUnavailableError {
   const cause = new Error("the store changed; what it may have lost is being written again");
   return new StoreUnavailableError("find", { cause });
+}
+
+/** Ended by its subject's epoch it stays ended: raising its own would make it live again. */
+function isLive({ record, subjectEpoch }: StoredSession): boolean {
+  return record.end === undefined && record.epoch >= subjectEpoch;
 }
 
 /** By the store's own time where it has one. */
