@@ -100,7 +100,7 @@ describe("a revocation on a primary with two replicas", () => {
   it("waits together with the others that came meanwhile, and holds up nothing else", async () => {
     const started = performance.now();
     const [, ms] = await paused(2, async () => {
-      const waiting = Array.from({ length: 100 }, () => revoke("replicated"));
+      const waiting = Array.from({ length: 600 }, () => revoke("replicated"));
       await vi.waitFor(() => revoke(), 5_000);
       const others = performance.now() - started;
       const levels = (await Promise.all(waiting)).map((one) => one.durability);
@@ -108,8 +108,8 @@ describe("a revocation on a primary with two replicas", () => {
       return [levels, others] as const;
     });
     expect(ms).toBeLessThan(900);
-    // Two connections, 64 at a time, a second each.
-    expect(performance.now() - started).toBeLessThan(5_000);
+    // Two connections, a second each: however many are logged out while no replica answers.
+    expect(performance.now() - started).toBeLessThan(4_000);
   });
 
   it("claims nothing after its connection was lost and made anew", async () => {

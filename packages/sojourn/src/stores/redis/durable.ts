@@ -12,8 +12,8 @@ import { Link } from "./link.ts";
 
 /** Connections: one waits while the other writes. */
 const LANES = 2;
-/** Writes that wait together. */
-const BATCH_MAX = 64;
+/** Writes that wait together: all that came in the second that {@link WAIT_MS} may take. */
+const BATCH_MAX = 2_000;
 const CONNECTED_MS = 1_000;
 /** A connection on which writes go unanswered for so long is given up. */
 const ANSWERED_MS = 2_000;
@@ -157,7 +157,10 @@ export class Durable {
         const [disks] = (await waitFor(link, "WAITAOF", "1", "0")) as unknown[];
         return Number(disks) > 0 ? "local" : undefined;
       }
-      const most = wanted === "quorum" ? await this.#quorum(link, means) : Infinity;
+      const quorum = await this.#quorum(link, means);
+      // Nobody ever followed: there is nothing to wait for.
+      if (this.#replicas === 0) return undefined;
+      const most = wanted === "quorum" ? quorum : Infinity;
       const confirmed = Number(await waitFor(link, "WAIT", `${most === Infinity ? 1 : most}`));
       if (confirmed >= most) return "quorum";
       return confirmed > 0 ? "replicated" : undefined;
