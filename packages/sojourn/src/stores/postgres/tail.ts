@@ -167,7 +167,9 @@ export class Tail {
     for (;;) {
       for (const row of rows) {
         const change = changeOf(row, first.incarnation);
-        for (const one of told) tell(one, (handlers) => handlers.change(change));
+        for (const one of told) {
+          tell(one, (handlers) => (change ? handlers.change(change) : handlers.gap?.()));
+        }
       }
       const last = rows.at(-1);
       if (last === undefined || rows.length < ROWS_PER_READ) return;
@@ -291,7 +293,7 @@ function reaches({ horizon, xid }: Position, { snapshot, floor }: Reading): bool
   return horizon >= floor && (xid ?? horizon) <= next;
 }
 
-function changeOf(row: SqlRow, incarnation: string): StoreChange {
+function changeOf(row: SqlRow, incarnation: string): StoreChange | undefined {
   const change = storeChange({
     what: Number(row[WHAT]),
     tenant: textOut(String(row[TENANT])),
@@ -300,6 +302,6 @@ function changeOf(row: SqlRow, incarnation: string): StoreChange {
     detail: row[DETAIL] ?? null,
     position: `${incarnation}:${row[HORIZON]}.${row[XID]}.${row[SEQ]}`,
   });
-  const escaped = change.kind === "subject" && change.except !== undefined;
-  return escaped ? { ...change, except: textOut(change.except) } : change;
+  if (change?.kind !== "subject" || change.except === undefined) return change;
+  return { ...change, except: textOut(change.except) };
 }

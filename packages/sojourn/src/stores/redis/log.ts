@@ -61,10 +61,14 @@ const WHATS: Readonly<Record<string, "created" | "changed" | "data" | "ended">> 
   e: "ended",
 };
 
-/** @param step Made into a position only if somebody asks the change for it. */
-export function changeOf(entry: LogEntry, step: Step): StoreChange {
+/**
+ * @param step Made into a position only if somebody asks the change for it.
+ * @returns `undefined` for what a newer release tells: nobody here knows what it is about.
+ */
+export function changeOf(entry: LogEntry, step: Step): StoreChange | undefined {
   const { name, subject, detail } = entry;
   const what = WHATS[entry.what];
+  if (what === undefined && entry.what !== "s") return undefined;
   if (what === undefined) {
     const [, epoch, except] = /^(\d+)(?: (.*))?$/s.exec(detail) ?? [];
     const change = {

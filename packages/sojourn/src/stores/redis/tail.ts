@@ -204,7 +204,8 @@ export class Tail implements Subscription {
       const step = new Step(this.#way, bucket, entry.seq);
       this.#way = step;
       if (step.length >= STEPS_MAX) this.#rest();
-      this.#call(() => this.#handlers.change(changeOf(entry, step)));
+      const change = changeOf(entry, step);
+      this.#call(() => (change ? this.#handlers.change(change) : this.#handlers.gap?.()));
     }
   }
 

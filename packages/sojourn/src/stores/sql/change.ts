@@ -31,9 +31,12 @@ export interface LogRow {
   readonly position: string;
 }
 
-export function storeChange({ what, tenant, id, subject, detail, position }: LogRow): StoreChange {
-  const read: unknown = detail === null ? undefined : JSON.parse(detail);
+/** @returns `undefined` for what a newer release tells: nobody here knows what it is about. */
+export function storeChange(row: LogRow): StoreChange | undefined {
+  const { what, tenant, id, subject, detail, position } = row;
   const kind = WHATS[what];
+  if (kind === undefined && what !== CHANGE.subject && what !== CHANGE.erased) return undefined;
+  const read: unknown = detail === null ? undefined : JSON.parse(detail);
   if (kind === undefined) {
     const { epoch, except } = read as { epoch: number; except?: string };
     const change = { kind: "subject", tenant, subject: subject ?? "", epoch, position } as const;

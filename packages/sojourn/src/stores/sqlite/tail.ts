@@ -172,7 +172,7 @@ export class Tail {
     for (const subscriber of this.#subscribers) {
       if (subscriber.seq === undefined || subscriber.seq >= seq) continue;
       subscriber.seq = seq;
-      tell(subscriber, (handlers) => handlers.change(change));
+      tell(subscriber, (handlers) => (change ? handlers.change(change) : handlers.gap?.()));
     }
   }
 
@@ -213,7 +213,7 @@ function sequenceOf(position: string, incarnation: string): number | undefined {
     : undefined;
 }
 
-function changeOf(db: Connection, row: SqlRow, position: string): StoreChange {
+function changeOf(db: Connection, row: SqlRow, position: string): StoreChange | undefined {
   return storeChange({
     what: Number(row[1]),
     tenant: db.tenantName(Number(row[2])),
