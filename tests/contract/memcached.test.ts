@@ -79,8 +79,10 @@ async function startWorld(): Promise<World> {
     const { token } = await a.sessions.open({ subject, data: { cart: ["book"] } });
     tokens.set(subject, token);
   }
-  for (const { cache, tier } of [a, b, c]) {
+  for (const { sessions, cache, tier } of [a, b, c]) {
     await cache.find({ tenant: "none", id: "none" });
+    // From here on it is asked for receipts, and may answer from memory.
+    await sessions.describe(`ses_${"A".repeat(24)}`);
     await tier.tier.recall({ tenant: "none", id: "none" });
   }
   // What was just told of is read from the store while a value could be older.

@@ -150,7 +150,7 @@ export const MUTANTS = [
     from: 'if (change.kind === "session") this.#drop(change.ref.id);',
     to: 'if (change.kind === "session") return;',
     scenario: "near",
-    finds: "no write left there",
+    finds: ["no write left there", "was acknowledged"],
     quick: true,
   },
   {

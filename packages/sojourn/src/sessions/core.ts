@@ -272,6 +272,7 @@ export class Core {
    * @param boundMs Where the store is down and the policy serves on: how old it may be.
    */
   peek(ref: SessionRef, boundMs?: number): StoredSession | undefined {
+    if (this.#node?.isListed === false) return undefined;
     const stored = this.#near?.peek(ref, boundMs);
     if (stored === undefined || this.#keeper === undefined) return stored;
     // Read from a store that has lost its end: what this process knows outranks it.
@@ -280,6 +281,7 @@ export class Core {
 
   /** What another process read, from a shared cache that lies below a near-cache. */
   recall(ref: SessionRef): Promise<StoredSession | undefined> | undefined {
+    if (this.#node?.isListed === false) return undefined;
     const recalled = this.#near?.recall?.(ref);
     const keeper = this.#keeper;
     if (recalled === undefined || keeper === undefined) return recalled;

@@ -346,10 +346,11 @@ describe("what a near-cache has read of a store that lost an end", () => {
     const clock = new ManualClock();
     const store = forgetfulStore(() => clock.now());
     const kept: { session?: StoredSession | undefined } = {};
-    const near = { boundMs: 1, provenAt: 0, peek: () => kept.session };
+    const near = { boundMs: 1, provenAt: Infinity, peek: () => kept.session };
     const place = world({ clock, store: Object.assign(new FaultyStore(store), { near }) });
     const { token, handle } = await signIn(place);
     expect(await stateOf(place, token)).toBe("active");
+    await clock.advanceAsync(1);
     kept.session = await store.find({ tenant: "default", id: handle.slice("ses_".length) });
     place.store.resetCalls();
     expect(await stateOf(place, token)).toBe("active");

@@ -1,10 +1,12 @@
 import { describe, expect, it } from "vitest";
 import type { NearSessions, SessionStore, StoredSession } from "../engine/ports.ts";
 import { MemoryStore } from "../stores/memory.ts";
+import { NearCache } from "../stores/near-cache.ts";
 import { FaultyStore } from "../testing/faulty-store.ts";
 import { ManualClock } from "../testing/manual-clock.ts";
 import { claimRecord } from "./claims.ts";
-import { failure, SECOND, world } from "../../../../tests/support/world.ts";
+import { createSessions } from "./create-sessions.ts";
+import { failure, SECOND, secretOf, world } from "../../../../tests/support/world.ts";
 import type { World } from "../../../../tests/support/world.ts";
 
 interface Node {
@@ -116,6 +118,50 @@ describe("a receipt of a logout", () => {
     expect(await receipt(of)).toMatchObject({ nodes: 1, confirmed: 1 });
   });
 
+  it("nobody answers from memory before its row is written, nor once it is gone (I3)", async () => {
+    const clock = new ManualClock();
+    const inner = new MemoryStore();
+    const faulty = new FaultyStore(inner);
+    const near = new NearCache(faulty, { stalenessMs: 60_000 });
+    const place = createSessions({
+      secrets: [secretOf(1)],
+      store: near,
+      clock,
+      sweep: false,
+      production: false,
+      onError: () => undefined,
+    });
+    const strict = world({ clock, store: inner }).sessions;
+    const { token } = await strict.open({ subject: "alice" });
+    // A change, and with it the proof that it was told.
+    const prove = () => strict.open({ subject: "bob" });
+    const ask = async (): Promise<number> => {
+      const before = faulty.calls("find");
+      await place.authenticate(token, { activity: false });
+      await new Promise((resolve) => void setImmediate(resolve));
+      return faulty.calls("find") - before;
+    };
+    faulty.fail("create", "before", 1);
+    expect([await ask(), await ask(), await ask()]).toEqual([1, 1, 1]);
+    await clock.advanceAsync(5 * SECOND);
+    expect(await ask()).toBe(1);
+    await prove();
+    expect([await ask(), await ask()]).toEqual([0, 0]);
+    const { items } = await inner.listBySubject("~node", "nodes", { now: clock.now() });
+    for (const { tenant, id } of items) {
+      const end = { reason: "revoked", at: clock.now() } as const;
+      await inner.revoke({ tenant, id }, end, { now: end.at });
+    }
+    faulty.fail("create", "before", 1);
+    await clock.advanceAsync(5 * SECOND);
+    await prove();
+    expect([await ask(), await ask()]).toEqual([1, 1]);
+    await clock.advanceAsync(5 * SECOND);
+    await prove();
+    expect(await ask()).toBe(0);
+    await place.close();
+  });
+
   it("answers several who ask at once", async () => {
     const of = house(2);
     await begin(of);
@@ -146,7 +192,7 @@ describe("a store that is down", () => {
     const bounds: (number | undefined)[] = [];
     const near: NearSessions = {
       boundMs: 2_000,
-      provenAt: 0,
+      provenAt: Infinity,
       peek: (_ref, boundMs) => {
         bounds.push(boundMs);
         return boundMs === undefined ? undefined : kept.session;

@@ -47,6 +47,9 @@ export class NodeRow {
   readonly #core: Core;
   readonly #near: NearSessions;
   #ref: SessionRef | undefined;
+  /** By the monotonic clock; `Infinity` without a row. */
+  #listedAt = Infinity;
+  #registering: Promise<void> | undefined;
   #feed: Subscription | undefined;
   #cancel: (() => void) | undefined;
   #looking = false;
@@ -58,12 +61,20 @@ export class NodeRow {
     this.#near = near;
   }
 
+  /**
+   * False while nobody would ask this process, and until it knows all that was acknowledged before
+   * that was so: then it must not answer from memory.
+   */
+  get isListed(): boolean {
+    return this.#near.provenAt > this.#listedAt;
+  }
+
   /** At first use. Trouble is retried with the next heartbeat. */
   begin(): void {
     if (this.#closed || this.#feed !== undefined) return;
     this.#feed = this.#core.changes.add({
       change: (change) => this.#heard(change),
-      gap: () => this.#look(),
+      gap: () => void this.#register().catch((error: unknown) => this.#trouble(error)),
     });
     this.#beat();
   }
@@ -80,20 +91,30 @@ export class NodeRow {
 
   #beat(): void {
     void this.#register()
-      .catch((error: unknown) => this.#core.noteTrouble("node", error))
+      .catch((error: unknown) => this.#trouble(error))
       .finally(() => {
         if (this.#closed) return;
         this.#cancel = this.#core.timers.after(HEARTBEAT_MS, () => this.#beat());
       });
   }
 
-  async #register(): Promise<void> {
+  #trouble(error: unknown): void {
+    this.#core.noteTrouble("node", error);
+  }
+
+  #register(): Promise<void> {
+    this.#registering ??= this.#list().finally(() => void (this.#registering = undefined));
+    return this.#registering;
+  }
+
+  async #list(): Promise<void> {
     const core = this.#core;
     const now = core.now();
     if (this.#ref !== undefined) {
       const [touched] = await core.store.touch([{ ref: this.#ref, seenAt: now }]);
       // A question may have been missed with the tail.
       if (touched === "touched") return this.#look();
+      this.#unlist();
     }
     const bucket = await bucketOf(core.digest, await core.bucketKey(), TENANT, SUBJECT);
     const id = newSessionId(core.entropy, { bucket });
@@ -103,7 +124,13 @@ export class NodeRow {
       { now },
     );
     this.#ref = placeOf(id);
+    this.#listedAt = performance.now();
     if (this.#closed) await this.close();
+  }
+
+  #unlist(): void {
+    this.#ref = undefined;
+    this.#listedAt = Infinity;
   }
 
   #heard(change: StoreChange): void {
@@ -118,7 +145,7 @@ export class NodeRow {
     }
     this.#looking = true;
     this.#answer()
-      .catch((error: unknown) => this.#core.noteTrouble("node", error))
+      .catch((error: unknown) => this.#trouble(error))
       .finally(() => {
         this.#looking = false;
         if (!this.#again || this.#closed) return;
@@ -131,7 +158,12 @@ export class NodeRow {
     const ref = this.#ref;
     if (ref === undefined || this.#closed) return;
     const row = await this.#core.store.find(ref);
-    const questions = Object.keys(row?.data ?? {});
+    if (row?.record.end !== undefined || row === undefined) {
+      // Lost, or swept after a long pause: nobody would ask for it.
+      this.#unlist();
+      return this.#register();
+    }
+    const questions = Object.keys(row.data);
     if (questions.length === 0) return;
     const readAt = performance.now();
     for (let waited = 0; this.#near.provenAt <= readAt; waited += PROOF_POLL_MS) {
