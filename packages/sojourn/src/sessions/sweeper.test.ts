@@ -42,4 +42,17 @@ describe("the sweeper", () => {
     await sweeper.close();
     expect(await running).toBe(0);
   });
+
+  it("holds up nobody who leaves while the store answers nothing", async () => {
+    const waits: number[] = [];
+    const core = coreWith([], (ms, run) => {
+      waits.push(ms);
+      run();
+    });
+    core.store.sweep = () => new Promise(() => undefined);
+    const sweeper = new Sweeper(core, SWEEP_DEFAULTS);
+    void sweeper.run();
+    await sweeper.close();
+    expect(waits).toEqual([5000]);
+  });
 });

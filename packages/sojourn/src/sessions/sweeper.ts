@@ -20,6 +20,8 @@ const BATCHES_MAX = 2000;
 /** After each batch the store has three quarters of the time for others. */
 const REST_PER_WORK = 3;
 const REST_MS_MAX = 1000;
+/** Whoever leaves waits no longer for a store that has stopped answering. */
+const LEAVE_MS = 5_000;
 
 export class Sweeper {
   readonly #core: Core;
@@ -89,6 +91,13 @@ export class Sweeper {
     this.#closed = true;
     this.#cancel?.();
     this.#wake?.();
-    await this.#running?.catch(() => undefined);
+    const running = this.#running?.catch(() => undefined);
+    if (running === undefined) return;
+    let cancel: (() => void) | undefined;
+    const late = new Promise<void>((resolve) => {
+      cancel = this.#core.timers.after(LEAVE_MS, resolve);
+    });
+    await Promise.race([running, late]);
+    cancel?.();
   }
 }
