@@ -20,6 +20,8 @@ const ROWS_PER_READ = 1000;
 /** A poll that takes long is not followed by the next at once, but freshness is proved in time. */
 const REST_MS_MAX = 200;
 const TROUBLED_POLL_MS_MAX = 1000;
+/** A server that was stopped never answers a poll: nobody who leaves waits longer for it. */
+const LEAVE_MS = 1000;
 /** As long as a transaction of ours may take. */
 const OVERLAP_MS = 5000;
 
@@ -92,12 +94,15 @@ export class Tail {
     });
   }
 
-  /** @returns once a poll under way has come to its end. */
+  /** @returns once a poll under way has come to its end, or a second later. */
   async close(): Promise<void> {
     for (const subscriber of this.#subscribers) subscriber.open = false;
     this.#subscribers.clear();
     this.#stop();
-    await this.#polling;
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((resolve) => void (timer = setTimeout(resolve, LEAVE_MS)));
+    await Promise.race([this.#polling, late]);
+    clearTimeout(timer);
   }
 
   #stop(): void {
