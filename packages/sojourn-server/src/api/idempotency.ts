@@ -29,7 +29,7 @@ export async function once(
   const claim = await replies.claim(attempt);
   switch (claim.outcome) {
     case "claimed":
-      return perform(replies, attempt, reply, work);
+      return perform(replies, attempt, { request, reply }, work);
     case "kept":
       void reply.code(claim.reply.status).headers({ ...claim.reply.headers });
       void reply.header("idempotency-replayed", "true");
@@ -46,7 +46,7 @@ export async function once(
 async function perform(
   replies: Replies,
   attempt: Attempt,
-  reply: FastifyReply,
+  { request, reply }: { readonly request: FastifyRequest; readonly reply: FastifyReply },
   work: () => Promise<object>,
 ): Promise<object | string> {
   let result: object;
@@ -64,7 +64,12 @@ async function perform(
     const value = reply.getHeader(name);
     if (typeof value === "string") headers[name] = value;
   }
-  await replies.keep(attempt, { status: reply.statusCode, headers, body });
+  try {
+    await replies.keep(attempt, { status: reply.statusCode, headers, body });
+  } catch (error) {
+    // It was done, and a token in it is shown only now: nothing is worth more to the caller.
+    request.log.error({ err: error }, "a reply could not be kept for a repeated request");
+  }
   return body;
 }
 

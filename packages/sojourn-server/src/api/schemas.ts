@@ -9,6 +9,8 @@ import { DURABILITIES, END_REASONS, SESSION_STATES } from "./words.ts";
 export const instantText = z.iso
   .datetime({ offset: true })
   .meta({ description: "RFC 3339 instant." });
+/** What every store can hold. */
+const EPOCH_MAX = 2 ** 31 - 1;
 const word = z.string().min(1).max(64);
 const words = z.string().max(256);
 const subject = z
@@ -124,7 +126,7 @@ export const createBody = z
     actor: words.optional(),
     clientId: word.optional(),
     roles: z.array(word).max(64).optional(),
-    subjectEpoch: z.number().int().min(0).optional().meta({
+    subjectEpoch: z.number().int().min(0).max(EPOCH_MAX).optional().meta({
       description: "From `GET /v1/subjects/{subject}`, read before the password was checked.",
     }),
     client: clientFacts.optional().meta({ description: "The person's client, kept as a hash." }),

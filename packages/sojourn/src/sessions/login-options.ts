@@ -65,9 +65,14 @@ export function checkLogin(path: string, options: LoginOptions): void {
   if (options.roles !== undefined) checkRoles(options.roles);
   checkDevice(`${path}.device`, options.device);
   const { subjectEpoch } = options;
-  if (subjectEpoch !== undefined && !Number.isSafeInteger(subjectEpoch)) {
+  if (subjectEpoch !== undefined && !isEpoch(subjectEpoch)) {
     throw new ArgumentError(`${path}.subjectEpoch`, "what `subject(…).epoch()` gave");
   }
+}
+
+/** As every store can hold it. */
+function isEpoch(value: number): boolean {
+  return Number.isInteger(value) && value >= 0 && value < 2 ** 31;
 }
 
 /** @throws {ArgumentError} */

@@ -213,6 +213,12 @@ describe("a refused login", () => {
     expect(await place.sessions.subject("alice").count()).toBe(0);
   });
 
+  it.each([-1, 0.5, 2 ** 31, Number.NaN])("is no epoch where it is %d", async (epoch) => {
+    const place = world();
+    const error = await failure(place.sessions.open({ subject: "alice", subjectEpoch: epoch }));
+    expect(error).toMatchObject({ name: "ArgumentError" });
+  });
+
   it.each([
     ["an empty one", ""],
     ["one of 513 characters", "x".repeat(513)],
