@@ -94,6 +94,10 @@ export class Core {
   #lastNow = 0;
   #learning = false;
   #bucketKey: Promise<Uint8Array> | undefined;
+  readonly #findFailed = (error: unknown): never => {
+    this.noteTrouble("find", error);
+    throw error;
+  };
 
   constructor(parts: CoreParts) {
     this.changes = new ChangeFeed(parts.store, (error) => this.noteTrouble("tail", error));
@@ -256,14 +260,9 @@ export class Core {
   }
 
   /** Read one session; activity noted here but not yet stored counts. One store round trip. */
-  async load(ref: SessionRef): Promise<StoredSession | undefined> {
+  load(ref: SessionRef): Promise<StoredSession | undefined> {
     this.#node?.begin();
-    try {
-      return this.loaded(ref, await this.store.find(ref));
-    } catch (error) {
-      this.noteTrouble("find", error);
-      throw error;
-    }
+    return this.store.find(ref).then((stored) => this.loaded(ref, stored), this.#findFailed);
   }
 
   /**

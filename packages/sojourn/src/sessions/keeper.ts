@@ -278,14 +278,13 @@ export class Keeper {
     if (stored !== undefined && isLive(stored)) this.#outbox.decided(stored.record);
   }
 
-  async #find(ref: SessionRef): Promise<StoredSession | undefined> {
-    const outbox = this.#outbox;
-    const { turn } = outbox;
-    const stored = await this.#inner.find(ref);
-    if (this.#listening === undefined) this.#begin();
-    if (outbox.lacks(stored, ref, turn)) return this.#recover(ref, stored);
-    if (stored === undefined) await this.#requireSettled();
-    return stored;
+  #find(ref: SessionRef): Promise<StoredSession | undefined> {
+    const { turn } = this.#outbox;
+    return this.#inner.find(ref).then((stored) => {
+      if (this.#listening === undefined) this.#begin();
+      if (this.#outbox.lacks(stored, ref, turn)) return this.#recover(ref, stored);
+      return stored ?? this.#requireSettled();
+    });
   }
 
   /** A write found nothing where this process knows a live session: is it back now? */
@@ -326,11 +325,12 @@ export class Keeper {
   }
 
   /** @throws {StoreUnavailableError} while another process may still know what the store lost. */
-  async #requireSettled(afterMs: number = SETTLE_MS): Promise<void> {
-    if (sinceChange(await this.#health()) >= afterMs) return;
+  async #requireSettled(afterMs: number = SETTLE_MS): Promise<undefined> {
+    if (sinceChange(await this.#health()) >= afterMs) return undefined;
     // Whatever the store's clock says: it has been so for long enough.
     const seenAt = this.#seen?.seenAt ?? Infinity;
     if (this.#parts.monotonic() - seenAt < afterMs) throw unsettled();
+    return undefined;
   }
 }
 
