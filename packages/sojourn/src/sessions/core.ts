@@ -18,6 +18,7 @@ import type {
   Clock,
   Digest,
   Entropy,
+  NearSession,
   NearSessions,
   SessionRef,
   SessionStore,
@@ -270,12 +271,12 @@ export class Core {
    *
    * @param boundMs Where the store is down and the policy serves on: how old it may be.
    */
-  peek(ref: SessionRef, boundMs?: number): StoredSession | undefined {
+  peek(ref: SessionRef, boundMs?: number): NearSession | undefined {
     if (this.#node?.isListed === false) return undefined;
-    const stored = this.#near?.peek(ref, boundMs);
-    if (stored === undefined || this.#keeper === undefined) return stored;
+    const near = this.#near?.peek(ref, boundMs);
+    if (near === undefined || this.#keeper === undefined) return near;
     // Read from a store that has lost its end: what this process knows outranks it.
-    return this.#keeper.denies(stored) ? undefined : stored;
+    return this.#keeper.denies(near.stored) ? undefined : near;
   }
 
   /** What another process read, from a shared cache that lies below a near-cache. */
