@@ -119,26 +119,34 @@ function hitOf(
   return touched === near ? undefined : plain(core, proved, how, touched);
 }
 
-async function authenticateByRead(
+function authenticateByRead(core: Core, proved: ProvedToken, how: Presentation): Promise<Verdict> {
+  const attempt = { ref: { tenant: proved.tenant, id: proved.id }, proved, how };
+  const recalling = core.recall(attempt.ref);
+  return recalling === undefined ? readAndJudge(core, attempt) : recall(core, attempt, recalling);
+}
+
+async function recall(
   core: Core,
-  proved: ProvedToken,
-  how: Presentation,
+  attempt: Attempt,
+  recalling: Promise<StoredSession | undefined>,
 ): Promise<Verdict> {
-  const ref: SessionRef = { tenant: proved.tenant, id: proved.id };
-  const recalling = core.recall(ref);
-  const recalled = recalling === undefined ? undefined : await recalling;
+  const { proved, how } = attempt;
+  const recalled = await recalling;
   const hit = recalled === undefined ? undefined : hitOf(core, proved, how, recalled);
-  if (hit !== undefined) return hit;
-  let stored: StoredSession | undefined;
-  try {
-    stored = await core.load(ref);
-  } catch (error) {
+  return hit ?? readAndJudge(core, attempt);
+}
+
+function readAndJudge(core: Core, attempt: Attempt): Promise<Verdict> {
+  const { ref, proved, how } = attempt;
+  const step = (stored: StoredSession | undefined): Verdict | Promise<Verdict> => {
+    if (stored?.record.subject !== proved.subject) return authenticateAnew(core, proved.text, how);
+    return plain(core, proved, how, stored) ?? judge(core, attempt, stored);
+  };
+  return core.loadAnd(ref, step, (error) => {
     const verdict = withoutStore(core, proved, how);
     if (verdict === undefined) throw error;
     return verdict;
-  }
-  if (stored?.record.subject !== proved.subject) return authenticateAnew(core, proved.text, how);
-  return plain(core, proved, how, stored) ?? judge(core, { ref, proved, how }, stored);
+  });
 }
 
 /** Forged, truncated and foreign-tenant tokens end here, without I/O. */

@@ -10,6 +10,7 @@ import { summaryOf } from "../engine/liveness.ts";
 import type {
   CreateOptions,
   CreateResult,
+  MaybePromise,
   RevokeOptions,
   RevokeResult,
   RevokeSubjectOptions,
@@ -279,12 +280,24 @@ export class Keeper {
   }
 
   #find(ref: SessionRef): Promise<StoredSession | undefined> {
-    const { turn } = this.#outbox;
-    return this.#inner.find(ref).then((stored) => {
-      if (this.#listening === undefined) this.#begin();
-      if (this.#outbox.lacks(stored, ref, turn)) return this.#recover(ref, stored);
-      return stored ?? this.#requireSettled();
-    });
+    const { turn } = this;
+    return this.#inner.find(ref).then((stored) => this.vouched(ref, stored, turn));
+  }
+
+  /** Of a read of the store below that begins now. */
+  get turn(): number {
+    return this.#outbox.turn;
+  }
+
+  /** What such a read has found, where this process knows of nothing that is missing there. */
+  vouched(
+    ref: SessionRef,
+    stored: StoredSession | undefined,
+    turn: number,
+  ): MaybePromise<StoredSession | undefined> {
+    if (this.#listening === undefined) this.#begin();
+    if (this.#outbox.lacks(stored, ref, turn)) return this.#recover(ref, stored);
+    return stored ?? this.#requireSettled();
   }
 
   /** A write found nothing where this process knows a live session: is it back now? */
