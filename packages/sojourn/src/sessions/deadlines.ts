@@ -1,7 +1,7 @@
 /**
- * One deadline for many calls, with one timer for all of them. While anything waits, time is counted
- * in tenths of the span: a process that was busy for longer than all of it has missed one of them,
- * and has the others to read the answers that lie there.
+ * One deadline for many calls, with one timer for all of them. While anything waits, time counts in
+ * tenths of the span: a process that was busy for longer than all of it has missed one of them, and
+ * has the others to read the answers that lie there.
  */
 import type { Timers } from "../engine/ports.ts";
 
