@@ -90,7 +90,6 @@ export class Core {
   readonly #onError: (error: unknown) => void;
   #keys: TokenDesk | undefined;
   readonly #keysPromise: Promise<TokenDesk>;
-  /** The store without the keeper. */
   readonly #below: SessionStore;
   readonly #keeper: Keeper | undefined;
   readonly #node: NodeRow | undefined;
