@@ -49,15 +49,17 @@ export async function nearCache(effort: Effort): Promise<Section> {
   await Promise.all([hit, strict, miss].map(({ sessions }) => sessions.close()));
   await Promise.all([near.close(), tiny.close()]);
 
-  const [one, many, missed, , , peer] = figures.map(({ wallUs }) => wallUs);
+  const [one, , missed, , , peer] = figures.map(({ wallUs }) => wallUs);
+  // Of a core, not of the clock: what else runs on the machine takes none of it.
+  const [oneCpu, manyCpu] = figures.map(({ cpuUs }) => cpuUs);
   const nan = Number.NaN;
   return {
     title: "Verify from a near-cache, through the public API, default options",
     figures,
     goals: [
       atMost("a hit, one session", one ?? nan, 1.5, "µs"),
-      atLeast("hits per second and core, one session", 1e6 / (one ?? nan), 600_000, "/s"),
-      atLeast("hits per second and core, many sessions", 1e6 / (many ?? nan), 600_000, "/s"),
+      atLeast("hits per second and core, one session", 1e6 / (oneCpu ?? nan), 600_000, "/s"),
+      atLeast("hits per second and core, many sessions", 1e6 / (manyCpu ?? nan), 600_000, "/s"),
       atLeast("jose ES256 ÷ a hit", (peer ?? nan) / (one ?? nan), 50, "×"),
     ],
     notes: [

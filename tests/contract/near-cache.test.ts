@@ -55,7 +55,7 @@ function hasty(cache: NearCache): SessionStore {
     get: (target, name) => {
       if (name === "find") {
         return async (ref: { tenant: string; id: string }) =>
-          cache.near.peek(ref) ?? (await cache.find(ref));
+          cache.near.peek(ref)?.stored ?? (await cache.find(ref));
       }
       const value: unknown = Reflect.get(target, name, target);
       return typeof value === "function" ? (value.bind(target) as unknown) : value;

@@ -36,7 +36,7 @@ export class Stage {
   }
 
   peek(id: string = "s1", tenant: string = "default"): StoredSession | undefined {
-    return this.cache.near.peek({ tenant, id });
+    return this.cache.near.peek({ tenant, id })?.stored;
   }
 }
 

@@ -264,6 +264,13 @@ export interface StoreCapabilities {
   readonly maxDataBytes: number;
 }
 
+/** A session as it is kept near. */
+export interface NearSession {
+  readonly stored: StoredSession;
+  /** What whoever peeked has found out about `stored`: his to read and write, gone with it. */
+  note: unknown;
+}
+
 /**
  * What a store that keeps sessions near adds. A session from here may only be answered as active
  * and without a successor; whoever wants to judge more asks `find`, which always asks the store.
@@ -275,7 +282,7 @@ export interface NearSessions {
    *
    * @param boundMs Instead of the near-cache's own bound: for `storeDown: degraded` alone.
    */
-  peek(ref: SessionRef, boundMs?: number): StoredSession | undefined;
+  peek(ref: SessionRef, boundMs?: number): NearSession | undefined;
   /** S: what is older than this is not answered, in milliseconds. */
   readonly boundMs: number;
   /** The `askedAt` of the last proof of freshness; `-Infinity` before the first. */

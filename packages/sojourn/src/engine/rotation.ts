@@ -71,7 +71,11 @@ function holds(holder: Holder | undefined, presented: Presented): boolean {
 
 /** True when a token of the confirmed generation must be answered with a successor. */
 export function rotationDue(rotation: Rotation, policy: Policy, now: number): boolean {
-  return now - rotation.confirmedAt >= policy.rotateEveryMs;
+  return now >= rotationDueAt(rotation, policy);
+}
+
+export function rotationDueAt(rotation: Rotation, policy: Policy): number {
+  return rotation.confirmedAt + policy.rotateEveryMs;
 }
 
 /** Decide what the presented token is worth. Judge a fork only on a record just read. */

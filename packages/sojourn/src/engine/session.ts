@@ -129,7 +129,12 @@ function optionalFacts(opening: Opening): Partial<SessionRecord> {
  * does not slide. Writes fall to 1 + λg of the request rate. Invariant I6.
  */
 export function touchDue(record: SessionRecord, policy: Policy, now: number): boolean {
-  return record.state === "active" && now - record.seenAt >= policy.touchEveryMs;
+  return record.state === "active" && now >= touchDueAt(record, policy);
+}
+
+/** When an active session's next activity is worth a write. */
+export function touchDueAt(record: SessionRecord, policy: Policy): number {
+  return record.seenAt + policy.touchEveryMs;
 }
 
 /** True when the touch must reach the store before the answer leaves: the deadline is near. */

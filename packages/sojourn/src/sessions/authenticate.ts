@@ -5,17 +5,20 @@
  */
 import { equalText } from "../engine/equal.ts";
 import { ContentionError } from "../engine/errors.ts";
-import type { SessionRef, StoredSession } from "../engine/ports.ts";
+import type { NearSession, SessionRef, StoredSession } from "../engine/ports.ts";
+import { idleExpiresAt } from "../engine/record.ts";
 import type { SessionRecord } from "../engine/record.ts";
-import { judgePresented, rotationDue } from "../engine/rotation.ts";
+import { judgePresented, rotationDue, rotationDueAt } from "../engine/rotation.ts";
 import type { RotationContext, RotationDecision } from "../engine/rotation.ts";
-import { assess, touchDue } from "../engine/session.ts";
+import { assess, touchDue, touchDueAt } from "../engine/session.ts";
+import type { Judgement } from "../engine/session.ts";
 import { claimedId } from "../tokens/token-format.ts";
 import type { ParsedToken } from "../tokens/token-format.ts";
 import type { Core, Loaded } from "./core.ts";
+import { hasSealed } from "./data-codec.ts";
 import type { ProvedToken } from "./memo.ts";
 import { ahead, confirm, forked, issue, resend, restore, serve } from "./rotation-steps.ts";
-import type { Attempt, Judged, Presentation, Verdict } from "./rotation-steps.ts";
+import type { Attempt, Judged, LiveVerdict, Presentation, Verdict } from "./rotation-steps.ts";
 import { parsePresented } from "./token-desk.ts";
 
 const UNKNOWN: Verdict = { state: "unknown", why: "no-session" };
@@ -33,12 +36,72 @@ export function authenticate(
   text: string,
   how: Presentation,
 ): Verdict | Promise<Verdict> {
-  const proved = provedBefore(core, text, how.tenant);
+  const id = typeof text === "string" ? claimedId(text) : undefined;
+  if (id === undefined) return authenticateAnew(core, text, how);
+  const near = core.peek({ tenant: how.tenant, id });
+  const noted = near === undefined ? undefined : notedHit(core, text, how, near);
+  if (noted !== undefined) return noted;
+  const proved = core.memo.find(id, text, how.tenant);
   if (proved === undefined) return authenticateAnew(core, text, how);
-  // It has tenant and id: whose session it is was proved with it.
-  const near = core.peek(proved);
-  const hit = near === undefined ? undefined : hitOf(core, proved, how, near);
+  const hit = near === undefined ? undefined : nearHit(core, proved, how, near);
   return hit ?? authenticateByRead(core, proved, how);
+}
+
+/** A plain hit, and until when it stays one: a record never changes, only the time does. */
+interface PlainNote {
+  /** Whose keys and policies it was found out with: a near-cache may serve several. */
+  readonly core: Core;
+  readonly text: string;
+  readonly canSetToken: boolean;
+  readonly activity: boolean;
+  /** Exclusive. */
+  readonly until: number;
+  readonly judgement: Judgement;
+  readonly readable: boolean;
+}
+
+/**
+ * What the same token was worth the last time lies beside what is kept. One look-up, and of the
+ * session itself nothing: among thousands of them each object looked at is memory to wait for.
+ */
+function notedHit(
+  core: Core,
+  text: string,
+  how: Presentation,
+  { stored, note: left }: NearSession,
+): Verdict | undefined {
+  const note = left as PlainNote | undefined;
+  if (note?.core !== core || !equalText(note.text, text)) return undefined;
+  if (note.canSetToken !== how.canSetToken || note.activity !== how.activity) return undefined;
+  const now = core.now();
+  const { until, judgement, readable } = note;
+  return now < until ? { state: "live", at: now, stored, judgement, readable } : undefined;
+}
+
+function nearHit(
+  core: Core,
+  proved: ProvedToken,
+  how: Presentation,
+  near: NearSession,
+): Verdict | undefined {
+  const hit = hitOf(core, proved, how, near.stored);
+  if (hit?.stored === near.stored) near.note = noteOf(core, proved, how, hit);
+  return hit;
+}
+
+function noteOf(
+  core: Core,
+  proved: ProvedToken,
+  { canSetToken, activity }: Presentation,
+  { stored, judgement }: LiveVerdict,
+): PlainNote {
+  const { record } = stored;
+  const policy = core.policyOf(record);
+  let until = idleExpiresAt(record);
+  if (canSetToken) until = Math.min(until, rotationDueAt(record.rotation, policy));
+  if (activity) until = Math.min(until, touchDueAt(record, policy));
+  const readable = !hasSealed(stored.data);
+  return { core, text: proved.text, canSetToken, activity, until, judgement, readable };
 }
 
 /** @returns `undefined` for everything that only a fresh read may judge. */
@@ -47,7 +110,7 @@ function hitOf(
   proved: ProvedToken,
   how: Presentation,
   near: StoredSession,
-): Verdict | undefined {
+): LiveVerdict | undefined {
   if (near.record.subject !== proved.subject) return undefined;
   const hit = plain(core, proved, how, near);
   if (hit !== undefined) return hit;
@@ -56,32 +119,34 @@ function hitOf(
   return touched === near ? undefined : plain(core, proved, how, touched);
 }
 
-async function authenticateByRead(
+function authenticateByRead(core: Core, proved: ProvedToken, how: Presentation): Promise<Verdict> {
+  const attempt = { ref: { tenant: proved.tenant, id: proved.id }, proved, how };
+  const recalling = core.recall(attempt.ref);
+  return recalling === undefined ? readAndJudge(core, attempt) : recall(core, attempt, recalling);
+}
+
+async function recall(
   core: Core,
-  proved: ProvedToken,
-  how: Presentation,
+  attempt: Attempt,
+  recalling: Promise<StoredSession | undefined>,
 ): Promise<Verdict> {
-  const ref: SessionRef = { tenant: proved.tenant, id: proved.id };
-  const recalling = core.recall(ref);
-  const recalled = recalling === undefined ? undefined : await recalling;
+  const { proved, how } = attempt;
+  const recalled = await recalling;
   const hit = recalled === undefined ? undefined : hitOf(core, proved, how, recalled);
-  if (hit !== undefined) return hit;
-  let stored: StoredSession | undefined;
-  try {
-    stored = await core.load(ref);
-  } catch (error) {
+  return hit ?? readAndJudge(core, attempt);
+}
+
+function readAndJudge(core: Core, attempt: Attempt): Promise<Verdict> {
+  const { ref, proved, how } = attempt;
+  const step = (stored: StoredSession | undefined): Verdict | Promise<Verdict> => {
+    if (stored?.record.subject !== proved.subject) return authenticateAnew(core, proved.text, how);
+    return plain(core, proved, how, stored) ?? judge(core, attempt, stored);
+  };
+  return core.loadAnd(ref, step, (error) => {
     const verdict = withoutStore(core, proved, how);
     if (verdict === undefined) throw error;
     return verdict;
-  }
-  if (stored?.record.subject !== proved.subject) return authenticateAnew(core, proved.text, how);
-  return plain(core, proved, how, stored) ?? judge(core, { ref, proved, how }, stored);
-}
-
-function provedBefore(core: Core, text: string, tenant: string): ProvedToken | undefined {
-  if (typeof text !== "string") return undefined;
-  const id = claimedId(text);
-  return id === undefined ? undefined : core.memo.find(id, text, tenant);
+  });
 }
 
 /** Forged, truncated and foreign-tenant tokens end here, without I/O. */
@@ -136,7 +201,7 @@ function plain(
   proved: ProvedToken,
   how: Presentation,
   stored: StoredSession,
-): Verdict | undefined {
+): LiveVerdict | undefined {
   const { record, subjectEpoch } = stored;
   const { rotation } = record;
   if (rotation.pending !== undefined || rotation.generation !== proved.generation) return undefined;
@@ -155,8 +220,9 @@ function plain(
  */
 function withoutStore(core: Core, proved: ProvedToken, how: Presentation): Verdict | undefined {
   const near = core.peek(proved, DEGRADED_MS);
-  if (near === undefined || core.policyOf(near.record).storeDown !== "degraded") return undefined;
-  return hitOf(core, proved, { ...how, activity: false, canSetToken: false }, near);
+  if (near === undefined || core.policyOf(near.stored.record).storeDown !== "degraded")
+    return undefined;
+  return hitOf(core, proved, { ...how, activity: false, canSetToken: false }, near.stored);
 }
 
 function refuse(core: Core, how: Presentation, why: string): void {

@@ -18,6 +18,8 @@ import type {
   Clock,
   Digest,
   Entropy,
+  MaybePromise,
+  NearSession,
   NearSessions,
   SessionRef,
   SessionStore,
@@ -88,16 +90,17 @@ export class Core {
   readonly #onError: (error: unknown) => void;
   #keys: TokenDesk | undefined;
   readonly #keysPromise: Promise<TokenDesk>;
+  readonly #below: SessionStore;
   readonly #keeper: Keeper | undefined;
   readonly #node: NodeRow | undefined;
   #storeDown = false;
   #lastNow = 0;
   #learning = false;
   #bucketKey: Promise<Uint8Array> | undefined;
-
   constructor(parts: CoreParts) {
     this.changes = new ChangeFeed(parts.store, (error) => this.noteTrouble("tail", error));
     this.#keeper = parts.store.capabilities.mayForget === true ? this.#keep(parts) : undefined;
+    this.#below = parts.store;
     this.store = this.#keeper?.store ?? parts.store;
     this.#near = parts.store.near;
     this.#node = this.#near === undefined ? undefined : new NodeRow(this, this.#near);
@@ -256,14 +259,35 @@ export class Core {
   }
 
   /** Read one session; activity noted here but not yet stored counts. One store round trip. */
-  async load(ref: SessionRef): Promise<StoredSession | undefined> {
+  load(ref: SessionRef): Promise<StoredSession | undefined> {
+    return this.loadAnd(ref, (stored) => stored);
+  }
+
+  /**
+   * {@link load}, and the next step in the same reaction: strict verification has no promise to
+   * spare. @param failed When the read did; by default its error is thrown.
+   */
+  loadAnd<Result>(
+    ref: SessionRef,
+    step: (stored: StoredSession | undefined) => MaybePromise<Result>,
+    failed?: (error: unknown) => Result,
+  ): Promise<Result> {
     this.#node?.begin();
-    try {
-      return this.loaded(ref, await this.store.find(ref));
-    } catch (error) {
+    const keeper = this.#keeper;
+    const turn = keeper?.turn ?? 0;
+    const found = (stored?: StoredSession): MaybePromise<Result> => {
+      if (this.#storeDown) this.noteRecovery("find");
+      return step(stored === undefined ? stored : this.withTouches(ref, stored));
+    };
+    const trouble = (error: unknown): Result => {
       this.noteTrouble("find", error);
-      throw error;
-    }
+      if (failed === undefined) throw error;
+      return failed(error);
+    };
+    return this.#below.find(ref).then((stored) => {
+      const vouched = keeper === undefined ? stored : keeper.vouched(ref, stored, turn);
+      return vouched instanceof Promise ? vouched.then(found, trouble) : found(vouched);
+    }, trouble);
   }
 
   /**
@@ -271,12 +295,12 @@ export class Core {
    *
    * @param boundMs Where the store is down and the policy serves on: how old it may be.
    */
-  peek(ref: SessionRef, boundMs?: number): StoredSession | undefined {
+  peek(ref: SessionRef, boundMs?: number): NearSession | undefined {
     if (this.#node?.isListed === false) return undefined;
-    const stored = this.#near?.peek(ref, boundMs);
-    if (stored === undefined || this.#keeper === undefined) return stored;
+    const near = this.#near?.peek(ref, boundMs);
+    if (near === undefined || this.#keeper === undefined) return near;
     // Read from a store that has lost its end: what this process knows outranks it.
-    return this.#keeper.denies(stored) ? undefined : stored;
+    return this.#keeper.denies(near.stored) ? undefined : near;
   }
 
   /** What another process read, from a shared cache that lies below a near-cache. */
@@ -293,12 +317,6 @@ export class Core {
   /** The same session with the activity noted here and not yet stored, if that is news. */
   withTouches(ref: SessionRef, stored: StoredSession): StoredSession {
     return this.touches.idle ? stored : this.#withTouch(ref, stored);
-  }
-
-  /** What a `find` that answered means: the store is there, and local activity counts. */
-  loaded(ref: SessionRef, stored: StoredSession | undefined): StoredSession | undefined {
-    if (this.#storeDown) this.noteRecovery("find");
-    return stored === undefined ? stored : this.withTouches(ref, stored);
   }
 
   #withTouch(ref: SessionRef, stored: StoredSession): StoredSession {

@@ -10,6 +10,7 @@ import { summaryOf } from "../engine/liveness.ts";
 import type {
   CreateOptions,
   CreateResult,
+  MaybePromise,
   RevokeOptions,
   RevokeResult,
   RevokeSubjectOptions,
@@ -278,14 +279,25 @@ export class Keeper {
     if (stored !== undefined && isLive(stored)) this.#outbox.decided(stored.record);
   }
 
-  async #find(ref: SessionRef): Promise<StoredSession | undefined> {
-    const outbox = this.#outbox;
-    const { turn } = outbox;
-    const stored = await this.#inner.find(ref);
+  #find(ref: SessionRef): Promise<StoredSession | undefined> {
+    const { turn } = this;
+    return this.#inner.find(ref).then((stored) => this.vouched(ref, stored, turn));
+  }
+
+  /** Of a read of the store below that begins now. */
+  get turn(): number {
+    return this.#outbox.turn;
+  }
+
+  /** What such a read has found, where this process knows of nothing that is missing there. */
+  vouched(
+    ref: SessionRef,
+    stored: StoredSession | undefined,
+    turn: number,
+  ): MaybePromise<StoredSession | undefined> {
     if (this.#listening === undefined) this.#begin();
-    if (outbox.lacks(stored, ref, turn)) return this.#recover(ref, stored);
-    if (stored === undefined) await this.#requireSettled();
-    return stored;
+    if (this.#outbox.lacks(stored, ref, turn)) return this.#recover(ref, stored);
+    return stored ?? this.#requireSettled();
   }
 
   /** A write found nothing where this process knows a live session: is it back now? */
@@ -326,11 +338,12 @@ export class Keeper {
   }
 
   /** @throws {StoreUnavailableError} while another process may still know what the store lost. */
-  async #requireSettled(afterMs: number = SETTLE_MS): Promise<void> {
-    if (sinceChange(await this.#health()) >= afterMs) return;
+  async #requireSettled(afterMs: number = SETTLE_MS): Promise<undefined> {
+    if (sinceChange(await this.#health()) >= afterMs) return undefined;
     // Whatever the store's clock says: it has been so for long enough.
     const seenAt = this.#seen?.seenAt ?? Infinity;
     if (this.#parts.monotonic() - seenAt < afterMs) throw unsettled();
+    return undefined;
   }
 }
 

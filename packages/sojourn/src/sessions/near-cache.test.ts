@@ -14,6 +14,8 @@ const S = 2_000;
 const MINUTE = 60_000;
 /** Of `saas`: activity is written after so long. */
 const TOUCH_MS = MINUTE;
+const ROTATE_MS = 60 * MINUTE;
+const IDLE_MS = 8 * 60 * MINUTE;
 
 interface Node {
   readonly sessions: Sessions;
@@ -178,6 +180,18 @@ describe("authenticate over a near-cache", () => {
     expect(hits).toBeGreaterThan(2 * misses);
   });
 
+  it("shows the activity that is noted here, as often as it is asked", async () => {
+    const { cluster, near, token } = await pair();
+    cluster.pass(TOUCH_MS);
+    await near.sessions.authenticate(token);
+    for (let time = 0; time < 3; time += 1) {
+      const standing = await near.sessions.authenticate(token);
+      const seenAt = standing.state === "active" ? standing.session.seenAt : undefined;
+      expect(seenAt).toBe(cluster.clock.now());
+    }
+    expect(near.held.finds).toBe(1);
+  });
+
   it("takes no token for a session that somebody pointed at another subject", async () => {
     const { cluster, near, token } = await pair();
     const find = cluster.faulty.find.bind(cluster.faulty);
@@ -190,6 +204,81 @@ describe("authenticate over a near-cache", () => {
     await near.sessions.find(standing.session.id ?? "");
     const again = await near.sessions.authenticate(token);
     expect(again.state === "active" ? again.session.subject : null).not.toBe("eve");
+  });
+
+  it.each([
+    { activity: true, canSetToken: false, dueAfter: TOUCH_MS },
+    { activity: false, canSetToken: true, dueAfter: ROTATE_MS },
+    { activity: true, canSetToken: true, dueAfter: TOUCH_MS },
+    { activity: false, canSetToken: false, dueAfter: IDLE_MS },
+  ])("remembers a hit until something is due: %o", async ({ dueAfter, ...how }) => {
+    const { cluster, near, token } = await pair();
+    const openedAt = cluster.clock.now();
+    for (const other of [false, true]) {
+      // What is found out for one way of asking is not taken for another.
+      const way = other ? { activity: false, canSetToken: false } : how;
+      expect((await near.sessions.authenticate(token, way)).state).toBe("active");
+    }
+    cluster.pass(openedAt + dueAfter - 1 - cluster.clock.now());
+    for (let time = 0; time < 3; time += 1) await near.sessions.authenticate(token, how);
+    expect(near.held.finds).toBe(0);
+    cluster.pass(1);
+    await near.sessions.authenticate(token, how);
+    expect(near.held.finds).toBe(1);
+  });
+
+  it.each([{ activity: true }, { canSetToken: true, activity: false }])(
+    "takes nothing that was found out for less as an answer to %o",
+    async (more) => {
+      const { cluster, near, token } = await pair();
+      cluster.pass(ROTATE_MS);
+      const less = { activity: false, canSetToken: false };
+      for (let time = 0; time < 2; time += 1) await near.sessions.authenticate(token, less);
+      expect(near.held.finds).toBe(0);
+      await near.sessions.authenticate(token, more);
+      expect(near.held.finds).toBe(1);
+    },
+  );
+
+  it("[TE-09] takes no other token for the one it remembers", async () => {
+    const { near, token } = await pair();
+    expect((await near.sessions.authenticate(token)).state).toBe("active");
+    const forgeries = Array.from(token, (character, at) => {
+      return token.slice(0, at) + (character === "A" ? "B" : "A") + token.slice(at + 1);
+    });
+    for (const forged of forgeries) {
+      expect((await near.sessions.authenticate(forged)).state).toBe("unknown");
+    }
+    const elsewhere = await near.sessions.authenticate(token, { tenant: "other" });
+    expect(elsewhere.state).toBe("unknown");
+    expect(near.held.finds).toBe(0);
+  });
+
+  it("takes nothing that was found out with other keys on the same near-cache", async () => {
+    const { cluster, near, token } = await pair();
+    expect((await near.sessions.authenticate(token)).state).toBe("active");
+    const others = createSessions({
+      secrets: [secretOf(2)],
+      store: near.cache,
+      clock: cluster.clock,
+      sweep: false,
+    });
+    expect((await others.authenticate(token)).state).toBe("unknown");
+    expect((await near.sessions.authenticate(token)).state).toBe("active");
+  });
+
+  it("decrypts what it remembers to be encrypted", async () => {
+    const cluster = new Cluster();
+    const { sessions, held } = cluster.add({ encryptData: true });
+    const { token } = await sessions.open({ subject: "ada", data: { cart: ["book"] } });
+    await sessions.authenticate(token);
+    cluster.prove();
+    for (let time = 0; time < 4; time += 1) {
+      const standing = await sessions.authenticate(token);
+      const data = standing.state === "active" ? standing.session.data : undefined;
+      expect(data).toEqual({ cart: ["book"] });
+    }
+    expect(held.finds).toBe(2);
   });
 
   it("judges deadlines on every hit: nothing is answered past them", async () => {

@@ -34,7 +34,10 @@ export interface CookieSettings {
 export interface SessionsOptions {
   /** Default: in memory, with a loud warning in production. */
   readonly store?: SessionStore;
-  /** A call not answered within this many milliseconds has failed. 1–60000, default 5000. */
+  /**
+   * A call not answered within this many milliseconds, or up to a tenth less, has failed. 1–60000,
+   * default 5000.
+   */
   readonly storeTimeoutMs?: number;
   /** The first signs, all verify. Each ≥32 random bytes as base64url text or bytes. */
   readonly secrets: readonly (string | Uint8Array | undefined)[];

@@ -54,6 +54,19 @@ describe("outbox", () => {
     expect(await written(outbox)).toEqual(["end a logout", "epoch 3"]);
   });
 
+  it("keeps sessions of two tenants apart, whoever was asked for first", () => {
+    const outbox = new Outbox(() => 0);
+    const here = recordOf("a");
+    const there = { ...here, tenant: "u" };
+    outbox.opened(here, {}, 0);
+    outbox.ended(there, END);
+    expect(outbox.lacks(storedOf(here), here, Infinity)).toBe(false);
+    expect(outbox.lacks(storedOf(there), there, Infinity)).toBe(true);
+    expect([outbox.liveOf(here), outbox.liveOf(there)]).toEqual([here, undefined]);
+    outbox.drop(here);
+    expect(outbox.size).toBe(1);
+  });
+
   it("forgets after five minutes, not a millisecond before", async () => {
     let now = 0;
     const outbox = new Outbox(() => now);

@@ -57,6 +57,8 @@ export class Outbox {
   readonly #epochs: Map<string, KeptEpoch> = new Map();
   #turn = 0;
   #bytes = 0;
+  /** Of the first session that was read: in most processes that of all. */
+  #tenant: string | undefined;
 
   /** @param now Milliseconds that only grow. */
   constructor(now: () => number) {
@@ -82,7 +84,7 @@ export class Outbox {
 
   /** A record as it was written or read; its data stay what they were known to be. */
   decided(record: SessionRecord): void {
-    const before = this.#sessions.get(keyOf(record))?.session;
+    const before = this.#sessions.get(this.#keyOf(record))?.session;
     const { data, dataVersion, subjectEpoch } = before ?? {
       data: NO_DATA,
       dataVersion: 0,
@@ -97,7 +99,7 @@ export class Outbox {
    * Only where all data before it are known: whoever misses another process's write would erase it.
    */
   patched(ref: SessionRef, operations: readonly DataOperation[], dataVersion: number): void {
-    const before = this.#sessions.get(keyOf(ref))?.session;
+    const before = this.#sessions.get(this.#keyOf(ref))?.session;
     if (before === undefined || before.dataVersion + 1 !== dataVersion) return;
     const data = patchedData(before.data, operations);
     if (dataBytes(data) > DATA_BYTES_MAX) return;
@@ -133,14 +135,15 @@ export class Outbox {
 
   /** The record of a session that is kept and that nobody is known to have ended. */
   liveOf(ref: SessionRef): SessionRecord | undefined {
-    const kept = this.#sessions.get(keyOf(ref));
+    const kept = this.#sessions.get(this.#keyOf(ref));
     return kept?.end === undefined ? kept?.session?.record : undefined;
   }
 
   /** True when the answer to a read begun at `turn` shows that the store has lost something. */
   lacks(stored: StoredSession | undefined, ref: SessionRef, turn: number): boolean {
+    const key = this.#keyOf(ref);
     if (this.size === 0) return false;
-    const kept = this.#sessions.get(keyOf(ref));
+    const kept = this.#sessions.get(key);
     if (kept !== undefined && kept.turn <= turn && lags(stored, kept)) return true;
     if (this.#epochs.size === 0 || stored === undefined) return false;
     const { tenant, subject } = stored.record;
@@ -151,7 +154,7 @@ export class Outbox {
 
   /** What was written again and is still not there was erased on purpose. */
   drop(ref: SessionRef): void {
-    const key = keyOf(ref);
+    const key = this.#keyOf(ref);
     this.#bytes -= this.#sessions.get(key)?.bytes ?? 0;
     this.#sessions.delete(key);
   }
@@ -194,6 +197,12 @@ export class Outbox {
     return { ended: ends.length, sessions: deltas.length };
   }
 
+  /** The id itself where that will do: every strict verification asks, and joined text is slow. */
+  #keyOf({ tenant, id }: SessionRef): string {
+    this.#tenant ??= tenant;
+    return tenant === this.#tenant ? id : id + tenant;
+  }
+
   #select(only: (SessionRef & { readonly subject: string | null }) | undefined): {
     readonly kept: readonly Kept[];
     readonly epochs: readonly KeptEpoch[];
@@ -202,7 +211,7 @@ export class Outbox {
       return { kept: [...this.#sessions.values()], epochs: [...this.#epochs.values()] };
     }
     const { tenant, subject } = only;
-    const kept = this.#sessions.get(keyOf(only));
+    const kept = this.#sessions.get(this.#keyOf(only));
     const whose = subject ?? kept?.session?.record.subject ?? null;
     const epoch = whose === null ? undefined : this.#epochs.get(subjectKey(tenant, whose));
     return {
@@ -212,7 +221,7 @@ export class Outbox {
   }
 
   #keep(ref: SessionRef, what: Pick<Kept, "session" | "end" | "until">): void {
-    const key = keyOf(ref);
+    const key = this.#keyOf(ref);
     const before = this.#sessions.get(key);
     if (before !== undefined) {
       // At the end of the order, which is that of age.
@@ -246,10 +255,6 @@ export class Outbox {
       this.#epochs.delete(key);
     }
   }
-}
-
-function keyOf(ref: SessionRef): string {
-  return ref.id + ref.tenant;
 }
 
 function subjectKey(tenant: string, subject: string): string {

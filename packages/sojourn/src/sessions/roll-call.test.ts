@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { NearSessions, SessionStore, StoredSession } from "../engine/ports.ts";
+import type { NearSession, NearSessions, SessionStore } from "../engine/ports.ts";
 import { MemoryStore } from "../stores/memory.ts";
 import { NearCache } from "../stores/near-cache.ts";
 import { FaultyStore } from "../testing/faulty-store.ts";
@@ -188,14 +188,14 @@ describe("a store that is down", () => {
   async function outage(storeDown: "closed" | "degraded") {
     const clock = new ManualClock();
     const inner = new FaultyStore(new MemoryStore());
-    const kept: { session?: StoredSession | undefined } = {};
+    const kept: { near?: NearSession } = {};
     const bounds: (number | undefined)[] = [];
     const near: NearSessions = {
       boundMs: 2_000,
       provenAt: Infinity,
       peek: (_ref, boundMs) => {
         bounds.push(boundMs);
-        return boundMs === undefined ? undefined : kept.session;
+        return boundMs === undefined ? undefined : kept.near;
       },
     };
     Object.defineProperty(inner, "near", { value: near });
@@ -206,7 +206,8 @@ describe("a store that is down", () => {
     });
     const { token, session } = await place.sessions.open({ subject: "alice" });
     await place.sessions.authenticate(token);
-    kept.session = await inner.find({ tenant: "default", id: (session.id ?? "").slice(4) });
+    const stored = await inner.find({ tenant: "default", id: (session.id ?? "").slice(4) });
+    if (stored !== undefined) kept.near = { stored, note: undefined };
     inner.setDown(true);
     return { place, token, bounds, clock, inner };
   }

@@ -25,15 +25,7 @@ import { TOUCH_LAG_MS } from "./touches.ts";
 
 /** A standing before it is given to the application. */
 export type Verdict =
-  | {
-      readonly state: "live";
-      /** When it was judged. */
-      readonly at: number;
-      readonly stored: StoredSession;
-      readonly judgement: Judgement;
-      readonly assurance?: Assurance | undefined;
-      readonly successor?: string | undefined;
-    }
+  | LiveVerdict
   | {
       readonly state: "ended";
       readonly reason: EndReason;
@@ -46,6 +38,18 @@ export type Verdict =
       readonly state: "unknown";
       readonly why: "malformed" | "foreign-key" | "forged" | "no-session";
     };
+
+export interface LiveVerdict {
+  readonly state: "live";
+  /** When it was judged. */
+  readonly at: number;
+  readonly stored: StoredSession;
+  readonly judgement: Judgement;
+  readonly assurance?: Assurance | undefined;
+  readonly successor?: string | undefined;
+  /** Known to hold nothing encrypted, or something. */
+  readonly readable?: boolean;
+}
 
 export interface Presentation {
   readonly tenant: string;

@@ -8,7 +8,7 @@ import type { Explanation } from "../engine/policy/explain.ts";
 import type { SessionSummary } from "../engine/record.ts";
 import type { NearCache } from "../stores/near-cache.ts";
 import { authenticate } from "./authenticate.ts";
-import type { Verdict } from "./rotation-steps.ts";
+import type { LiveVerdict } from "./rotation-steps.ts";
 import type { Conversions } from "./conversion.ts";
 import type { Core } from "./core.ts";
 import { decodeStored, encodeInitial, hasSealed } from "./data-codec.ts";
@@ -163,13 +163,13 @@ export class Sessions<Data extends object = Record<string, unknown>> {
 
   /** @internal A live verdict as a session; asynchronous only to decrypt data. */
   sessionOf(
-    verdict: Extract<Verdict, { state: "live" }>,
+    verdict: LiveVerdict,
     tenant: string,
     carrier: TokenCarrier | undefined,
   ): Session<Data> | Promise<Session<Data>> {
     const core = this.#core;
     // Readable data is decoded when it is looked at, which most requests never do.
-    if (!hasSealed(verdict.stored.data)) {
+    if (verdict.readable ?? !hasSealed(verdict.stored.data)) {
       return new Session<Data>({ core, tenant, live: verdict, carrier });
     }
     const build = (data: EncodedData): Session<Data> =>

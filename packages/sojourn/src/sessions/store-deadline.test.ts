@@ -74,6 +74,21 @@ describe("a store with a deadline", () => {
     server.close();
   });
 
+  it("goes on failing at once though answers come late: only one in time ends that", async () => {
+    const late: (() => void)[] = [];
+    const find = () => new Promise<undefined>((resolve) => late.push(() => resolve(undefined)));
+    const { clock, store } = bounded(find);
+    for (let call = 0; call < 5; call += 1) {
+      const asked = failure(store.find(REF));
+      await clock.advanceAsync(50);
+      expect(await asked).toMatchObject(UNAVAILABLE);
+    }
+    for (const answer of late) answer();
+    await clock.advanceAsync(0);
+    expect(await failure(store.find(REF))).toMatchObject(UNAVAILABLE);
+    expect(late).toHaveLength(5);
+  });
+
   it("leaves no timer behind when it answers or fails", async () => {
     const answers = [undefined, new TypeError("no")];
     for (const answer of answers) {

@@ -4,6 +4,7 @@ import { ForwardingStore } from "../engine/forwarding-store.ts";
 import type { StoreOperation } from "../engine/forwarding-store.ts";
 import type { SessionStore, Timers } from "../engine/ports.ts";
 import { Breaker } from "./breaker.ts";
+import { Deadlines } from "./deadlines.ts";
 
 /** No request waits for these: they may take their time. */
 const UNBOUNDED: ReadonlySet<StoreOperation> = new Set(["query", "count", "sweep", "purgeSubject"]);
@@ -15,8 +16,6 @@ export interface StoreDeadline {
   readonly report: (error: unknown) => void;
 }
 
-const LATE: unique symbol = Symbol("late");
-
 /**
  * The same store, but a call that is not answered within `timeoutMs`, or throws what is none of
  * our errors, fails with {@link StoreUnavailableError}. A write that was given up may still happen.
@@ -25,11 +24,13 @@ const LATE: unique symbol = Symbol("late");
 export class BoundedStore extends ForwardingStore {
   readonly #deadline: StoreDeadline;
   readonly #breaker: Breaker;
+  readonly #deadlines: Deadlines;
 
   constructor(store: SessionStore, deadline: StoreDeadline) {
     super(store);
     this.#deadline = deadline;
     this.#breaker = new Breaker(deadline.timers);
+    this.#deadlines = new Deadlines(deadline.timers, deadline.timeoutMs);
   }
 
   protected override through<Result>(
@@ -39,43 +40,36 @@ export class BoundedStore extends ForwardingStore {
     return UNBOUNDED.has(operation) ? run() : this.#bounded(operation, run);
   }
 
-  async #bounded<Result>(operation: StoreOperation, run: () => Promise<Result>): Promise<Result> {
-    const breaker = this.#breaker;
-    const { timers, timeoutMs, report } = this.#deadline;
+  #bounded<Result>(operation: StoreOperation, run: () => Promise<Result>): Promise<Result> {
+    const [breaker, deadlines] = [this.#breaker, this.#deadlines];
+    const { timeoutMs, report } = this.#deadline;
     if (!breaker.admits()) {
-      throw unavailable(operation, "not asked: it has not answered for a while");
+      return Promise.reject(unavailable(operation, "not asked: it has not answered for a while"));
     }
-    let cancel: (() => void) | undefined;
-    const late = new Promise<typeof LATE>((resolve) => {
-      cancel = inTwoParts(timers, timeoutMs, () => resolve(LATE));
-    });
-    try {
-      const result = await Promise.race([run(), late]);
-      if (result !== LATE) {
+    // One promise, and one reaction to the store's: strict verification waits here every time.
+    return new Promise((resolve, reject) => {
+      const wait = deadlines.begin(() => {
+        breaker.unanswered();
+        reject(unavailable(operation, `no answer within ${timeoutMs} ms (option storeTimeoutMs)`));
+      });
+      const failed = (error: unknown): void => {
+        if (!deadlines.end(wait)) return;
         breaker.answered();
-        return result;
+        if (error instanceof SojournError) return reject(error);
+        report(error);
+        reject(new StoreUnavailableError(operation, { cause: error }));
+      };
+      try {
+        Promise.resolve(run()).then((result) => {
+          if (!deadlines.end(wait)) return;
+          breaker.answered();
+          resolve(result);
+        }, failed);
+      } catch (error) {
+        failed(error);
       }
-    } catch (error) {
-      breaker.answered();
-      if (error instanceof SojournError) throw error;
-      report(error);
-      throw new StoreUnavailableError(operation, { cause: error });
-    } finally {
-      cancel?.();
-    }
-    breaker.unanswered();
-    throw unavailable(operation, `no answer within ${timeoutMs} ms (option storeTimeoutMs)`);
+    });
   }
-}
-
-/**
- * A process that was busy for longer than the whole span finds every deadline past before it has
- * read one answer. It has the second part of the span to read them.
- */
-function inTwoParts(timers: Timers, ms: number, run: () => void): () => void {
-  const first = Math.ceil(ms / 2);
-  let cancel = timers.after(first, () => void (cancel = timers.after(ms - first, run)));
-  return () => cancel();
 }
 
 function unavailable(operation: string, why: string): StoreUnavailableError {

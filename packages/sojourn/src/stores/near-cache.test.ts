@@ -258,6 +258,17 @@ describe("a process reads its own writes", () => {
     }
   });
 
+  it("and what was found out about it goes with it", async () => {
+    const stage = await keeping({ seenAt: 5 });
+    const kept = stage.cache.near.peek(REF);
+    if (kept !== undefined) kept.note = "alive";
+    expect(stage.cache.near.peek(REF)?.note).toBe("alive");
+    const touching = stage.cache.touch([{ ref: REF, seenAt: 9 }]);
+    await stage.script.take("touch").answer(["touched"]);
+    await touching;
+    expect(stage.cache.near.peek(REF)).toMatchObject({ note: undefined });
+  });
+
   it("while a touch that failed is not counted on", async () => {
     const stage = await keeping();
     const touching = stage.cache.touch([{ ref: REF, seenAt: 9 }]);

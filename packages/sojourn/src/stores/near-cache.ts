@@ -6,6 +6,7 @@
  */
 import { ConfigError } from "../engine/errors.ts";
 import type {
+  NearSession,
   NearSessions,
   SessionRef,
   SessionStore,
@@ -195,19 +196,19 @@ export class NearCache extends Overlay {
     };
   }
 
-  #peek(ref: SessionRef, boundMs: number = this.#stalenessMs): StoredSession | undefined {
+  #peek(ref: SessionRef, boundMs: number = this.#stalenessMs): NearSession | undefined {
     const kept = this.#shelf.get(ref.id);
     if (
       kept === undefined ||
       this.#monotonic() - this.#provenAt >= boundMs ||
-      kept.stored.record.tenant !== ref.tenant
+      kept.tenant !== ref.tenant
     ) {
       this.#misses += 1;
       return undefined;
     }
     this.#hits += 1;
-    kept.used = true;
-    return kept.stored;
+    if (!kept.used) kept.used = true;
+    return kept;
   }
 
   /**
@@ -310,6 +311,7 @@ export class NearCache extends Overlay {
     const { stored } = kept;
     if (stored.record.tenant !== ref.tenant || stored.record.seenAt >= seenAt) return;
     kept.stored = { ...stored, record: { ...stored.record, seenAt } };
+    kept.note = undefined;
   }
 
   #drop(id: string): void {

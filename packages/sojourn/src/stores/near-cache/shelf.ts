@@ -3,14 +3,15 @@
  * by last (second chance), in constant time per session. A subject's sessions hang together, so
  * that all of them can be dropped at once; the index holds subjects of sessions kept and no others.
  */
-import type { StoredSession } from "../../engine/ports.ts";
+import type { NearSession, StoredSession } from "../../engine/ports.ts";
 
 /** One session as last read. Mutable: touches of this process move it on in place. */
-export interface Kept {
+export interface Kept extends NearSession {
   stored: StoredSession;
   /** Looked at since the hand came by last. */
   used: boolean;
   readonly id: string;
+  readonly tenant: string;
   /** `undefined` for a session of nobody. */
   readonly subject: string | undefined;
   readonly bytes: number;
@@ -75,7 +76,17 @@ export class Shelf {
     }
     const name = subject === null ? undefined : subjectKey(tenant, subject);
     const after = name === undefined ? undefined : this.#subjects.get(name);
-    const kept: Kept = { stored, used: false, id, subject: name, bytes, before: undefined, after };
+    const kept: Kept = {
+      stored,
+      note: undefined,
+      used: false,
+      id,
+      tenant,
+      subject: name,
+      bytes,
+      before: undefined,
+      after,
+    };
     if (after !== undefined) after.before = kept;
     if (name !== undefined) this.#subjects.set(name, kept);
     this.#kept.set(id, kept);

@@ -44,6 +44,12 @@ export interface Commands {
   run(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<unknown>;
 }
 
+interface Sent {
+  readonly args: readonly Argument[];
+  readonly options: typeof TEXT;
+  readonly before?: readonly Argument[] | undefined;
+}
+
 /** One connection. */
 export class Link implements Commands {
   readonly #client: RedisClient & Sender;
@@ -51,6 +57,10 @@ export class Link implements Commands {
   /** When the connection last answered, or began to owe an answer. */
   #movedAt = 0;
   #reading: Promise<void> | undefined;
+  readonly #answered = (reply: unknown): unknown => {
+    this.#moved();
+    return reply;
+  };
 
   constructor(client: RedisClient) {
     this.#client = client as RedisClient & Sender;
@@ -61,11 +71,11 @@ export class Link implements Commands {
   }
 
   bytes(operation: string, args: readonly Argument[]): Promise<unknown> {
-    return this.#told(operation, args, BYTES);
+    return this.#send({ args, options: BYTES }, operation);
   }
 
   text(operation: string, args: readonly Argument[]): Promise<unknown> {
-    return this.#told(operation, args, TEXT);
+    return this.#send({ args, options: TEXT }, operation);
   }
 
   async run(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<unknown> {
@@ -97,24 +107,45 @@ export class Link implements Commands {
    *
    * @param before A command that holds for the next one alone; its answer is dropped.
    */
-  async send(
+  send(
     args: readonly Argument[],
     options: typeof TEXT,
     before?: readonly Argument[],
   ): Promise<unknown> {
+    return this.#send({ args, options, before });
+  }
+
+  /** @param operation Whose fault errors are told as. */
+  #send(sent: Sent, operation?: string): Promise<unknown> {
     const now = performance.now();
     if (this.#owed === 0) this.#movedAt = now;
-    else if (now - this.#movedAt > STALLED_MS && (await this.#isStalled())) {
-      throw new StoreUnavailableError(`the connection has not answered for ${STALLED_MS} ms`);
-    }
+    else if (now - this.#movedAt > STALLED_MS) return this.#sendUnlessStalled(sent, operation);
+    return this.#write(sent, operation);
+  }
+
+  async #sendUnlessStalled(sent: Sent, operation: string | undefined): Promise<unknown> {
+    if (!(await this.#isStalled())) return this.#write(sent, operation);
+    throw new StoreUnavailableError(`the connection has not answered for ${STALLED_MS} ms`);
+  }
+
+  /** With one reaction to the driver's promise: every strict verification waits for this one. */
+  #write({ args, options, before }: Sent, operation: string | undefined): Promise<unknown> {
     this.#owed += 1;
+    const failed = (error: unknown): never => {
+      this.#moved();
+      throw operation === undefined ? error : storeFault(error, operation);
+    };
     try {
       if (before !== undefined) this.#client.sendCommand(before, TEXT).catch(() => undefined);
-      return await this.#client.sendCommand(args, options);
-    } finally {
-      this.#owed -= 1;
-      this.#movedAt = performance.now();
+      return this.#client.sendCommand(args, options).then(this.#answered, failed);
+    } catch (error) {
+      return Promise.reject(error).catch(failed);
     }
+  }
+
+  #moved(): void {
+    this.#owed -= 1;
+    this.#movedAt = performance.now();
   }
 
   /** Answers may have come while this process was too busy to read them: it reads first. */
@@ -123,18 +154,6 @@ export class Link implements Commands {
     this.#reading ??= readOnce().finally(() => void (this.#reading = undefined));
     await this.#reading;
     return this.#owed > 0 && this.#movedAt === before;
-  }
-
-  async #told(
-    operation: string,
-    args: readonly Argument[],
-    options: typeof TEXT,
-  ): Promise<unknown> {
-    try {
-      return await this.send(args, options);
-    } catch (error) {
-      throw storeFault(error, operation);
-    }
   }
 }
 

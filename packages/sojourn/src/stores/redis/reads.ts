@@ -25,6 +25,8 @@ const NO_DATA: readonly Buffer[] = [];
 
 /** Row, epoch (1 for a key that is not ours), and data that are in a hash. */
 type FindReply = readonly [Buffer | null, number, Buffer[] | undefined];
+/** Row, and epoch where there is a subject. */
+type AgainReply = readonly [Buffer | null, Buffer | null | undefined];
 
 export class Reads {
   readonly #ground: Ground;
@@ -92,15 +94,24 @@ export class Reads {
     const place = names.session(ref);
     const key = names.key("s", place.tag, place.name);
     const { subject } = stored.record;
-    const keys = subject === null ? [key] : [key, names.subject(ref.tenant, subject).epoch];
+    const read = ["MGET", key];
+    if (subject !== null) read.push(names.subject(ref.tenant, subject).epoch);
     // The driver's bytes lie in a larger piece that they would keep alive.
-    this.#recent.set(ref.id, { tenant: ref.tenant, keys, row: Buffer.from(loaded.row), stored });
+    this.#recent.set(ref.id, { tenant: ref.tenant, read, row: Buffer.from(loaded.row), stored });
     return stored;
   }
 
-  async #again(ref: SessionRef, recent: Recent): Promise<StoredSession | undefined> {
-    const reply = await this.#ground.link.bytes("find", ["MGET", ...recent.keys]);
-    const [row, epochText] = reply as [Buffer | null, Buffer | null | undefined];
+  #again(ref: SessionRef, recent: Recent): Promise<StoredSession | undefined> {
+    return this.#ground.link
+      .bytes("find", recent.read)
+      .then((reply) => this.#readAgain(ref, recent, reply as AgainReply));
+  }
+
+  #readAgain(
+    ref: SessionRef,
+    recent: Recent,
+    [row, epochText]: AgainReply,
+  ): StoredSession | undefined | Promise<StoredSession | undefined> {
     const epoch = epochText === null || epochText === undefined ? 0 : Number(epochText.toString());
     const { stored } = recent;
     if (row !== null && epoch === stored.subjectEpoch && row.equals(recent.row)) return stored;

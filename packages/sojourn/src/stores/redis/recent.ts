@@ -6,8 +6,8 @@ import type { StoredSession } from "../../engine/ports.ts";
 
 export interface Recent {
   readonly tenant: string;
-  /** The row's key and, for a session with a subject, the epoch's. */
-  readonly keys: readonly string[];
+  /** Asks for the row and, for a session with a subject, the epoch. */
+  readonly read: readonly string[];
   row: Buffer;
   stored: StoredSession;
 }
