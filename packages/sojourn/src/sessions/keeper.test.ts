@@ -206,6 +206,19 @@ describe("after a failover that lost writes", () => {
     expect(a.store.calls("apply")).toBe(0);
   });
 
+  it("whom this process erased is not written back where the session was lost, too", async () => {
+    const { a, b, failOver, heal } = region();
+    const { token } = await signIn(a);
+    const { core, tenant } = a.sessions.inside();
+    // Before it is heard of.
+    core.changes.close();
+    await core.store.purgeSubject(tenant, "alice", core.now());
+    failOver();
+    await heal();
+    expect(await stateOf(a, token)).toBe("unknown");
+    expect(await stateOf(b, token)).toBe("unknown");
+  });
+
   it("is written again after a second failover, too", async () => {
     const { a, b, copy, failOver, heal } = region();
     const { token, handle } = await signIn(a);
@@ -342,24 +355,29 @@ describe("after a failover that lost writes", () => {
 });
 
 describe("what a near-cache has read of a store that lost an end", () => {
-  it("is no hit in a process that knows of the end (I2)", async () => {
-    const clock = new ManualClock();
-    const store = forgetfulStore(() => clock.now());
-    const kept: { session?: StoredSession | undefined } = {};
-    const near = { boundMs: 1, provenAt: Infinity, peek: () => kept.session };
-    const place = world({ clock, store: Object.assign(new FaultyStore(store), { near }) });
-    const { token, handle } = await signIn(place);
-    expect(await stateOf(place, token)).toBe("active");
-    await clock.advanceAsync(1);
-    kept.session = await store.find({ tenant: "default", id: handle.slice("ses_".length) });
-    place.store.resetCalls();
-    expect(await stateOf(place, token)).toBe("active");
-    expect(place.store.calls("find")).toBe(0);
-    await place.sessions.revoke(handle);
-    expect(await stateOf(place, token)).toBe("ended");
-    // The token is proved again by now.
-    expect(await stateOf(place, token)).toBe("ended");
-  });
+  it.each(["peek", "recall"] as const)(
+    "is no hit in a process that knows of the end, asked by %s (I2)",
+    async (way) => {
+      const clock = new ManualClock();
+      const store = forgetfulStore(() => clock.now());
+      const kept: { session?: StoredSession | undefined } = {};
+      const peek = (): StoredSession | undefined => (way === "peek" ? kept.session : undefined);
+      const recall = async (): Promise<StoredSession | undefined> => kept.session;
+      const near = { boundMs: 1, provenAt: Infinity, peek, ...(way === "recall" ? { recall } : {}) };
+      const place = world({ clock, store: Object.assign(new FaultyStore(store), { near }) });
+      const { token, handle } = await signIn(place);
+      expect(await stateOf(place, token)).toBe("active");
+      await clock.advanceAsync(1);
+      kept.session = await store.find({ tenant: "default", id: handle.slice("ses_".length) });
+      place.store.resetCalls();
+      expect(await stateOf(place, token)).toBe("active");
+      expect(place.store.calls("find")).toBe(0);
+      await place.sessions.revoke(handle);
+      expect(await stateOf(place, token)).toBe("ended");
+      // The token is proved again by now.
+      expect(await stateOf(place, token)).toBe("ended");
+    },
+  );
 });
 
 describe("a store that does not forget", () => {

@@ -87,6 +87,16 @@ describe("outbox", () => {
     expect(outbox.size).toBe(2);
   });
 
+  it("keeps of what ended the end alone, so that ends take little room", () => {
+    const outbox = new Outbox(() => 0);
+    const data = { big: "x".repeat(4_000) };
+    for (let at = 0; at < 20_000; at += 1) {
+      outbox.opened(recordOf(`n${at}`), data, 0);
+      outbox.ended(recordOf(`n${at}`), END);
+    }
+    expect(outbox.size).toBe(20_000);
+  });
+
   /** What a session is written back with, after these. */
   async function writtenBack(outbox: Outbox): Promise<unknown> {
     const store = new MemoryStore();
@@ -123,6 +133,8 @@ describe("outbox", () => {
     opener.opened(recordOf("a"), {}, 0);
     listener.ended(recordOf("a"), END);
     await listener.replay(store);
+    // As long as whoever opened it may remember it, and does not know of the end.
+    await store.sweep({ now: END.at + 5 * MINUTE, limit: 10 });
     await opener.replay(store);
     expect((await store.find(recordOf("a")))?.record.state).not.toBe("active");
   });
