@@ -3,45 +3,10 @@ import type { StoredSession } from "../engine/ports.ts";
 import { FaultyStore } from "../testing/faulty-store.ts";
 import { ManualClock } from "../testing/manual-clock.ts";
 import { forgetfulStore } from "../../../../tests/support/forgetful-store.ts";
+import { region, signIn, stateOf } from "../../../../tests/support/region.ts";
 import { failure, SECOND, world } from "../../../../tests/support/world.ts";
-import type { World } from "../../../../tests/support/world.ts";
 
 const UNAVAILABLE = { code: "ERR_STORE_UNAVAILABLE" };
-
-interface Region {
-  /** Two processes on the same store. */
-  readonly a: World;
-  readonly b: World;
-  copy(): Promise<void>;
-  failOver(): void;
-  empty(): void;
-  /** Long enough for every process to have looked at the store, and for the store to settle. */
-  heal(): Promise<void>;
-}
-
-function region(): Region {
-  const clock = new ManualClock();
-  const store = forgetfulStore(() => clock.now());
-  const a = world({ clock, store });
-  const b = world({ beside: a });
-  return {
-    a,
-    b,
-    copy: () => store.copy(),
-    failOver: () => store.failOver(),
-    empty: () => store.empty(),
-    heal: () => clock.advanceAsync(12 * SECOND),
-  };
-}
-
-async function signIn(place: World, subject = "alice") {
-  const { token, session } = await place.sessions.open({ subject });
-  return { token, handle: session.id ?? "" };
-}
-
-async function stateOf(place: World, token: string): Promise<string> {
-  return (await place.sessions.authenticate(token, { activity: false })).state;
-}
 
 describe("after a failover that lost writes", () => {
   it("a revocation sticks in the process that made it, at once, and everywhere soon (I2)", async () => {

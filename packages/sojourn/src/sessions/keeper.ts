@@ -129,7 +129,7 @@ export class Keeper {
 
   async #check(): Promise<void> {
     const { incarnation } = await this.#health();
-    const changed = this.#written !== undefined && this.#written !== incarnation;
+    const changed = this.#written !== incarnation;
     // From here on: what is noted while this writes may miss it, and is then behind.
     this.#written = incarnation;
     if (changed) await this.#replay();
@@ -162,9 +162,9 @@ export class Keeper {
    * @param before The incarnation when it was asked for: if another was seen since, the old one may
    * have acknowledged this.
    */
-  #noted(before: string | undefined): void {
+  #noted(before: string): void {
     this.#begin();
-    const behind = before !== undefined && before !== this.#seen?.incarnation;
+    const behind = before !== this.#seen?.incarnation;
     if (behind) this.#written = BEHIND;
     this.#watch(behind ? RETRY_MS : WATCH_MS);
   }
@@ -176,14 +176,14 @@ export class Keeper {
       create: async (record, options) => {
         // A session opened under an epoch that is about to be raised again would end with it.
         if (record.subject !== null) await this.#requireSettled(EPOCHS_SETTLE_MS);
-        const before = this.#seen?.incarnation;
+        const before = await this.#asked();
         const result = await inner.create(record, options);
         if (this.#noteCreate(result, options)) this.#noted(before);
         return result;
       },
       find: (ref) => this.#find(ref),
       replace: async (record, expectedVersion) => {
-        const before = this.#seen?.incarnation;
+        const before = await this.#asked();
         const result = await inner.replace(record, expectedVersion);
         if (result === "replaced") {
           outbox.decided({ ...record, version: expectedVersion + 1 });
@@ -215,7 +215,7 @@ export class Keeper {
     const lost = this.#outbox.liveOf(ref);
     const tombstoneUntil = options.tombstoneUntil ?? lost?.absoluteExpiresAt;
     const given = tombstoneUntil === undefined ? options : { ...options, tombstoneUntil };
-    const before = this.#seen?.incarnation;
+    const before = await this.#asked();
     const result = await this.#inner.revoke(ref, end, given);
     const until = result.record?.absoluteExpiresAt ?? tombstoneUntil;
     if (result.outcome !== "absent" || until !== undefined) {
@@ -232,7 +232,7 @@ export class Keeper {
     options: RevokeSubjectOptions,
   ): Promise<RevokeSubjectResult> {
     await this.#leapEpoch(tenant, subject, options.except);
-    const before = this.#seen?.incarnation;
+    const before = await this.#asked();
     const result = await this.#inner.revokeSubject(tenant, subject, options);
     this.#outbox.raised(tenant, subject, result.epoch, options.now);
     for (const { record, end } of result.ended) {
@@ -311,6 +311,11 @@ export class Keeper {
     return stored;
   }
 
+  /** Whom a write is asked of: learnt before the first one, or nobody would miss it. */
+  async #asked(): Promise<string> {
+    return this.#seen?.incarnation ?? (await this.#health()).incarnation;
+  }
+
   /** A store that was emptied looks new: what this process knew before outranks it. */
   async #health(): Promise<StoreHealth> {
     const health = await this.#inner.health();
@@ -320,6 +325,7 @@ export class Keeper {
       const young = this.#seen === undefined || incarnationSince >= oldest;
       const seenAt = this.#parts.monotonic();
       this.#seen = { incarnation, told: incarnationSince, since: young ? 0 : nowAt, seenAt };
+      this.#written ??= incarnation;
     }
     const { since } = this.#seen;
     return since > incarnationSince ? { ...health, incarnationSince: since } : health;

@@ -1,0 +1,59 @@
+/** A failover in the middle of what a process does: before it, within it, just after it. */
+import { describe, expect, it } from "vitest";
+import { region, signIn, stateOf } from "../../../../tests/support/region.ts";
+import { leave, visit, world } from "../../../../tests/support/world.ts";
+
+describe("a failover right after the first write of a process", () => {
+  it.each(["create", "anonymous", "revoke"] as const)(
+    "does not lose it: %s (I2, I7)",
+    async (what) => {
+      const { a, b, copy, failOver, heal } = region();
+      const before = await signIn(b);
+      await copy();
+      await b.sessions.close();
+      a.store.after(what === "revoke" ? "revoke" : "create", () => failOver());
+      let token = "";
+      if (what === "create") ({ token } = await signIn(a));
+      else if (what === "revoke") await a.sessions.revoke(before.handle);
+      else {
+        const exchange = await visit(a);
+        await exchange.session.set("key", 1);
+        token = leave(exchange).token ?? "";
+      }
+      await heal();
+      const c = world({ beside: a });
+      if (what === "revoke") expect(await stateOf(c, before.token)).toBe("ended");
+      else expect(await stateOf(c, token)).toBe("active");
+    },
+  );
+});
+
+describe("a failover between the look at the epoch and the revoke-all", () => {
+  it("leaves no session alive that was opened under a lost epoch (I5)", async () => {
+    const { a, b, copy, failOver, heal } = region();
+    await signIn(a);
+    await copy();
+    await a.clock.advanceAsync(12 * SECOND);
+    // Known to `a` alone: `b` was not listening yet.
+    await a.sessions.subject("alice").revokeAll();
+    const opened = await signIn(a);
+    a.store.before("revokeSubject", () => failOver());
+    await b.sessions.subject("alice").revokeAll();
+    await heal();
+    expect(await stateOf(b, opened.token)).toBe("ended");
+    expect(await stateOf(a, opened.token)).toBe("ended");
+  });
+
+  it("spares the excepted session, and counts what it ended once (I7)", async () => {
+    const { a, b, copy, failOver, heal } = region();
+    const [kept, gone] = [await signIn(a), await signIn(a)];
+    await copy();
+    await a.clock.advanceAsync(12 * SECOND);
+    a.store.after("revokeSubject", () => failOver());
+    await a.sessions.subject("alice").revokeAll({ except: kept.handle });
+    expect(a.named("session-ended")).toHaveLength(1);
+    await heal();
+    expect(await stateOf(b, kept.token)).toBe("active");
+    expect(await stateOf(b, gone.token)).toBe("ended");
+  });
+});
