@@ -1,7 +1,7 @@
 /** A failover in the middle of what a process does: before it, within it, just after it. */
 import { describe, expect, it } from "vitest";
 import { region, signIn, stateOf } from "../../../../tests/support/region.ts";
-import { leave, visit, world } from "../../../../tests/support/world.ts";
+import { leave, SECOND, visit, world } from "../../../../tests/support/world.ts";
 
 describe("a failover right after the first write of a process", () => {
   it.each(["create", "anonymous", "revoke"] as const)(

@@ -10,6 +10,7 @@ import { summaryOf } from "../engine/liveness.ts";
 import type {
   CreateOptions,
   CreateResult,
+  EndedSession,
   RevokeOptions,
   RevokeResult,
   RevokeSubjectOptions,
@@ -36,6 +37,8 @@ const SETTLE_MS = 10_000;
 const EPOCHS_SETTLE_MS = 2_500;
 /** More than anybody raises an epoch while a standby lags. */
 const EPOCH_LEAP = 1_000;
+/** How often a revoke-all begins anew because the store failed over meanwhile. */
+const RAISES_MAX = 3;
 /** No store's incarnation: something has to be written again. */
 const BEHIND = "";
 
@@ -226,33 +229,42 @@ export class Keeper {
     return { ...result, outcome: "ended", record: summaryOf(lost), end };
   }
 
+  /** Once more where the store failed over meanwhile: its epoch may lie below one that was lost. */
   async #revokeSubject(
     tenant: string,
     subject: string,
     options: RevokeSubjectOptions,
   ): Promise<RevokeSubjectResult> {
-    await this.#leapEpoch(tenant, subject, options.except);
-    const before = await this.#asked();
-    const result = await this.#inner.revokeSubject(tenant, subject, options);
-    this.#outbox.raised(tenant, subject, result.epoch, options.now);
-    for (const { record, end } of result.ended) {
-      this.#outbox.ended(record, end, record.absoluteExpiresAt);
+    const ended = new Map<string, EndedSession>();
+    for (let attempt = 0; attempt < RAISES_MAX; attempt += 1) {
+      const before = await this.#leapEpoch(tenant, subject, options.except);
+      const result = await this.#inner.revokeSubject(tenant, subject, options);
+      this.#outbox.raised(tenant, subject, result.epoch, options.now);
+      for (const one of result.ended) {
+        this.#outbox.ended(one.record, one.end, one.record.absoluteExpiresAt);
+        if (!ended.has(one.record.id)) ended.set(one.record.id, one);
+      }
+      if (options.except !== undefined) await this.#noteExcepted(tenant, options.except);
+      this.#noted(before);
+      const { incarnation } = await this.#health();
+      if (incarnation === before) return { ...result, ended: [...ended.values()] };
     }
-    if (options.except !== undefined) await this.#noteExcepted(tenant, options.except);
-    this.#noted(before);
-    return result;
+    throw unsettled();
   }
 
   /**
    * Where the store may have lost an epoch, the next one must lie above it, whoever knew it, or
    * sessions opened under the lost one and written again would outlive this revoke-all.
+   *
+   * @returns the incarnation for which that holds.
    */
-  async #leapEpoch(tenant: string, subject: string, except?: string): Promise<void> {
+  async #leapEpoch(tenant: string, subject: string, except?: string): Promise<string> {
     const inner = this.#inner;
     const reading = inner.subjectEpoch(tenant, subject);
     const [stored, health] = await Promise.all([reading, this.#health()]);
     const known = this.#outbox.epochOf(tenant, subject);
-    if (known <= stored && sinceChange(health) >= SETTLE_MS) return;
+    const { incarnation } = health;
+    if (known <= stored && sinceChange(health) >= SETTLE_MS) return incarnation;
     const epoch = Math.max(stored, known) + EPOCH_LEAP;
     const spared = except === undefined ? undefined : await this.#find({ tenant, id: except });
     const deltas: StoreDelta[] = [];
@@ -260,6 +272,7 @@ export class Keeper {
       deltas.push({ kind: "session", session: { ...spared, record: { ...spared.record, epoch } } });
     }
     await inner.apply([...deltas, { kind: "epoch", tenant, subject, epoch }], "outbox");
+    return incarnation;
   }
 
   #noteCreate(result: CreateResult, options: CreateOptions): boolean {
