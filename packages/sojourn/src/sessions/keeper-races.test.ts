@@ -28,6 +28,15 @@ describe("a failover right after the first write of a process", () => {
   );
 });
 
+describe("the first write of a process, and no failover", () => {
+  it("is not written again", async () => {
+    const { a, b, heal } = region();
+    await b.sessions.revoke((await signIn(a)).handle);
+    await heal();
+    expect(b.named("store-replayed")).toEqual([]);
+  });
+});
+
 describe("a failover between the look at the epoch and the revoke-all", () => {
   it("leaves no session alive that was opened under a lost epoch (I5)", async () => {
     const { a, b, copy, failOver, heal } = region();
@@ -55,5 +64,37 @@ describe("a failover between the look at the epoch and the revoke-all", () => {
     await heal();
     expect(await stateOf(b, kept.token)).toBe("active");
     expect(await stateOf(b, gone.token)).toBe("ended");
+  });
+});
+
+describe("a revoke-all that was heard of, and lost together with whoever made it", () => {
+  it("spares the excepted session at every moment of the replay (I7)", async () => {
+    const { a, b, copy, failOver, heal } = region();
+    const [kept, gone] = [await signIn(a), await signIn(a)];
+    expect(await stateOf(b, kept.token)).toBe("active");
+    await copy();
+    await a.sessions.subject("alice").revokeAll({ except: kept.handle });
+    await a.sessions.close();
+    failOver();
+    const seen: string[] = [];
+    const c = world({ beside: b });
+    b.store.after("apply", async () => void seen.push(await stateOf(c, kept.token)));
+    await heal();
+    expect(seen).toEqual(["active"]);
+    expect(await stateOf(b, kept.token)).toBe("active");
+    expect(await stateOf(b, gone.token)).toBe("ended");
+  });
+
+  it("spares nobody whom an earlier one had ended (I2)", async () => {
+    const { a, b, copy, failOver, heal } = region();
+    const { token, handle } = await signIn(a);
+    expect(await stateOf(b, token)).toBe("active");
+    await copy();
+    await a.sessions.subject("alice").revokeAll();
+    await a.sessions.subject("alice").revokeAll({ except: handle });
+    await a.sessions.close();
+    failOver();
+    await heal();
+    expect(await stateOf(b, token)).toBe("ended");
   });
 });

@@ -94,7 +94,9 @@ export class Keeper {
   /** What other processes ended sticks here, too, even if the store forgets it. */
   #heard(change: StoreChange): void {
     if (change.kind === "subject") {
-      this.#outbox.raised(change.tenant, change.subject, change.epoch, this.#parts.now());
+      const { tenant, subject, epoch, except } = change;
+      this.#outbox.raised(tenant, subject, epoch, this.#parts.now());
+      if (except !== undefined) this.#noteExcepted(tenant, except).catch(this.#parts.trouble);
     } else if (change.what === "ended" && change.end !== undefined) {
       this.#outbox.ended(change.ref, change.end);
     } else return;
