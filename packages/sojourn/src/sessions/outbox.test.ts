@@ -149,6 +149,24 @@ describe("outbox", () => {
     expect(await store.subjectEpoch("t", "bob")).toBe(7);
   });
 
+  it("writes the sessions beside one that cannot be written, and says so", async () => {
+    const store = new MemoryStore();
+    const outbox = new Outbox(() => 0);
+    for (const name of ["a", "b", "c"]) outbox.opened(recordOf(name), {}, 0);
+    const apply = store.apply.bind(store);
+    store.apply = async (deltas, origin) => {
+      for (const delta of deltas) {
+        const lost = delta.kind === "session" && delta.session.record.id.startsWith("b");
+        if (lost) throw new Error("its server is gone");
+        await apply([delta], origin);
+      }
+    };
+    await expect(outbox.replay(store)).rejects.toThrow("its server is gone");
+    expect(await store.find(recordOf("a"))).toBeDefined();
+    expect(await store.find(recordOf("b"))).toBeUndefined();
+    expect(await store.find(recordOf("c"))).toBeDefined();
+  });
+
   it("writes of one session that session and its subject's epoch alone", async () => {
     const outbox = new Outbox(() => 0);
     for (let at = 0; at < 50; at += 1) outbox.raised("t", `user-${at}`, 3, 0);

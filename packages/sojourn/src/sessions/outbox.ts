@@ -188,7 +188,11 @@ export class Outbox {
       end === undefined && session !== undefined ? [{ kind: "session", session }] : [],
     );
     for (let from = 0; from < deltas.length; from += BATCH) {
-      await attempt(() => store.apply(deltas.slice(from, from + BATCH), "outbox"));
+      const some = deltas.slice(from, from + BATCH);
+      await store.apply(some, "outbox").catch(async () => {
+        // One that cannot be written keeps back those behind it: each by itself.
+        await Promise.all(some.map((one) => attempt(() => store.apply([one], "outbox"))));
+      });
     }
     if (errors.length > 0) throw errors[0];
     return { ended: ends.length, sessions: deltas.length };
