@@ -21,6 +21,7 @@ import type {
   StoreDelta,
   StoredSession,
   StoreHealth,
+  StorePart,
   Subscription,
   Timers,
 } from "../engine/ports.ts";
@@ -133,7 +134,7 @@ export class Keeper {
   }
 
   async #check(): Promise<void> {
-    const { incarnation } = await this.#health();
+    const { incarnation } = await this.#health("any");
     const changed = this.#written !== incarnation;
     // From here on: what is noted while this writes may miss it, and is then behind.
     this.#written = incarnation;
@@ -180,15 +181,15 @@ export class Keeper {
     const ours: Partial<SessionStore> = {
       create: async (record, options) => {
         // A session opened under an epoch that is about to be raised again would end with it.
-        if (record.subject !== null) await this.#requireSettled(EPOCHS_SETTLE_MS);
-        const before = await this.#asked();
+        if (record.subject !== null) await this.#requireSettled(record, EPOCHS_SETTLE_MS);
+        const before = await this.#asked(record);
         const result = await inner.create(record, options);
         if (this.#noteCreate(result, options)) this.#noted(before);
         return result;
       },
       find: (ref) => this.#find(ref),
       replace: async (record, expectedVersion) => {
-        const before = await this.#asked();
+        const before = await this.#asked(record);
         const result = await inner.replace(record, expectedVersion);
         if (result === "replaced") {
           outbox.decided({ ...record, version: expectedVersion + 1 });
@@ -203,7 +204,7 @@ export class Keeper {
         if (result.outcome === "patched") outbox.patched(ref, operations, result.dataVersion);
         return result;
       },
-      health: () => this.#health(),
+      health: (of) => this.#health(of),
       purgeSubject: async (tenant, subject, now) => {
         const purged = await inner.purgeSubject(tenant, subject, now);
         outbox.erased(tenant, subject);
@@ -220,13 +221,13 @@ export class Keeper {
     const lost = this.#outbox.liveOf(ref);
     const tombstoneUntil = options.tombstoneUntil ?? lost?.absoluteExpiresAt;
     const given = tombstoneUntil === undefined ? options : { ...options, tombstoneUntil };
-    const before = await this.#asked();
+    const before = await this.#asked(ref);
     const result = await this.#inner.revoke(ref, end, given);
     const until = result.record?.absoluteExpiresAt ?? tombstoneUntil;
     if (result.outcome !== "absent" || until !== undefined) {
       this.#outbox.ended(ref, result.end ?? end, until);
       this.#noted(before);
-    } else await this.#requireSettled();
+    } else await this.#requireSettled(ref);
     if (result.outcome !== "absent" || lost === undefined) return result;
     return { ...result, outcome: "ended", record: summaryOf(lost), end };
   }
@@ -248,7 +249,7 @@ export class Keeper {
       }
       if (options.except !== undefined) await this.#noteExcepted(tenant, options.except);
       this.#noted(before);
-      const { incarnation } = await this.#health();
+      const { incarnation } = await this.#health({ tenant, subject });
       if (incarnation === before) return { ...result, ended: [...ended.values()] };
     }
     throw unsettled();
@@ -263,7 +264,7 @@ export class Keeper {
   async #leapEpoch(tenant: string, subject: string, except?: string): Promise<string> {
     const inner = this.#inner;
     const reading = inner.subjectEpoch(tenant, subject);
-    const [stored, health] = await Promise.all([reading, this.#health()]);
+    const [stored, health] = await Promise.all([reading, this.#health({ tenant, subject })]);
     const known = this.#outbox.epochOf(tenant, subject);
     const { incarnation } = health;
     if (known <= stored && sinceChange(health) >= SETTLE_MS) return incarnation;
@@ -299,7 +300,7 @@ export class Keeper {
     const stored = await this.#inner.find(ref);
     if (this.#listening === undefined) this.#begin();
     if (outbox.lacks(stored, ref, turn)) return this.#recover(ref, stored);
-    if (stored === undefined) await this.#requireSettled();
+    if (stored === undefined) await this.#requireSettled(ref);
     return stored;
   }
 
@@ -322,18 +323,18 @@ export class Keeper {
     // It failed over again meanwhile: who asks once more gets it.
     if (stored !== undefined) throw unsettled();
     this.#outbox.drop(ref);
-    await this.#requireSettled();
+    await this.#requireSettled(ref);
     return stored;
   }
 
   /** Whom a write is asked of: learnt before the first one, or nobody would miss it. */
-  async #asked(): Promise<string> {
-    return this.#seen?.incarnation ?? (await this.#health()).incarnation;
+  async #asked(of: SessionRef): Promise<string> {
+    return this.#seen?.incarnation ?? (await this.#health(of)).incarnation;
   }
 
   /** A store that was emptied looks new: what this process knew before outranks it. */
-  async #health(): Promise<StoreHealth> {
-    const health = await this.#inner.health();
+  async #health(of: StorePart | undefined): Promise<StoreHealth> {
+    const health = await this.#inner.health(of);
     const { incarnation, incarnationSince, nowAt = 0 } = health;
     if (this.#seen?.incarnation !== incarnation) {
       const oldest = Math.max(this.#seen?.told ?? 0, 1);
@@ -347,8 +348,8 @@ export class Keeper {
   }
 
   /** @throws {StoreUnavailableError} while another process may still know what the store lost. */
-  async #requireSettled(afterMs: number = SETTLE_MS): Promise<void> {
-    if (sinceChange(await this.#health()) >= afterMs) return;
+  async #requireSettled(of: SessionRef, afterMs: number = SETTLE_MS): Promise<void> {
+    if (sinceChange(await this.#health(of)) >= afterMs) return;
     // Whatever the store's clock says: it has been so for long enough.
     const seenAt = this.#seen?.seenAt ?? Infinity;
     if (this.#parts.monotonic() - seenAt < afterMs) throw unsettled();
