@@ -156,12 +156,14 @@ export class Ground {
     const facts = [JSON.stringify(own), `${buckets}`, LAYOUT] as const;
     const kept = await this.#records.keep(seen, facts, part);
     if (connection !== this.#connections) throw new StoreUnavailableError("another server answers");
+    // Nothing is done any more at a place that does not fit.
+    const base = this.#base;
+    this.#base = undefined;
     this.#requireSame(Number(kept.buckets), kept.layout);
     const installation = JSON.parse(kept.installation) as Installation;
     if (this.#installation !== undefined && this.#installation.bucketKey !== installation.bucketKey)
       throw new StoreUnavailableError("the server holds another installation; start again");
     this.#installation = installation;
-    const base = this.#base;
     const means = meansOf(seen.map((one) => one.facts));
     const fresh = {
       incarnation: kept.incarnation,
