@@ -66,4 +66,29 @@ describe("the Redis store keeps the store contract on a cluster", () => {
     await expect(store.health()).rejects.toMatchObject(wrong);
     await expect(store.find(ref)).rejects.toMatchObject(wrong);
   });
+
+  it("leaves no connection of its own at a primary that handed over", async () => {
+    const kit = await world.kit();
+    const store = world.store();
+    const [owner] = await world.engines.owners();
+    if (owner === undefined) throw new Error("no owners");
+    const revokeSome = async (): Promise<void> => {
+      for (let count = 0; count < 12; count += 1) {
+        const one = kit.recordOf({ tenant: kit.tenant(), subject: `user-${count}` });
+        await store.create(one, { now: kit.now });
+        const end = { reason: "revoked", at: kit.now } as const;
+        await store.revoke(one, end, { now: kit.now, durability: "replicated" });
+      }
+    };
+    const ours = async (): Promise<number> => {
+      const list = String(await ask(owner.node, "CLIENT", "LIST", "TYPE", "normal"));
+      return [...list.matchAll(/ cmd=(?:wait|evalsha)\b/g)].length;
+    };
+    const others = await ours();
+    await revokeSome();
+    expect(await ours()).toBeGreaterThan(others);
+    await world.engines.failover(owner.node);
+    await vi.waitFor(revokeSome, WITHIN);
+    await vi.waitFor(async () => expect(await ours()).toBe(others), WITHIN);
+  });
 });

@@ -128,7 +128,14 @@ export class ClusterServers implements Servers {
 
   #durableAt(address: string): Durable {
     const known = this.#durables.get(address);
-    const durable = known ?? new Durable(() => this.#nodes.clientOf(address).duplicate());
+    if (known !== undefined) return known;
+    // Another primary than before: others may have left.
+    for (const [left, durable] of this.#durables) {
+      if (this.#nodes.has(left)) continue;
+      this.#durables.delete(left);
+      durable.close();
+    }
+    const durable = new Durable(() => this.#nodes.clientOf(address).duplicate());
     this.#durables.set(address, durable);
     return durable;
   }
