@@ -1,7 +1,7 @@
 /** A failover in the middle of what a process does: before it, within it, just after it. */
 import { describe, expect, it } from "vitest";
 import { region, signIn, stateOf } from "../../../../tests/support/region.ts";
-import { leave, SECOND, visit, world } from "../../../../tests/support/world.ts";
+import { failure, leave, SECOND, visit, world } from "../../../../tests/support/world.ts";
 
 describe("a failover right after the first write of a process", () => {
   it.each(["create", "anonymous", "revoke"] as const)(
@@ -67,6 +67,21 @@ describe("a failover between the look at the epoch and the revoke-all", () => {
   });
 });
 
+describe("a failover in the middle of a revoke-all that lost the excepted session", () => {
+  it("keeps it alive, whoever had opened it (I7)", async () => {
+    const { a, b, failOver, heal } = region();
+    const { token, handle } = await signIn(a);
+    b.store.after("revokeSubject", () => failOver());
+    await b.sessions
+      .subject("alice")
+      .revokeAll({ except: handle })
+      .catch(() => undefined);
+    await heal();
+    expect(await stateOf(a, token)).toBe("active");
+    expect(await stateOf(b, token)).toBe("active");
+  });
+});
+
 describe("a revoke-all that was heard of, and lost together with whoever made it", () => {
   it("spares the excepted session at every moment of the replay (I7)", async () => {
     const { a, b, copy, failOver, heal } = region();
@@ -96,5 +111,41 @@ describe("a revoke-all that was heard of, and lost together with whoever made it
     failOver();
     await heal();
     expect(await stateOf(b, token)).toBe("ended");
+  });
+});
+
+describe("a failover right after a lost session was written again", () => {
+  it("is no erasure: the session comes back (I7)", async () => {
+    const { a, b, failOver, heal } = region();
+    const { token } = await signIn(a);
+    failOver();
+    a.store.after("apply", () => failOver());
+    expect(await failure(a.sessions.authenticate(token))).toMatchObject({
+      code: "ERR_STORE_UNAVAILABLE",
+    });
+    await heal();
+    expect(await stateOf(b, token)).toBe("active");
+  });
+});
+
+describe("a login after a revoke-all whose epoch is lost just before the session is written", () => {
+  it("gives a session that stays when the epoch is raised again (I7)", async () => {
+    const { a, b, failOver, heal } = region();
+    await signIn(b);
+    await a.sessions.subject("alice").revokeAll();
+    a.store.before("create", () => failOver());
+    const { token } = await signIn(a);
+    expect(await stateOf(b, token)).toBe("active");
+    expect(await stateOf(a, token)).toBe("active");
+    await heal();
+    expect(await stateOf(b, token)).toBe("active");
+  });
+
+  it("is refused when it began before (I5)", async () => {
+    const { a, failOver } = region();
+    await a.sessions.subject("alice").revokeAll();
+    a.store.before("create", () => failOver());
+    const early = a.sessions.open({ subject: "alice", subjectEpoch: 0 });
+    expect(await failure(early)).toMatchObject({ code: "ERR_STALE_EPOCH" });
   });
 });

@@ -328,7 +328,12 @@ describe("what a near-cache has read of a store that lost an end", () => {
       const kept: { session?: StoredSession | undefined } = {};
       const peek = (): StoredSession | undefined => (way === "peek" ? kept.session : undefined);
       const recall = async (): Promise<StoredSession | undefined> => kept.session;
-      const near = { boundMs: 1, provenAt: Infinity, peek, ...(way === "recall" ? { recall } : {}) };
+      const near = {
+        boundMs: 1,
+        provenAt: Infinity,
+        peek,
+        ...(way === "recall" ? { recall } : {}),
+      };
       const place = world({ clock, store: Object.assign(new FaultyStore(store), { near }) });
       const { token, handle } = await signIn(place);
       expect(await stateOf(place, token)).toBe("active");

@@ -25,7 +25,7 @@ import type {
   Subscription,
   Timers,
 } from "../engine/ports.ts";
-import type { SessionEnd } from "../engine/record.ts";
+import type { SessionEnd, SessionRecord } from "../engine/record.ts";
 import type { ChangeFeed } from "./change-feed.ts";
 import { Outbox } from "./outbox.ts";
 
@@ -179,14 +179,7 @@ export class Keeper {
     const inner = this.#inner;
     const outbox = this.#outbox;
     const ours: Partial<SessionStore> = {
-      create: async (record, options) => {
-        // A session opened under an epoch that is about to be raised again would end with it.
-        if (record.subject !== null) await this.#requireSettled(record, EPOCHS_SETTLE_MS);
-        const before = await this.#asked(record);
-        const result = await inner.create(record, options);
-        if (this.#noteCreate(result, options)) this.#noted(before);
-        return result;
-      },
+      create: (record, options) => this.#create(record, options),
       find: (ref) => this.#find(ref),
       replace: async (record, expectedVersion) => {
         const before = await this.#asked(record);
@@ -238,16 +231,19 @@ export class Keeper {
     subject: string,
     options: RevokeSubjectOptions,
   ): Promise<RevokeSubjectResult> {
+    const { except } = options;
+    const spared =
+      except === undefined ? undefined : await this.#live({ tenant, id: except }, subject);
     const ended = new Map<string, EndedSession>();
     for (let attempt = 0; attempt < RAISES_MAX; attempt += 1) {
-      const before = await this.#leapEpoch(tenant, subject, options.except);
+      const before = await this.#leapEpoch(tenant, subject, spared);
       const result = await this.#inner.revokeSubject(tenant, subject, options);
       this.#outbox.raised(tenant, subject, result.epoch, options.now);
       for (const one of result.ended) {
         this.#outbox.ended(one.record, one.end, one.record.absoluteExpiresAt);
         if (!ended.has(one.record.id)) ended.set(one.record.id, one);
       }
-      if (options.except !== undefined) await this.#noteExcepted(tenant, options.except);
+      if (except !== undefined) await this.#noteExcepted(tenant, except);
       this.#noted(before);
       const { incarnation } = await this.#health({ tenant, subject });
       if (incarnation === before) return { ...result, ended: [...ended.values()] };
@@ -255,13 +251,20 @@ export class Keeper {
     throw unsettled();
   }
 
+  /** A session of the subject, unless it has ended: that is never undone. */
+  async #live(ref: SessionRef, subject: string): Promise<StoredSession | undefined> {
+    const stored = await this.#find(ref);
+    return stored?.record.subject === subject && isLive(stored) ? stored : undefined;
+  }
+
   /**
    * Where the store may have lost an epoch, the next one must lie above it, whoever knew it, or
    * sessions opened under the lost one and written again would outlive this revoke-all.
    *
+   * @param spared Comes along.
    * @returns the incarnation for which that holds.
    */
-  async #leapEpoch(tenant: string, subject: string, except?: string): Promise<string> {
+  async #leapEpoch(tenant: string, subject: string, spared?: StoredSession): Promise<string> {
     const inner = this.#inner;
     const reading = inner.subjectEpoch(tenant, subject);
     const [stored, health] = await Promise.all([reading, this.#health({ tenant, subject })]);
@@ -269,23 +272,33 @@ export class Keeper {
     const { incarnation } = health;
     if (known <= stored && sinceChange(health) >= SETTLE_MS) return incarnation;
     const epoch = Math.max(stored, known) + EPOCH_LEAP;
-    const spared = except === undefined ? undefined : await this.#find({ tenant, id: except });
     const deltas: StoreDelta[] = [];
-    if (spared?.record.subject === subject && isLive(spared)) {
+    if (spared !== undefined) {
       deltas.push({ kind: "session", session: { ...spared, record: { ...spared.record, epoch } } });
     }
     await inner.apply([...deltas, { kind: "epoch", tenant, subject, epoch }], "outbox");
     return incarnation;
   }
 
-  #noteCreate(result: CreateResult, options: CreateOptions): boolean {
-    if (result.outcome !== "created") return false;
-    const { record, replaced, evicted } = result;
-    this.#outbox.opened(record, options.data ?? {}, record.epoch);
+  async #create(record: SessionRecord, options: CreateOptions): Promise<CreateResult> {
+    const { tenant, subject } = record;
+    // A session opened under an epoch that is about to be raised again would end with it.
+    if (subject !== null) await this.#requireSettled(record, EPOCHS_SETTLE_MS);
+    const before = await this.#asked(record);
+    const known = subject === null ? 0 : this.#outbox.epochOf(tenant, subject);
+    if ((options.subjectEpoch ?? known) < known) return { outcome: "stale-epoch", epoch: known };
+    const result = await this.#inner.create(record, options);
+    if (result.outcome !== "created") return result;
+    const created = { ...result.record, epoch: Math.max(result.record.epoch, known) };
+    this.#outbox.opened(created, options.data ?? {}, created.epoch);
+    const { replaced, evicted } = result;
     for (const one of replaced === undefined ? evicted : [replaced, ...evicted]) {
       this.#outbox.ended(one.record, one.end, one.record.absoluteExpiresAt);
     }
-    return true;
+    this.#noted(before);
+    // The store has lost the epoch since the look at it: it is raised again, this one along.
+    if (result.record.epoch < known) await this.#outbox.replay(this.#inner, created);
+    return { ...result, record: created };
   }
 
   /** It stays because its epoch was raised: that must not be lost while the subject's is kept. */
@@ -316,12 +329,14 @@ export class Keeper {
     found: StoredSession | undefined,
   ): Promise<StoredSession | undefined> {
     const { turn } = this.#outbox;
+    const { incarnation } = await this.#health(ref);
     await this.#outbox.replay(this.#inner, { ...ref, subject: found?.record.subject ?? null });
     void this.check();
     const stored = await this.#inner.find(ref);
     if (!this.#outbox.lacks(stored, ref, turn)) return stored;
     // It failed over again meanwhile: who asks once more gets it.
-    if (stored !== undefined) throw unsettled();
+    const again = (await this.#health(ref)).incarnation !== incarnation;
+    if (again || stored !== undefined) throw unsettled();
     this.#outbox.drop(ref);
     await this.#requireSettled(ref);
     return stored;
