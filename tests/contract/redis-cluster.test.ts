@@ -8,6 +8,7 @@ import { ask } from "../../tools/engines/resp.mjs";
 import { clusterWorld } from "../support/redis-cluster-world.ts";
 import type { ClusterWorld } from "../support/redis-cluster-world.ts";
 
+const WITHIN = { timeout: 10_000, interval: 50 };
 const CAPABILITIES = new RedisStore({
   client: createCluster({ rootNodes: [], defaults: { disableOfflineQueue: true } }),
 }).capabilities;
@@ -52,5 +53,42 @@ describe("the Redis store keeps the store contract on a cluster", () => {
     const misplaced = store.create({ ...one, id: other.id }, { now: kit.now });
     await expect(misplaced).rejects.toMatchObject({ code: "ERR_INVALID_ARGUMENT" });
     expect(await store.find({ tenant: one.tenant, id: other.id })).toBeUndefined();
+  });
+
+  it("does nothing more in a layout that was changed under it", async () => {
+    const store = world.store({ prefix: "other:" });
+    const ref = { tenant: "default", id: "A".repeat(24) };
+    expect(await store.find(ref)).toBeUndefined();
+    // As re-bucketing leaves it.
+    for (const { node } of await world.engines.owners())
+      await ask(node, "HSET", "other:m", "buckets", "512").catch(() => undefined);
+    const wrong = { code: "ERR_CONFIG", message: expect.stringContaining("buckets: 512") };
+    await expect(store.health()).rejects.toMatchObject(wrong);
+    await expect(store.find(ref)).rejects.toMatchObject(wrong);
+  });
+
+  it("leaves no connection of its own at a primary that handed over", async () => {
+    const kit = await world.kit();
+    const store = world.store();
+    const [owner] = await world.engines.owners();
+    if (owner === undefined) throw new Error("no owners");
+    const revokeSome = async (): Promise<void> => {
+      for (let count = 0; count < 12; count += 1) {
+        const one = kit.recordOf({ tenant: kit.tenant(), subject: `user-${count}` });
+        await store.create(one, { now: kit.now });
+        const end = { reason: "revoked", at: kit.now } as const;
+        await store.revoke(one, end, { now: kit.now, durability: "replicated" });
+      }
+    };
+    const ours = async (): Promise<number> => {
+      const list = String(await ask(owner.node, "CLIENT", "LIST", "TYPE", "normal"));
+      return [...list.matchAll(/ cmd=(?:wait|evalsha)\b/g)].length;
+    };
+    const others = await ours();
+    await revokeSome();
+    expect(await ours()).toBeGreaterThan(others);
+    await world.engines.failover(owner.node);
+    await vi.waitFor(revokeSome, WITHIN);
+    await vi.waitFor(async () => expect(await ours()).toBe(others), WITHIN);
   });
 });

@@ -21,6 +21,7 @@ import type {
   StoreDelta,
   StoredSession,
   StoreHealth,
+  StorePart,
   Subscription,
   SweepOptions,
   SweepResult,
@@ -120,8 +121,8 @@ export class ForwardingStore implements Required<Omit<SessionStore, "near" | "ti
     return this.through("purgeSubject", () => this.below.purgeSubject(tenant, subject, now));
   }
 
-  health(): Promise<StoreHealth> {
-    return this.through("health", () => this.below.health());
+  health(of?: StorePart): Promise<StoreHealth> {
+    return this.through("health", () => this.below.health(of));
   }
 
   tail(from: string, handlers: TailHandlers): Subscription {

@@ -232,6 +232,9 @@ export interface StoreHealth {
   readonly lagMs: number;
 }
 
+/** Of a store of several servers: where a session is, or a subject, or any that answer. */
+export type StorePart = SessionRef | { readonly tenant: string; readonly subject: string } | "any";
+
 /** Facts of an installation that never change: made once, kept by the store. */
 export interface Installation {
   readonly id: string;
@@ -368,6 +371,10 @@ export interface SessionStore {
   apply(deltas: readonly StoreDelta[], origin: string): Promise<void>;
   /** Erase everything of a subject; only hashed tombstones and the raised epoch stay. */
   purgeSubject(tenant: string, subject: string, now: number): Promise<number>;
-  health(): Promise<StoreHealth>;
+  /**
+   * @param of Of a store of several servers only those that have this must answer; the others are,
+   * where they do not, as they were last told to be. Absent: all of them must.
+   */
+  health(of?: StorePart): Promise<StoreHealth>;
   close(): Promise<void>;
 }

@@ -259,7 +259,7 @@ async function judge(core: Core, attempt: Attempt, first: StoredSession): Promis
     const decision = judgePresented(stored.record, attempt.proved, context);
     if (decision.act === "fork" && incarnationSince === undefined) {
       // Before a person is accused: did the store itself lose something?
-      const health = await core.attempt("health", () => core.store.health());
+      const health = await core.attempt("health", () => core.store.health(attempt.ref));
       incarnationSince = health.incarnationSince;
       stored = await core.load(attempt.ref);
       continue;

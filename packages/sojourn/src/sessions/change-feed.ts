@@ -16,7 +16,6 @@ export class ChangeFeed {
 
   /** From here on. The first listener begins the tail, the last one to leave ends it. */
   add(listener: ChangeListener): Subscription {
-    this.#listeners.add(listener);
     this.#tail ??= this.#store.tail("now", {
       change: (change: StoreChange) => {
         for (const one of this.#listeners) one.change(change);
@@ -26,6 +25,7 @@ export class ChangeFeed {
       },
       error: this.#trouble,
     });
+    this.#listeners.add(listener);
     return {
       close: () => {
         this.#listeners.delete(listener);

@@ -32,15 +32,41 @@ interface Setting {
   readonly store: ReturnType<typeof forgetfulStore>;
   readonly clock: ManualClock;
   readonly opened: Opened[];
+  /** No failover happens any more. */
+  calm: boolean;
 }
 
 interface Step {
-  readonly do: "open" | "revokeAll" | "verify" | "revoke" | "set" | "copy" | "failOver" | "wait";
+  readonly do:
+    | "others"
+    | "meanwhile"
+    | "open"
+    | "revokeAll"
+    | "verify"
+    | "revoke"
+    | "set"
+    | "copy"
+    | "failOver"
+    | "wait";
   readonly at: number;
   readonly who: number;
   readonly which: number;
   readonly ms: number;
 }
+
+/** In the middle of the next of these the store fails over. */
+const MEANWHILE = [
+  "create",
+  "find",
+  "revoke",
+  "revokeSubject",
+  "subjectEpoch",
+  "apply",
+  "health",
+  "patchData",
+] as const;
+
+const NOBODY = { tenant: "default", id: "A".repeat(24) };
 
 const DOINGS = {
   open: 4,
@@ -48,6 +74,8 @@ const DOINGS = {
   revoke: 4,
   set: 3,
   revokeAll: 1,
+  others: 2,
+  meanwhile: 2,
   copy: 3,
   failOver: 2,
   wait: 2,
@@ -65,12 +93,15 @@ const step: fc.Arbitrary<Step> = fc.record({
   ms: fc.integer({ min: 1, max: 3_000 }),
 });
 
-function setting(): Setting {
+async function setting(): Promise<Setting> {
   const clock = new ManualClock();
   const store = forgetfulStore(() => clock.now());
   const first = world({ clock, store });
   const rest = Array.from({ length: PROCESSES - 1 }, () => world({ beside: first }));
-  return { places: [first, ...rest], store, clock, opened: [] };
+  const places = [first, ...rest];
+  // From here on they hear of each other.
+  for (const { sessions } of places) await sessions.inside().core.store.find(NOBODY);
+  return { places, store, clock, opened: [], calm: false };
 }
 
 /** @returns `undefined` for trouble, which proves nothing. */
@@ -91,10 +122,20 @@ async function verify(of: Setting, one: Opened, index: number): Promise<void> {
   if (!one.ended && !one.doubtful) expect(standing.state, "I7: never ended").toBe("active");
 }
 
-async function revokeAll(of: Setting, subject: string, index: number): Promise<void> {
-  const theirs = of.opened.filter((one) => one.subject === subject && !one.ended);
+/** @param except One that stays. */
+async function revokeAll(
+  of: Setting,
+  subject: string,
+  index: number,
+  except?: Opened,
+): Promise<void> {
+  const all = of.opened.filter((one) => one.subject === subject && !one.ended);
+  const theirs = all.filter((one) => one !== except);
   for (const one of theirs) one.doubtful = true;
-  const done = await orTrouble(async () => of.places[index]?.sessions.subject(subject).revokeAll());
+  const how = except === undefined ? {} : { except: except.handle };
+  const done = await orTrouble(async () =>
+    of.places[index]?.sessions.subject(subject).revokeAll(how),
+  );
   for (const one of theirs) if (done !== undefined) end(one, index);
 }
 
@@ -113,6 +154,7 @@ async function open(of: Setting, place: World, subject: string): Promise<void> {
 async function play(of: Setting, next: Step): Promise<void> {
   if (next.do === "copy") return of.store.copy();
   if (next.do === "failOver") return of.store.failOver();
+  if (next.do === "meanwhile") return meanwhile(of, next);
   if (next.do === "wait") return of.clock.advanceAsync(next.ms);
   const place = of.places[next.at];
   const subject = SUBJECTS[next.who];
@@ -120,12 +162,28 @@ async function play(of: Setting, next: Step): Promise<void> {
   if (next.do === "open") return open(of, place, subject);
   if (next.do === "revokeAll") return revokeAll(of, subject, next.at);
   const one = of.opened.at(-1 - next.which);
-  if (one === undefined) return;
-  if (next.do === "verify") return verify(of, one, next.at);
-  if (next.do === "set") return set(place, one);
+  if (one !== undefined) return use(of, next, one);
+}
+
+async function use(of: Setting, { do: doing, at }: Step, one: Opened): Promise<void> {
+  const place = of.places[at];
+  if (place === undefined) return;
+  if (doing === "others") return revokeAll(of, one.subject, at, one);
+  if (doing === "verify") return verify(of, one, at);
+  return doing === "set" ? set(place, one) : revoke(place, one, at);
+}
+
+async function revoke(place: World, one: Opened, index: number): Promise<void> {
   one.doubtful = true;
   const result = await orTrouble(() => place.sessions.revoke(one.handle));
-  if (result !== undefined) end(one, next.at);
+  if (result !== undefined) end(one, index);
+}
+
+function meanwhile(of: Setting, { at, which, ms }: Step): void {
+  const operation = MEANWHILE[which];
+  const strike = (): void => (of.calm ? undefined : of.store.failOver());
+  if (operation !== undefined)
+    of.places[at]?.store[ms % 2 === 0 ? "before" : "after"](operation, strike);
 }
 
 async function set(place: World, one: Opened): Promise<void> {
@@ -137,8 +195,9 @@ describe("acknowledged writes on a store that fails over again and again", () =>
   it("hold where they were made at once, and everywhere once the store has settled", async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 60 }), async (steps) => {
-        const of = setting();
+        const of = await setting();
         for (const next of steps) await play(of, next);
+        of.calm = true;
         await of.clock.advanceAsync(15 * SECOND);
         for (const one of of.opened) {
           for (const { sessions } of of.places) {

@@ -3,45 +3,10 @@ import type { NearSession } from "../engine/ports.ts";
 import { FaultyStore } from "../testing/faulty-store.ts";
 import { ManualClock } from "../testing/manual-clock.ts";
 import { forgetfulStore } from "../../../../tests/support/forgetful-store.ts";
+import { region, signIn, stateOf } from "../../../../tests/support/region.ts";
 import { failure, SECOND, world } from "../../../../tests/support/world.ts";
-import type { World } from "../../../../tests/support/world.ts";
 
 const UNAVAILABLE = { code: "ERR_STORE_UNAVAILABLE" };
-
-interface Region {
-  /** Two processes on the same store. */
-  readonly a: World;
-  readonly b: World;
-  copy(): Promise<void>;
-  failOver(): void;
-  empty(): void;
-  /** Long enough for every process to have looked at the store, and for the store to settle. */
-  heal(): Promise<void>;
-}
-
-function region(): Region {
-  const clock = new ManualClock();
-  const store = forgetfulStore(() => clock.now());
-  const a = world({ clock, store });
-  const b = world({ beside: a });
-  return {
-    a,
-    b,
-    copy: () => store.copy(),
-    failOver: () => store.failOver(),
-    empty: () => store.empty(),
-    heal: () => clock.advanceAsync(12 * SECOND),
-  };
-}
-
-async function signIn(place: World, subject = "alice") {
-  const { token, session } = await place.sessions.open({ subject });
-  return { token, handle: session.id ?? "" };
-}
-
-async function stateOf(place: World, token: string): Promise<string> {
-  return (await place.sessions.authenticate(token, { activity: false })).state;
-}
 
 describe("after a failover that lost writes", () => {
   it("a revocation sticks in the process that made it, at once, and everywhere soon (I2)", async () => {
@@ -206,6 +171,19 @@ describe("after a failover that lost writes", () => {
     expect(a.store.calls("apply")).toBe(0);
   });
 
+  it("whom this process erased is not written back where the session was lost, too", async () => {
+    const { a, b, failOver, heal } = region();
+    const { token } = await signIn(a);
+    const { core, tenant } = a.sessions.inside();
+    // Before it is heard of.
+    core.changes.close();
+    await core.store.purgeSubject(tenant, "alice", core.now());
+    failOver();
+    await heal();
+    expect(await stateOf(a, token)).toBe("unknown");
+    expect(await stateOf(b, token)).toBe("unknown");
+  });
+
   it("is written again after a second failover, too", async () => {
     const { a, b, copy, failOver, heal } = region();
     const { token, handle } = await signIn(a);
@@ -342,27 +320,35 @@ describe("after a failover that lost writes", () => {
 });
 
 describe("what a near-cache has read of a store that lost an end", () => {
-  it("is no hit in a process that knows of the end (I2)", async () => {
-    const clock = new ManualClock();
-    const store = forgetfulStore(() => clock.now());
-    const kept: { near?: NearSession } = {};
-    const near = { boundMs: 1, provenAt: Infinity, peek: () => kept.near };
-    const place = world({ clock, store: Object.assign(new FaultyStore(store), { near }) });
-    const { token, handle } = await signIn(place);
-    expect(await stateOf(place, token)).toBe("active");
-    await clock.advanceAsync(1);
-    const stored = await store.find({ tenant: "default", id: handle.slice("ses_".length) });
-    if (stored !== undefined) kept.near = { stored, note: undefined };
-    // The second time by what the first has found out.
-    for (let time = 0; time < 2; time += 1) expect(await stateOf(place, token)).toBe("active");
-    place.store.resetCalls();
-    expect(await stateOf(place, token)).toBe("active");
-    expect(place.store.calls("find")).toBe(0);
-    await place.sessions.revoke(handle);
-    expect(await stateOf(place, token)).toBe("ended");
-    // The token is proved again by now.
-    expect(await stateOf(place, token)).toBe("ended");
-  });
+  it.each(["peek", "recall"] as const)(
+    "is no hit in a process that knows of the end, asked by %s (I2)",
+    async (way) => {
+      const clock = new ManualClock();
+      const store = forgetfulStore(() => clock.now());
+      const kept: { near?: NearSession } = {};
+      const near = {
+        boundMs: 1,
+        provenAt: Infinity,
+        peek: () => (way === "peek" ? kept.near : undefined),
+        ...(way === "recall" ? { recall: async () => kept.near?.stored } : {}),
+      };
+      const place = world({ clock, store: Object.assign(new FaultyStore(store), { near }) });
+      const { token, handle } = await signIn(place);
+      expect(await stateOf(place, token)).toBe("active");
+      await clock.advanceAsync(1);
+      const stored = await store.find({ tenant: "default", id: handle.slice("ses_".length) });
+      if (stored !== undefined) kept.near = { stored, note: undefined };
+      // The second time by what the first has found out.
+      for (let time = 0; time < 2; time += 1) expect(await stateOf(place, token)).toBe("active");
+      place.store.resetCalls();
+      expect(await stateOf(place, token)).toBe("active");
+      expect(place.store.calls("find")).toBe(0);
+      await place.sessions.revoke(handle);
+      expect(await stateOf(place, token)).toBe("ended");
+      // The token is proved again by now.
+      expect(await stateOf(place, token)).toBe("ended");
+    },
+  );
 });
 
 describe("a store that does not forget", () => {

@@ -10,6 +10,7 @@ import { summaryOf } from "../engine/liveness.ts";
 import type {
   CreateOptions,
   CreateResult,
+  EndedSession,
   MaybePromise,
   RevokeOptions,
   RevokeResult,
@@ -21,10 +22,11 @@ import type {
   StoreDelta,
   StoredSession,
   StoreHealth,
+  StorePart,
   Subscription,
   Timers,
 } from "../engine/ports.ts";
-import type { SessionEnd } from "../engine/record.ts";
+import type { SessionEnd, SessionRecord } from "../engine/record.ts";
 import type { ChangeFeed } from "./change-feed.ts";
 import { Outbox } from "./outbox.ts";
 
@@ -37,6 +39,8 @@ const SETTLE_MS = 10_000;
 const EPOCHS_SETTLE_MS = 2_500;
 /** More than anybody raises an epoch while a standby lags. */
 const EPOCH_LEAP = 1_000;
+/** How often a revoke-all begins anew because the store failed over meanwhile. */
+const RAISES_MAX = 3;
 /** No store's incarnation: something has to be written again. */
 const BEHIND = "";
 
@@ -92,7 +96,9 @@ export class Keeper {
   /** What other processes ended sticks here, too, even if the store forgets it. */
   #heard(change: StoreChange): void {
     if (change.kind === "subject") {
-      this.#outbox.raised(change.tenant, change.subject, change.epoch, this.#parts.now());
+      const { tenant, subject, epoch, except } = change;
+      this.#outbox.raised(tenant, subject, epoch, this.#parts.now());
+      if (except !== undefined) this.#noteExcepted(tenant, except).catch(this.#parts.trouble);
     } else if (change.what === "ended" && change.end !== undefined) {
       this.#outbox.ended(change.ref, change.end);
     } else return;
@@ -129,8 +135,8 @@ export class Keeper {
   }
 
   async #check(): Promise<void> {
-    const { incarnation } = await this.#health();
-    const changed = this.#written !== undefined && this.#written !== incarnation;
+    const { incarnation } = await this.#health("any");
+    const changed = this.#written !== incarnation;
     // From here on: what is noted while this writes may miss it, and is then behind.
     this.#written = incarnation;
     if (changed) await this.#replay();
@@ -163,9 +169,9 @@ export class Keeper {
    * @param before The incarnation when it was asked for: if another was seen since, the old one may
    * have acknowledged this.
    */
-  #noted(before: string | undefined): void {
+  #noted(before: string): void {
     this.#begin();
-    const behind = before !== undefined && before !== this.#seen?.incarnation;
+    const behind = before !== this.#seen?.incarnation;
     if (behind) this.#written = BEHIND;
     this.#watch(behind ? RETRY_MS : WATCH_MS);
   }
@@ -174,17 +180,10 @@ export class Keeper {
     const inner = this.#inner;
     const outbox = this.#outbox;
     const ours: Partial<SessionStore> = {
-      create: async (record, options) => {
-        // A session opened under an epoch that is about to be raised again would end with it.
-        if (record.subject !== null) await this.#requireSettled(EPOCHS_SETTLE_MS);
-        const before = this.#seen?.incarnation;
-        const result = await inner.create(record, options);
-        if (this.#noteCreate(result, options)) this.#noted(before);
-        return result;
-      },
+      create: (record, options) => this.#create(record, options),
       find: (ref) => this.#find(ref),
       replace: async (record, expectedVersion) => {
-        const before = this.#seen?.incarnation;
+        const before = await this.#asked(record);
         const result = await inner.replace(record, expectedVersion);
         if (result === "replaced") {
           outbox.decided({ ...record, version: expectedVersion + 1 });
@@ -199,7 +198,7 @@ export class Keeper {
         if (result.outcome === "patched") outbox.patched(ref, operations, result.dataVersion);
         return result;
       },
-      health: () => this.#health(),
+      health: (of) => this.#health(of),
       purgeSubject: async (tenant, subject, now) => {
         const purged = await inner.purgeSubject(tenant, subject, now);
         outbox.erased(tenant, subject);
@@ -216,61 +215,91 @@ export class Keeper {
     const lost = this.#outbox.liveOf(ref);
     const tombstoneUntil = options.tombstoneUntil ?? lost?.absoluteExpiresAt;
     const given = tombstoneUntil === undefined ? options : { ...options, tombstoneUntil };
-    const before = this.#seen?.incarnation;
+    const before = await this.#asked(ref);
     const result = await this.#inner.revoke(ref, end, given);
     const until = result.record?.absoluteExpiresAt ?? tombstoneUntil;
     if (result.outcome !== "absent" || until !== undefined) {
       this.#outbox.ended(ref, result.end ?? end, until);
       this.#noted(before);
-    } else await this.#requireSettled();
+    } else await this.#requireSettled(ref);
     if (result.outcome !== "absent" || lost === undefined) return result;
     return { ...result, outcome: "ended", record: summaryOf(lost), end };
   }
 
+  /** Once more where the store failed over meanwhile: its epoch may lie below one that was lost. */
   async #revokeSubject(
     tenant: string,
     subject: string,
     options: RevokeSubjectOptions,
   ): Promise<RevokeSubjectResult> {
-    await this.#leapEpoch(tenant, subject, options.except);
-    const before = this.#seen?.incarnation;
-    const result = await this.#inner.revokeSubject(tenant, subject, options);
-    this.#outbox.raised(tenant, subject, result.epoch, options.now);
-    for (const { record, end } of result.ended) {
-      this.#outbox.ended(record, end, record.absoluteExpiresAt);
+    const { except } = options;
+    const spared =
+      except === undefined ? undefined : await this.#live({ tenant, id: except }, subject);
+    const ended = new Map<string, EndedSession>();
+    for (let attempt = 0; attempt < RAISES_MAX; attempt += 1) {
+      const before = await this.#leapEpoch(tenant, subject, spared);
+      const result = await this.#inner.revokeSubject(tenant, subject, options);
+      this.#outbox.raised(tenant, subject, result.epoch, options.now);
+      for (const one of result.ended) {
+        this.#outbox.ended(one.record, one.end, one.record.absoluteExpiresAt);
+        if (!ended.has(one.record.id)) ended.set(one.record.id, one);
+      }
+      if (except !== undefined) await this.#noteExcepted(tenant, except);
+      this.#noted(before);
+      const { incarnation } = await this.#health({ tenant, subject });
+      if (incarnation === before) return { ...result, ended: [...ended.values()] };
     }
-    if (options.except !== undefined) await this.#noteExcepted(tenant, options.except);
-    this.#noted(before);
-    return result;
+    throw unsettled();
+  }
+
+  /** A session of the subject, unless it has ended: that is never undone. */
+  async #live(ref: SessionRef, subject: string): Promise<StoredSession | undefined> {
+    const stored = await this.#find(ref);
+    return stored?.record.subject === subject && isLive(stored) ? stored : undefined;
   }
 
   /**
    * Where the store may have lost an epoch, the next one must lie above it, whoever knew it, or
    * sessions opened under the lost one and written again would outlive this revoke-all.
+   *
+   * @param spared Comes along.
+   * @returns the incarnation for which that holds.
    */
-  async #leapEpoch(tenant: string, subject: string, except?: string): Promise<void> {
+  async #leapEpoch(tenant: string, subject: string, spared?: StoredSession): Promise<string> {
     const inner = this.#inner;
     const reading = inner.subjectEpoch(tenant, subject);
-    const [stored, health] = await Promise.all([reading, this.#health()]);
+    const [stored, health] = await Promise.all([reading, this.#health({ tenant, subject })]);
     const known = this.#outbox.epochOf(tenant, subject);
-    if (known <= stored && sinceChange(health) >= SETTLE_MS) return;
+    const { incarnation } = health;
+    if (known <= stored && sinceChange(health) >= SETTLE_MS) return incarnation;
     const epoch = Math.max(stored, known) + EPOCH_LEAP;
-    const spared = except === undefined ? undefined : await this.#find({ tenant, id: except });
     const deltas: StoreDelta[] = [];
-    if (spared?.record.subject === subject && isLive(spared)) {
+    if (spared !== undefined) {
       deltas.push({ kind: "session", session: { ...spared, record: { ...spared.record, epoch } } });
     }
     await inner.apply([...deltas, { kind: "epoch", tenant, subject, epoch }], "outbox");
+    return incarnation;
   }
 
-  #noteCreate(result: CreateResult, options: CreateOptions): boolean {
-    if (result.outcome !== "created") return false;
-    const { record, replaced, evicted } = result;
-    this.#outbox.opened(record, options.data ?? {}, record.epoch);
+  async #create(record: SessionRecord, options: CreateOptions): Promise<CreateResult> {
+    const { tenant, subject } = record;
+    // A session opened under an epoch that is about to be raised again would end with it.
+    if (subject !== null) await this.#requireSettled(record, EPOCHS_SETTLE_MS);
+    const before = await this.#asked(record);
+    const known = subject === null ? 0 : this.#outbox.epochOf(tenant, subject);
+    if ((options.subjectEpoch ?? known) < known) return { outcome: "stale-epoch", epoch: known };
+    const result = await this.#inner.create(record, options);
+    if (result.outcome !== "created") return result;
+    const created = { ...result.record, epoch: Math.max(result.record.epoch, known) };
+    this.#outbox.opened(created, options.data ?? {}, created.epoch);
+    const { replaced, evicted } = result;
     for (const one of replaced === undefined ? evicted : [replaced, ...evicted]) {
       this.#outbox.ended(one.record, one.end, one.record.absoluteExpiresAt);
     }
-    return true;
+    this.#noted(before);
+    // The store has lost the epoch since the look at it: it is raised again, this one along.
+    if (result.record.epoch < known) await this.#outbox.replay(this.#inner, created);
+    return { ...result, record: created };
   }
 
   /** It stays because its epoch was raised: that must not be lost while the subject's is kept. */
@@ -297,7 +326,7 @@ export class Keeper {
   ): MaybePromise<StoredSession | undefined> {
     if (this.#listening === undefined) this.#begin();
     if (this.#outbox.lacks(stored, ref, turn)) return this.#recover(ref, stored);
-    return stored ?? this.#requireSettled();
+    return stored ?? this.#requireSettled(ref);
   }
 
   /** A write found nothing where this process knows a live session: is it back now? */
@@ -312,34 +341,42 @@ export class Keeper {
     found: StoredSession | undefined,
   ): Promise<StoredSession | undefined> {
     const { turn } = this.#outbox;
+    const { incarnation } = await this.#health(ref);
     await this.#outbox.replay(this.#inner, { ...ref, subject: found?.record.subject ?? null });
     void this.check();
     const stored = await this.#inner.find(ref);
     if (!this.#outbox.lacks(stored, ref, turn)) return stored;
     // It failed over again meanwhile: who asks once more gets it.
-    if (stored !== undefined) throw unsettled();
+    const again = (await this.#health(ref)).incarnation !== incarnation;
+    if (again || stored !== undefined) throw unsettled();
     this.#outbox.drop(ref);
-    await this.#requireSettled();
+    await this.#requireSettled(ref);
     return stored;
   }
 
+  /** Whom a write is asked of: learnt before the first one, or nobody would miss it. */
+  async #asked(of: SessionRef): Promise<string> {
+    return this.#seen?.incarnation ?? (await this.#health(of)).incarnation;
+  }
+
   /** A store that was emptied looks new: what this process knew before outranks it. */
-  async #health(): Promise<StoreHealth> {
-    const health = await this.#inner.health();
+  async #health(of: StorePart | undefined): Promise<StoreHealth> {
+    const health = await this.#inner.health(of);
     const { incarnation, incarnationSince, nowAt = 0 } = health;
     if (this.#seen?.incarnation !== incarnation) {
       const oldest = Math.max(this.#seen?.told ?? 0, 1);
       const young = this.#seen === undefined || incarnationSince >= oldest;
       const seenAt = this.#parts.monotonic();
       this.#seen = { incarnation, told: incarnationSince, since: young ? 0 : nowAt, seenAt };
+      this.#written ??= incarnation;
     }
     const { since } = this.#seen;
     return since > incarnationSince ? { ...health, incarnationSince: since } : health;
   }
 
   /** @throws {StoreUnavailableError} while another process may still know what the store lost. */
-  async #requireSettled(afterMs: number = SETTLE_MS): Promise<undefined> {
-    if (sinceChange(await this.#health()) >= afterMs) return undefined;
+  async #requireSettled(of: SessionRef, afterMs: number = SETTLE_MS): Promise<undefined> {
+    if (sinceChange(await this.#health(of)) >= afterMs) return undefined;
     // Whatever the store's clock says: it has been so for long enough.
     const seenAt = this.#seen?.seenAt ?? Infinity;
     if (this.#parts.monotonic() - seenAt < afterMs) throw unsettled();

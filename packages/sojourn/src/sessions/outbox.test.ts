@@ -100,6 +100,16 @@ describe("outbox", () => {
     expect(outbox.size).toBe(2);
   });
 
+  it("keeps of what ended the end alone, so that ends take little room", () => {
+    const outbox = new Outbox(() => 0);
+    const data = { big: "x".repeat(4_000) };
+    for (let at = 0; at < 20_000; at += 1) {
+      outbox.opened(recordOf(`n${at}`), data, 0);
+      outbox.ended(recordOf(`n${at}`), END);
+    }
+    expect(outbox.size).toBe(20_000);
+  });
+
   /** What a session is written back with, after these. */
   async function writtenBack(outbox: Outbox): Promise<unknown> {
     const store = new MemoryStore();
@@ -136,6 +146,8 @@ describe("outbox", () => {
     opener.opened(recordOf("a"), {}, 0);
     listener.ended(recordOf("a"), END);
     await listener.replay(store);
+    // As long as whoever opened it may remember it, and does not know of the end.
+    await store.sweep({ now: END.at + 5 * MINUTE, limit: 10 });
     await opener.replay(store);
     expect((await store.find(recordOf("a")))?.record.state).not.toBe("active");
   });
@@ -148,6 +160,24 @@ describe("outbox", () => {
     store.revoke = () => Promise.reject(new Error("a newer row"));
     await expect(outbox.replay(store)).rejects.toThrow("a newer row");
     expect(await store.subjectEpoch("t", "bob")).toBe(7);
+  });
+
+  it("writes the sessions beside one that cannot be written, and says so", async () => {
+    const store = new MemoryStore();
+    const outbox = new Outbox(() => 0);
+    for (const name of ["a", "b", "c"]) outbox.opened(recordOf(name), {}, 0);
+    const apply = store.apply.bind(store);
+    store.apply = async (deltas, origin) => {
+      for (const delta of deltas) {
+        const lost = delta.kind === "session" && delta.session.record.id.startsWith("b");
+        if (lost) throw new Error("its server is gone");
+        await apply([delta], origin);
+      }
+    };
+    await expect(outbox.replay(store)).rejects.toThrow("its server is gone");
+    expect(await store.find(recordOf("a"))).toBeDefined();
+    expect(await store.find(recordOf("b"))).toBeUndefined();
+    expect(await store.find(recordOf("c"))).toBeDefined();
   });
 
   it("writes of one session that session and its subject's epoch alone", async () => {

@@ -185,13 +185,17 @@ export class Outbox {
     }
     for (let from = 0; from < epochs.length; from += PARALLEL) {
       const some = epochs.slice(from, from + PARALLEL);
-      await Promise.all(some.map((each) => attempt(() => raiseAgain(store, each))));
+      await Promise.all(some.map((each) => attempt(() => this.#raiseAgain(store, each))));
     }
     const deltas = kept.flatMap(({ end, session }): StoreDelta[] =>
       end === undefined && session !== undefined ? [{ kind: "session", session }] : [],
     );
     for (let from = 0; from < deltas.length; from += BATCH) {
-      await attempt(() => store.apply(deltas.slice(from, from + BATCH), "outbox"));
+      const some = deltas.slice(from, from + BATCH);
+      await store.apply(some, "outbox").catch(async () => {
+        // One that cannot be written keeps back those behind it: each by itself.
+        await Promise.all(some.map((one) => attempt(() => store.apply([one], "outbox"))));
+      });
     }
     if (errors.length > 0) throw errors[0];
     return { ended: ends.length, sessions: deltas.length };
@@ -201,6 +205,31 @@ export class Outbox {
   #keyOf({ tenant, id }: SessionRef): string {
     this.#tenant ??= tenant;
     return tenant === this.#tenant ? id : id + tenant;
+  }
+
+  /**
+   * It ends what was opened before it was raised, as it did then: neither what came later nor what
+   * is known to have been raised with it.
+   */
+  async #raiseAgain(store: SessionStore, raised: KeptEpoch): Promise<void> {
+    const { tenant, subject, epoch, at } = raised;
+    if ((await store.subjectEpoch(tenant, subject)) >= epoch) return;
+    const deltas: StoreDelta[] = [];
+    let cursor: string | undefined;
+    do {
+      const page = { now: at, limit: 200, ...(cursor === undefined ? {} : { cursor }) };
+      const listed = await store.listBySubject(tenant, subject, page);
+      for (const { id, createdAt } of listed.items) {
+        const ref = { tenant, id };
+        const spared = createdAt > at + LATER_MS || (this.liveOf(ref)?.epoch ?? 0) >= epoch;
+        const session = spared ? await store.find(ref) : undefined;
+        if (session === undefined || session.record.end !== undefined) continue;
+        const record = { ...session.record, epoch: Math.max(session.record.epoch, epoch) };
+        deltas.push({ kind: "session", session: { ...session, record } });
+      }
+      ({ cursor } = listed);
+    } while (cursor !== undefined);
+    await store.apply([...deltas, { kind: "epoch", tenant, subject, epoch }], "outbox");
   }
 
   #select(only: (SessionRef & { readonly subject: string | null }) | undefined): {
@@ -274,24 +303,4 @@ async function endAgain(store: SessionStore, { ref, end, until }: Kept): Promise
   if (end === undefined) return;
   const tombstoneUntil = until ?? end.at + 2 * KEPT_MS;
   await store.revoke(ref, end, { now: end.at, tombstoneUntil });
-}
-
-/** It ends what was opened before it was raised, as it did then, and nothing that came later. */
-async function raiseAgain(store: SessionStore, raised: KeptEpoch): Promise<void> {
-  const { tenant, subject, epoch, at } = raised;
-  if ((await store.subjectEpoch(tenant, subject)) >= epoch) return;
-  const deltas: StoreDelta[] = [];
-  let cursor: string | undefined;
-  do {
-    const page = { now: at, limit: 200, ...(cursor === undefined ? {} : { cursor }) };
-    const listed = await store.listBySubject(tenant, subject, page);
-    for (const { id, createdAt } of listed.items) {
-      const session = createdAt > at + LATER_MS ? await store.find({ tenant, id }) : undefined;
-      if (session === undefined || session.record.end !== undefined) continue;
-      const record = { ...session.record, epoch: Math.max(session.record.epoch, epoch) };
-      deltas.push({ kind: "session", session: { ...session, record } });
-    }
-    ({ cursor } = listed);
-  } while (cursor !== undefined);
-  await store.apply([...deltas, { kind: "epoch", tenant, subject, epoch }], "outbox");
 }

@@ -3,7 +3,7 @@ import type { Durability, EndReason, SessionState } from "../protocol/words.ts";
 import { summaryOf } from "../engine/liveness.ts";
 import type { EncodedData } from "../engine/data.ts";
 import { ArgumentError } from "../engine/errors.ts";
-import type { Page, SessionFilter, StoreHealth, Subscription } from "../engine/ports.ts";
+import type { Page, SessionFilter, StoreHealth, StorePart, Subscription } from "../engine/ports.ts";
 import type { Explanation } from "../engine/policy/explain.ts";
 import type { SessionSummary } from "../engine/record.ts";
 import type { NearCache } from "../stores/near-cache.ts";
@@ -283,8 +283,9 @@ export class Sessions<Data extends object = Record<string, unknown>> {
     return (await this.#core.keys()).serviceKeys;
   }
 
-  health(): Promise<StoreHealth> {
-    return this.#core.attempt("health", () => this.#core.store.health());
+  /** @param of Of a store of several servers, who must answer; default all of them. */
+  health(of?: StorePart): Promise<StoreHealth> {
+    return this.#core.attempt("health", () => this.#core.store.health(of));
   }
 
   /**

@@ -25,6 +25,7 @@ import type {
   StoreDelta,
   StoredSession,
   StoreHealth,
+  StorePart,
   Subscription,
   SweepOptions,
   SweepResult,
@@ -218,8 +219,8 @@ export class RedisStore implements SessionStore {
     return this.#ends.purgeSubject(tenant, subject, now);
   }
 
-  async health(): Promise<StoreHealth> {
-    const { role, incarnation, incarnationSince, nowAt, lagMs } = await this.#ground.examine();
+  async health(of?: StorePart): Promise<StoreHealth> {
+    const { role, incarnation, incarnationSince, nowAt, lagMs } = await this.#ground.examine(of);
     const writable = role === "primary";
     return { role, incarnation, incarnationSince, nowAt, writable, lagMs };
   }

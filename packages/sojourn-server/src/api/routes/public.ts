@@ -77,7 +77,7 @@ export function publicRoutes(app: App, house: House): void {
 export async function readinessOf(house: House): Promise<z.infer<typeof readiness> | string> {
   if (house.phase() !== "serving") return "The service is stopping.";
   try {
-    const { role, writable } = await house.sessions.health();
+    const { role, writable } = await house.sessions.health("any");
     if (writable) return { status: "ok", store: { role, writable } };
     return `The session store takes no writes (role: ${role}).`;
   } catch {

@@ -82,6 +82,11 @@ export class ClusterNodes {
     this.refreshSoon();
   }
 
+  /** False once it serves no slot any more. */
+  has(address: string): boolean {
+    return this.#nodes.has(address);
+  }
+
   linkAt(address: string): Link | undefined {
     return this.#nodes.get(address)?.link;
   }

@@ -19,8 +19,8 @@ import type { Link, Script } from "./link.ts";
 import { ClusterNodes } from "./cluster-nodes.ts";
 import type { RedisCluster } from "./cluster-nodes.ts";
 import { tagOf } from "./names.ts";
-import { TRACKING } from "./servers.ts";
-import type { Primary, Servers } from "./servers.ts";
+import { TRACKING, unlessNeeded } from "./servers.ts";
+import type { Part, Primary, Servers } from "./servers.ts";
 import { slotOf } from "./slots.ts";
 
 /** How long a command is sent again that was refused because its slot moves or has no owner. */
@@ -28,6 +28,7 @@ const RETRY_MS = 1_000;
 const RETRY_PAUSE_MS = 20;
 /** Redirections that are followed at once. */
 const HOPS_MAX = 4;
+const NO_OWNER = "no server has a part of the keys";
 const ASKING = ["ASKING"];
 /** Answers of a node that has done nothing, and may do it a little later. */
 const LATER: ReadonlySet<string> = new Set(["TRYAGAIN", "CLUSTERDOWN"]);
@@ -62,26 +63,29 @@ export class ClusterServers implements Servers {
     return this.#nodes.known ? Promise.resolve() : this.#nodes.refresh();
   }
 
-  async primaries(): Promise<readonly Primary[]> {
+  async primaries(part?: Part): Promise<readonly Primary[]> {
     await this.#nodes.refresh();
     const { prefix, buckets } = this.#options;
     const theirs = new Map<string, number[]>();
-    const add = (key: string, bucket?: number): void => {
-      const address = this.#nodes.ownerOf(slotOf(key));
-      if (address === undefined)
-        throw new StoreUnavailableError("no server has a part of the keys");
+    const main = this.#nodes.ownerOf(slotOf(`${prefix}m`));
+    if (main !== undefined) theirs.set(main, []);
+    else if (part === undefined) throw new StoreUnavailableError(NO_OWNER);
+    for (let bucket = 0; bucket < buckets; bucket += 1) {
+      const address = this.#nodes.ownerOf(slotOf(`{${tagOf(bucket)}}`));
+      if (address === undefined) {
+        if (part === undefined || part === bucket) throw new StoreUnavailableError(NO_OWNER);
+        continue;
+      }
       const list = theirs.get(address) ?? [];
-      if (bucket !== undefined) list.push(bucket);
+      list.push(bucket);
       theirs.set(address, list);
-    };
-    add(`${prefix}m`);
-    for (let bucket = 0; bucket < buckets; bucket += 1) add(`{${tagOf(bucket)}}`, bucket);
-    return Promise.all(
-      [...theirs].map(async ([address, list]) => {
-        const link = this.#nodes.linkAt(address) ?? (await this.#nodes.linkTo(address));
-        return { address, link, buckets: list };
-      }),
-    );
+    }
+    const linked = [...theirs].map(async ([address, list]): Promise<Primary[]> => {
+      const known = this.#nodes.linkAt(address);
+      const link = known ?? (await unlessNeeded(this.#nodes.linkTo(address), part, list));
+      return link === undefined ? [] : [{ address, link, buckets: list, main: address === main }];
+    });
+    return (await Promise.all(linked)).flat();
   }
 
   dial(address: string): RedisClient {
@@ -124,7 +128,14 @@ export class ClusterServers implements Servers {
 
   #durableAt(address: string): Durable {
     const known = this.#durables.get(address);
-    const durable = known ?? new Durable(() => this.#nodes.clientOf(address).duplicate());
+    if (known !== undefined) return known;
+    // Another primary than before: others may have left.
+    for (const [left, durable] of this.#durables) {
+      if (this.#nodes.has(left)) continue;
+      this.#durables.delete(left);
+      durable.close();
+    }
+    const durable = new Durable(() => this.#nodes.clientOf(address).duplicate());
     this.#durables.set(address, durable);
     return durable;
   }

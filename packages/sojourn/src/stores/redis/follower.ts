@@ -40,6 +40,8 @@ export class Follower {
   readonly #link: Link;
   readonly #told: Tracked;
   readonly #written = new Set<number>();
+  /** Whose last answer was full: there is more. */
+  readonly #behind = new Set<number>();
   /** Those of them that are being moved here. */
   readonly #arriving = new Set<number>();
   #round: Promise<void> | undefined;
@@ -83,7 +85,12 @@ export class Follower {
     if (this.#written.size > 0) this.#begin();
   }
 
-  /** Until all that was to be read when this was called has been told. */
+  /** True while there is more of something than could be read at once. */
+  get behind(): boolean {
+    return this.#behind.size > 0;
+  }
+
+  /** Until what was to be read when this was called has been told, unless it is then behind. */
   async drained(): Promise<void> {
     // The round that is under way, and the one that takes what came since it began.
     await this.#round;
@@ -153,13 +160,19 @@ export class Follower {
     } catch (error) {
       const where = redirectOf(error, this.address);
       if (where === undefined) throw error;
-      for (const bucket of buckets) this.#told.moved(bucket, where);
+      for (const bucket of buckets) {
+        this.#behind.delete(bucket);
+        this.#told.moved(bucket, where);
+      }
       return;
     }
     if (this.#closed) return;
+    for (const bucket of buckets) this.#behind.delete(bucket);
     for (const [bucket, entries] of entriesOf(reply)) {
       this.#told.tell(bucket, entries);
-      if (entries.length === most) this.read([bucket], before !== undefined);
+      if (entries.length < most) continue;
+      this.#behind.add(bucket);
+      this.read([bucket], before !== undefined);
     }
   }
 

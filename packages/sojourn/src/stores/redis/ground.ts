@@ -5,7 +5,7 @@
 import { randomBytes } from "node:crypto";
 import { ArgumentError, ConfigError, StoreUnavailableError } from "../../engine/errors.ts";
 import type { Durability } from "../../protocol/words.ts";
-import type { Installation } from "../../engine/ports.ts";
+import type { Installation, StorePart } from "../../engine/ports.ts";
 import type { Argument, RedisClient } from "./client.ts";
 import { isCluster } from "./cluster-nodes.ts";
 import type { RedisCluster } from "./cluster-nodes.ts";
@@ -23,8 +23,8 @@ import { requireFit } from "./risks.ts";
 import type { RedisRisk } from "./risks.ts";
 import { serverFacts } from "./server.ts";
 import type { ServerFacts } from "./server.ts";
-import { OneServer } from "./servers.ts";
-import type { Servers } from "./servers.ts";
+import { OneServer, unlessNeeded } from "./servers.ts";
+import type { Part, Servers } from "./servers.ts";
 
 const LAYOUT = "1";
 
@@ -43,6 +43,12 @@ export interface Base {
   readonly incarnationSince: number;
   /** What writes can get there. */
   readonly means: Means;
+}
+
+interface Look {
+  readonly connection: number;
+  readonly candidate?: Installation;
+  readonly part?: Part;
 }
 
 export class Ground {
@@ -99,12 +105,13 @@ export class Ground {
     return { value: await this.link.run(script, keys, args), durability: means.plain };
   }
 
-  /** Look at every server anew. */
-  async examine(): Promise<ServerFacts & Base> {
-    await this.ready();
+  /** Look at every server anew; of those that need not answer, at those that do. */
+  async examine(of?: StorePart): Promise<ServerFacts & Base> {
+    const { names } = await this.ready();
     const connection = this.#connections;
-    const seen = await this.#seen();
-    return { ...together(seen), ...(await this.#found(seen, { connection })) };
+    const part = of === undefined || of === "any" ? of : names.bucketOf(of);
+    const seen = await this.#seen(this.link.together ? undefined : part);
+    return { ...together(seen), ...(await this.#found(seen, { connection, part })) };
   }
 
   /** @throws {ArgumentError} for a session that a script cannot reach together with its subject. */
@@ -128,11 +135,14 @@ export class Ground {
     return this.#found(seen, candidate === undefined ? { connection } : { connection, candidate });
   }
 
-  async #seen(): Promise<readonly Seen[]> {
-    const primaries = await this.link.primaries();
-    return Promise.all(
-      primaries.map(async (primary) => ({ primary, facts: await serverFacts(primary.link) })),
-    );
+  async #seen(part?: Part): Promise<readonly Seen[]> {
+    const primaries = await this.link.primaries(part);
+    const seen = primaries.map(async (primary): Promise<Seen[]> => {
+      const { link, buckets } = primary;
+      const facts = await unlessNeeded(serverFacts(link), part, buckets);
+      return facts === undefined ? [] : [{ primary, facts }];
+    });
+    return (await Promise.all(seen)).flat();
   }
 
   #connected(): void {
@@ -140,24 +150,25 @@ export class Ground {
     this.#connections += 1;
   }
 
-  async #found(
-    seen: readonly Seen[],
-    { connection, candidate }: { readonly connection: number; readonly candidate?: Installation },
-  ): Promise<Base> {
+  async #found(seen: readonly Seen[], { connection, candidate, part }: Look): Promise<Base> {
     const own = this.#installation ?? candidate ?? newInstallation();
     const { buckets } = this.#options;
-    const kept = await this.#records.keep(seen, [JSON.stringify(own), `${buckets}`, LAYOUT]);
+    const facts = [JSON.stringify(own), `${buckets}`, LAYOUT] as const;
+    const kept = await this.#records.keep(seen, facts, part);
     if (connection !== this.#connections) throw new StoreUnavailableError("another server answers");
+    // Nothing is done any more at a place that does not fit.
+    const base = this.#base;
+    this.#base = undefined;
     this.#requireSame(Number(kept.buckets), kept.layout);
     const installation = JSON.parse(kept.installation) as Installation;
     if (this.#installation !== undefined && this.#installation.bucketKey !== installation.bucketKey)
       throw new StoreUnavailableError("the server holds another installation; start again");
     this.#installation = installation;
-    const base = this.#base;
+    const means = meansOf(seen.map((one) => one.facts));
     const fresh = {
       incarnation: kept.incarnation,
       incarnationSince: kept.since,
-      means: meansOf(seen.map(({ facts }) => facts)),
+      means: base === undefined || kept.complete ? means : weaker(base.means, means),
     };
     this.#base = base === undefined ? this.#make(installation, fresh) : { ...base, ...fresh };
     return this.#base;
@@ -193,6 +204,15 @@ function meansOf(servers: readonly ServerFacts[]): Means {
     plain: servers.every(({ fsyncAlways }) => fsyncAlways) ? "local" : "memory",
     waitAof: servers.every(waits),
     replicas: Math.min(...servers.map(({ replicas }) => replicas)),
+  };
+}
+
+/** Of servers that did not answer holds what held before. */
+function weaker(a: Means, b: Means): Means {
+  return {
+    plain: a.plain === "memory" ? a.plain : b.plain,
+    waitAof: a.waitAof && b.waitAof,
+    replicas: Math.min(a.replicas, b.replicas),
   };
 }
 

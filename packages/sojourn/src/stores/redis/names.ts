@@ -98,7 +98,7 @@ export class Names {
   }
 
   subject(tenant: string, subject: string): SubjectPlace {
-    const bucket = this.#bucketOf(tenant, subject);
+    const bucket = this.#bucketOfSubject(tenant, subject);
     const tag = this.tag(bucket);
     const part = tenantPart(tenant);
     const index = this.key("u", tag, part + subject);
@@ -116,6 +116,11 @@ export class Names {
     return record.subject === null ? undefined : this.subject(record.tenant, record.subject);
   }
 
+  bucketOf(of: SessionRef | { readonly tenant: string; readonly subject: string }): number {
+    const { tag } = "id" in of ? this.session(of) : this.subject(of.tenant, of.subject);
+    return Number.parseInt(tag, 16);
+  }
+
   /** Every bucket there is. */
   get all(): readonly number[] {
     return Array.from({ length: this.buckets }, (_, bucket) => bucket);
@@ -130,7 +135,7 @@ export class Names {
   }
 
   /** As `bucketOf` of `tokens/session-id.ts`: ids are made there, and must meet their subject. */
-  #bucketOf(tenant: string, subject: string): number {
+  #bucketOfSubject(tenant: string, subject: string): number {
     const texts = [Buffer.from(tenant), Buffer.from(subject)];
     const lengths = Buffer.alloc(8);
     lengths.writeUInt32BE(texts[0]?.length ?? 0, 0);

@@ -5,10 +5,12 @@
  * of all. A bucket that is moved keeps its own, as long as the server it came from still serves.
  */
 import { createHash, randomBytes } from "node:crypto";
+import { StoreUnavailableError } from "../../engine/errors.ts";
 import { seldomScript } from "./link.ts";
 import { tagOf } from "./names.ts";
 import type { ServerFacts } from "./server.ts";
-import type { Primary, Servers } from "./servers.ts";
+import { unlessNeeded } from "./servers.ts";
+import type { Part, Primary, Servers } from "./servers.ts";
 
 /**
  * KEYS: record. ARGV: its server's process, an incarnation in case it is new, the time, how many
@@ -30,6 +32,7 @@ end
 return redis.call('HMGET', record, 'incarnation', 'since', 'installation', 'buckets', 'layout')`;
 const KEEP_SCRIPT = seldomScript("installation", KEEP, "allow-oom");
 const INCARNATION_CHARACTERS = 12;
+const NEVER_TOLD = "health: a server has not answered since this process began";
 
 /** A server and what it said of itself. */
 export interface Seen {
@@ -48,11 +51,21 @@ interface Kept extends Incarnation {
   readonly layout: string | undefined;
 }
 
+/** What one server has told. */
+interface Told {
+  readonly whole?: Kept;
+  readonly each: readonly (readonly [bucket: number, incarnation: Incarnation])[];
+}
+
 export class Records {
   readonly #servers: Servers;
   readonly #prefix: string;
-  /** As last told of each bucket, while the same processes serve the same buckets. */
-  #known: { readonly serving: string; readonly each: readonly Incarnation[] } | undefined;
+  /** As last told, by the server that has it. */
+  #whole: Kept | undefined;
+  /** As last told, of each bucket. */
+  readonly #each: Incarnation[] = [];
+  /** By address: the process that told all that it had, and of which buckets that was. */
+  readonly #asked = new Map<string, string>();
 
   constructor(servers: Servers, prefix: string) {
     this.#servers = servers;
@@ -60,44 +73,70 @@ export class Records {
   }
 
   /**
-   * @param seen The first one has the record of the installation.
    * @param facts Installation, buckets and layout; what is kept already stays.
+   * @param part Who must answer: of the others holds what they last told.
+   * @returns with `complete`: all have answered.
    */
-  async keep(seen: readonly Seen[], facts: readonly [string, string, string]): Promise<Kept> {
-    const [first] = seen;
-    if (first === undefined) throw new Error("unreachable: there is a server");
+  async keep(
+    seen: readonly Seen[],
+    facts: readonly [string, string, string],
+    part?: Part,
+  ): Promise<Kept & { readonly complete: boolean }> {
     const [installation, buckets, layout] = facts;
     const fields = ["installation", installation, "buckets", buckets, "layout", layout];
-    const whole = await this.#keep(`${this.#prefix}m`, { of: first, seen, fields });
-    if (this.#servers.together) return whole;
-    const each = [whole, ...(await this.#buckets(seen))];
-    const hash = createHash("sha256");
-    for (const { incarnation } of each) hash.update(incarnation);
-    return {
-      ...whole,
-      incarnation: hash.digest("base64url").slice(0, INCARNATION_CHARACTERS),
-      since: each.reduce((latest, { since }) => Math.max(latest, since), 0),
-    };
+    const asking = seen.map((of) =>
+      unlessNeeded(this.#ask(of, seen, fields), part, of.primary.buckets),
+    );
+    const told = (await Promise.all(asking)).filter((one) => one !== undefined);
+    const whole = told.find((one) => one.whole !== undefined)?.whole ?? this.#whole;
+    if (whole === undefined) throw new StoreUnavailableError(NEVER_TOLD);
+    if (this.#servers.together) return { ...whole, complete: true };
+    const answered = told.flatMap((one) => one.each);
+    const each = [...this.#each];
+    for (const [bucket, incarnation] of answered) each[bucket] = incarnation;
+    const hash = createHash("sha256").update(whole.incarnation);
+    let { since } = whole;
+    for (let bucket = 0; bucket < Number(buckets); bucket += 1) {
+      const one = each[bucket];
+      if (one === undefined) throw new StoreUnavailableError(NEVER_TOLD);
+      hash.update(one.incarnation);
+      since = Math.max(since, one.since);
+    }
+    const incarnation = hash.digest("base64url").slice(0, INCARNATION_CHARACTERS);
+    return { ...whole, incarnation, since, complete: answered.length === Number(buckets) };
   }
 
-  /** Each bucket's, in order. One of each server is asked for as long as it is as it was. */
-  async #buckets(seen: readonly Seen[]): Promise<readonly Incarnation[]> {
-    const each = seen.map(({ primary, facts }) => `${facts.runId} ${primary.buckets.join()}`);
-    const serving = each.toSorted((a, b) => (a < b ? -1 : 1)).join(" ");
-    const known = this.#known?.serving === serving ? this.#known.each : undefined;
-    const told: Incarnation[] = known === undefined ? [] : [...known];
-    const ask = async (of: Seen, bucket: number): Promise<void> => {
+  async #ask(of: Seen, seen: readonly Seen[], fields: readonly string[]): Promise<Told> {
+    const whole = of.primary.main
+      ? await this.#keep(`${this.#prefix}m`, { of, seen, fields })
+      : undefined;
+    this.#whole = whole ?? this.#whole;
+    const each = this.#servers.together ? [] : await this.#buckets(of, seen);
+    return whole === undefined ? { each } : { whole, each };
+  }
+
+  /** One of them is asked for as long as the server is as it was. */
+  async #buckets(of: Seen, seen: readonly Seen[]): Promise<Told["each"]> {
+    const { address, buckets } = of.primary;
+    const serving = `${of.facts.runId} ${buckets.join()}`;
+    const ask = async (bucket: number): Promise<readonly [number, Incarnation]> => {
       const key = `${this.#prefix}m:{${tagOf(bucket)}}`;
-      told[bucket] = await this.#keep(key, { of, seen, fields: [] });
+      return [bucket, await this.#keep(key, { of, seen, fields: [] })];
     };
-    const asked = seen.flatMap((of) => {
-      const { buckets } = of.primary;
-      return (known === undefined ? buckets : buckets.slice(0, 1)).map((one) => ask(of, one));
+    const known = buckets.flatMap((bucket) => {
+      const one = this.#each[bucket];
+      return one === undefined ? [] : [[bucket, one] as const];
     });
-    await Promise.all(asked);
-    const same = known?.every(({ incarnation }, at) => incarnation === told[at]?.incarnation);
-    this.#known = same === false ? undefined : { serving, each: told };
-    return same === false ? this.#buckets(seen) : told;
+    const [first] = known;
+    if (first !== undefined && this.#asked.get(address) === serving) {
+      const [, now] = await ask(first[0]);
+      if (now.incarnation === first[1].incarnation) return known;
+    }
+    this.#asked.delete(address);
+    const told = await Promise.all(buckets.map(ask));
+    for (const [bucket, incarnation] of told) this.#each[bucket] = incarnation;
+    this.#asked.set(address, serving);
+    return told;
   }
 
   async #keep(

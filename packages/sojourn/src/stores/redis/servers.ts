@@ -1,6 +1,6 @@
 /** What the store talks to: one server, or the primaries of a cluster. */
 import type { Argument, Overrides, RedisClient } from "./client.ts";
-import { discard, hangUp, untilReady } from "./connecting.ts";
+import { bounded, discard, hangUp, untilReady } from "./connecting.ts";
 import { Durable } from "./durable.ts";
 import type { Wait, Written } from "./durable.ts";
 import { storeFault } from "./faults.ts";
@@ -12,6 +12,24 @@ export interface Primary {
   readonly address: string;
   readonly link: Link;
   readonly buckets: readonly number[];
+  /** True for the one that has the record of the installation. */
+  readonly main: boolean;
+}
+
+/** The bucket whose server must answer, or any server; absent: all of them. */
+export type Part = number | "any" | undefined;
+
+/** So long is waited for a server that need not answer. */
+const BRIEFLY_MS = 250;
+
+/** @returns `undefined` where a server that need not answer has not done so. */
+export async function unlessNeeded<Value>(
+  answer: Promise<Value>,
+  part: Part,
+  buckets: readonly number[],
+): Promise<Value | undefined> {
+  if (part === undefined || (part !== "any" && buckets.includes(part))) return answer;
+  return bounded(answer, BRIEFLY_MS, "health").catch(() => undefined);
 }
 
 export interface Servers extends Commands {
@@ -27,8 +45,12 @@ export interface Servers extends Commands {
     wait: Wait,
   ): Promise<Written>;
   open(): Promise<void>;
-  /** Every primary, as it is now. @throws {StoreUnavailableError} when a bucket has none. */
-  primaries(): Promise<readonly Primary[]>;
+  /**
+   * Every primary, as it is now; of those that need not be there, the ones that can be reached.
+   *
+   * @throws {StoreUnavailableError} when a bucket that is needed has none.
+   */
+  primaries(part?: Part): Promise<readonly Primary[]>;
   /** A client for one of them that tells of writes to what it tracks; not connected. */
   dial(address: string): RedisClient;
   /** Leave clients as they were found. */
@@ -109,7 +131,7 @@ export class OneServer implements Servers {
   }
 
   primaries(): Promise<readonly Primary[]> {
-    return Promise.resolve([{ address: "", link: this.#link, buckets: this.#buckets }]);
+    return Promise.resolve([{ address: "", link: this.#link, buckets: this.#buckets, main: true }]);
   }
 
   dial(): RedisClient {

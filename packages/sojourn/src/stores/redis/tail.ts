@@ -244,9 +244,11 @@ export class Tail implements Subscription {
     await this.#pause(BEAT_MS - (performance.now() - askedAt));
   }
 
-  /** Twice: what one has to read may have moved to another. */
+  /** Twice at least: what one has to read may have moved to another, or be more than it can. */
   async #drained(): Promise<void> {
-    for (let times = 0; times < 2; times += 1) await this.#each((follower) => follower.drained());
+    const isBehind = (): boolean => [...this.#followers.values()].some((one) => one.behind);
+    for (let times = 0; times < 2 || (isBehind() && this.#settled && !this.#closed); times += 1)
+      await this.#each((follower) => follower.drained());
   }
 
   /** Of all followers. One that does not answer in time is given up; the others go on. */
