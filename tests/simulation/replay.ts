@@ -18,7 +18,10 @@ import type { Run } from "./run.ts";
 import { rest, Timeline } from "./timeline.ts";
 import { Trace } from "./trace.ts";
 
-/** What `npm test` goes through, with about ten failovers. */
+/**
+ * One run, with about ten failovers. Not much longer: what processes remember is aged by the real
+ * clock, and would be many times what they keep in five minutes.
+ */
 export const REPLAY_STEPS = 2_500;
 
 const EPOCH_MS = 1_800_000_000_000;
