@@ -1,4 +1,4 @@
-/** Several nodes, each with its own connections to one real engine, as the public face shows them. */
+/** Several nodes, each with its own connections to one real engine: the public face. */
 import { randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
