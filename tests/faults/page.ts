@@ -76,6 +76,17 @@ function verdict(results: readonly Kept[]): string {
   return `**${violations} violations, ${logouts} false logouts**`;
 }
 
+/** The two runs in which something lasted longest, in words. */
+function longest(results: readonly Kept[], of: (row: Kept) => number): string {
+  const worst = results.filter((row) => of(row) > 0).toSorted((a, b) => of(b) - of(a));
+  if (worst.length === 0) return "none";
+  const told = worst.slice(0, 2).map((row) => {
+    const ms = of(row) < 1_000 ? `${of(row).toFixed(0)} ms` : `${(of(row) / 1_000).toFixed(1)} s`;
+    return `${ms} (${row.engine} ${row.fault})`;
+  });
+  return told.join(", ");
+}
+
 /** The page as it is kept. */
 export function page(report: Report, name: string): string {
   const { date, seed, seconds, stalenessMs, results } = report;
@@ -92,6 +103,13 @@ export function page(report: Report, name: string): string {
     "",
     wrapped(head),
     ...againNote(results),
+    "",
+    wrapped(
+      "Longest times in which one process could verify nothing: " +
+        `${longest(results, (row) => row.figures.longestOutageMs)}. Longest times after its ` +
+        "acknowledgement at which an end was not heeded, while a failover lasted: " +
+        `${longest(results, (row) => row.figures.longestStaleMs)}.`,
+    ),
     "",
     ...LEGEND,
     "",
