@@ -90,8 +90,8 @@ const ENGINES: readonly Engine[] = [
 ];
 
 async function signedIn(store: SessionStore, more: { readonly stalenessMs?: number } = {}) {
-  const usual = { secrets: [secret], store, sweep: false, production: false };
-  const sessions = createSessions({ ...usual, ...more });
+  const usual = { store, sweep: false, production: false } as const;
+  const sessions = createSessions({ secrets: [secret], ...usual, ...more });
   const { token } = await sessions.open({ subject: "ada" });
   return { sessions, token };
 }
