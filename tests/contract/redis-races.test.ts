@@ -8,7 +8,6 @@ import { redisWorld } from "../support/redis-world.ts";
 import type { RedisWorld } from "../support/redis-world.ts";
 
 const TIMES = 40;
-const LIMITS = { max: 3, onLimit: "reject" } as const;
 
 let world: RedisWorld;
 let other: Racer;
@@ -41,23 +40,28 @@ async function stored(one: SessionRecord): Promise<StoredSession> {
 }
 
 describe("three connections and another process", () => {
-  it("keep a limit of 3 among 160 creates of one subject [DE-03]", async () => {
-    const { now } = world.kit;
-    const first = record();
-    const ids = Array.from({ length: TIMES }, () => world.kit.id());
-    const plan = { name: "other", act: "create", now, times: TIMES, ids } as const;
-    const go = await other.ready({ ...plan, record: first });
-    const answers = go();
-    const ours = Array.from({ length: 3 * TIMES }, (_, index) =>
-      store(index).create({ ...first, id: world.kit.id() }, { now, limits: LIMITS }),
-    );
-    const outcomes = (await Promise.all(ours)).map((result) => result.outcome);
-    const all = [...outcomes, ...(await answers)];
-    expect(all.filter((outcome) => outcome === "created")).toHaveLength(3);
-    expect(all.filter((outcome) => outcome === "limit")).toHaveLength(4 * TIMES - 3);
-    const { items } = await stores[1].listBySubject(first.tenant, "alice", { now });
-    expect(items).toHaveLength(3);
-  });
+  it.each(["reject", "evict-oldest"] as const)(
+    "keep a limit of 3 among 160 creates of one subject (%s) [DE-03]",
+    async (onLimit) => {
+      const { now } = world.kit;
+      const first = record();
+      const ids = Array.from({ length: TIMES }, () => world.kit.id());
+      const plan = { name: "other", act: "create", now, times: TIMES, ids, onLimit } as const;
+      const go = await other.ready({ ...plan, record: first });
+      const answers = go();
+      const limits = { max: 3, onLimit };
+      const ours = Array.from({ length: 3 * TIMES }, (_, index) =>
+        store(index).create({ ...first, id: world.kit.id() }, { now, limits }),
+      );
+      const outcomes = (await Promise.all(ours)).map((result) => result.outcome);
+      const all = [...outcomes, ...(await answers)];
+      const kept = onLimit === "reject" ? 3 : 4 * TIMES;
+      expect(all.filter((outcome) => outcome === "created")).toHaveLength(kept);
+      expect(all.filter((outcome) => outcome === "limit")).toHaveLength(4 * TIMES - kept);
+      const { items } = await stores[1].listBySubject(first.tenant, "alice", { now });
+      expect(items).toHaveLength(3);
+    },
+  );
 
   it("keep every one of 160 keys of one session, across the move out of the row (I4)", async () => {
     const { now } = world.kit;
@@ -122,13 +126,17 @@ describe("three connections and another process", () => {
     const { now } = world.kit;
     const one = record();
     await stores[0].create(one, { now });
-    const decisions = Array.from({ length: 100 }, (_, index) =>
-      store(index).replace({ ...one, client: `c${index}` }, 1),
+    const go = await other.ready({ name: "other", act: "decide", now, times: 25, record: one });
+    const answers = go();
+    const decisions = Array.from({ length: 75 }, (_, index) =>
+      store(index).replace({ ...one, client: `ours-${index}` }, 1),
     );
-    const results = await Promise.all(decisions);
+    const results = [...(await Promise.all(decisions)), ...(await answers)];
     expect(results.filter((result) => result === "replaced")).toHaveLength(1);
     expect(results.filter((result) => result === "conflict")).toHaveLength(99);
-    expect((await stored(one)).record.client).toBe(`c${results.indexOf("replaced")}`);
+    const winner = results.indexOf("replaced");
+    const name = winner < 75 ? `ours-${winner}` : `other-${winner - 75}`;
+    expect((await stored(one)).record.client).toBe(name);
   });
 
   it("replace a session once, whatever ends it meanwhile", async () => {

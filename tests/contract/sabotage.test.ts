@@ -68,18 +68,21 @@ const sabotages: Record<string, Broken> = {
   "create ignores limits": breaks("keeps the limit by ending the oldest", (good) => ({
     create: (record, { limits: _ignored, ...options }) => good.create(record, options),
   })),
-  "limits are checked before, not with, the create": breaks("refuses all but 3 of 50", (good) => ({
-    async create(record, { limits, ...options }) {
-      if (limits === undefined || record.subject === null) return good.create(record, options);
-      const { items } = await good.listBySubject(record.tenant, record.subject, {
-        now: options.now,
-        limit: 200,
-      });
-      await Promise.resolve();
-      if (items.length < limits.max) return good.create(record, options);
-      return good.create(record, { ...options, limits });
-    },
-  })),
+  "limits are checked before, not with, the create": breaks(
+    "3 of 50 simultaneous sessions (reject)",
+    (good) => ({
+      async create(record, { limits, ...options }) {
+        if (limits === undefined || record.subject === null) return good.create(record, options);
+        const { items } = await good.listBySubject(record.tenant, record.subject, {
+          now: options.now,
+          limit: 200,
+        });
+        await Promise.resolve();
+        if (items.length < limits.max) return good.create(record, options);
+        return good.create(record, { ...options, limits });
+      },
+    }),
+  ),
   "evict-idle evicts the oldest": breaks("seen longest ago", (good) => ({
     create: (record, options) => {
       const { limits } = options;

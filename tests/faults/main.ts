@@ -1,11 +1,14 @@
 /**
  * `npm run faults`: every engine and fault, or those that are asked for, with a table at the end.
  */
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
+import { basename } from "node:path";
 import { argv, cwd, exit, stderr, stdout } from "node:process";
 import { parseArgs } from "node:util";
 import { run } from "./driver.ts";
 import type { RunResult } from "./driver.ts";
+import { machine, merged, page } from "./page.ts";
+import type { Report } from "./page.ts";
 import { strikes, strikesOn } from "./strikes/all.ts";
 import type { Strike } from "./strike.ts";
 import { story, table } from "./table.ts";
@@ -19,6 +22,8 @@ const USAGE = `npm run faults -- [options]
   --seconds n       how long one run loads the engine (default 10)
   --seed n          default: a fresh one, printed
   --json file       write every result there
+  --into file       put the results in the place of those rows of an earlier such file
+  --from file       print the page of the documentation from such a file, and run nothing
 `;
 
 const SHARES = { calm: 0.35, hold: 0.3 };
@@ -40,6 +45,8 @@ function options() {
         seed: { type: "string" },
         subject: { type: "string" },
         json: { type: "string" },
+        into: { type: "string" },
+        from: { type: "string" },
         help: { type: "boolean", default: false },
       },
     });
@@ -67,6 +74,10 @@ async function main(): Promise<void> {
     stdout.write(USAGE);
     return;
   }
+  if (given.from !== undefined) {
+    stdout.write(page(reportIn(given.from), basename(given.from)));
+    return;
+  }
   const engines = chosen(given.engine, Object.keys(worlds), "engine");
   const names = strikes.map(({ name }) => name);
   const faults = chosen(given.fault, names, "fault");
@@ -78,6 +89,7 @@ async function main(): Promise<void> {
   const results: RunResult[] = [];
   const failed: string[] = [];
   const settings = { seconds, stalenessMs, seed, subject: given.subject };
+  if (given.into !== undefined) sameSettings(given.into, settings);
   const one = async (engine: string, strike: Strike): Promise<void> => {
     const title = `${engine} ${strike.name}`;
     try {
@@ -93,14 +105,39 @@ async function main(): Promise<void> {
     for (const strike of strikesFor(engine, faults)) await one(engine, strike);
   }
   stdout.write(`\n${table(results)}\n`);
-  if (given.json !== undefined) {
-    writeFileSync(given.json, JSON.stringify({ seed, seconds, stalenessMs, results }, null, 2));
-  }
+  keep({ date: today(), machine: machine(), seed, seconds, stalenessMs, results }, given);
   const broken = results.filter(({ violations, unanswered }) => violations.length + unanswered > 0);
   for (const title of failed) stdout.write(`could not be run: ${title}\n`);
   stdout.write(`${results.length} runs, ${broken.length} not as promised; seed: ${seed}\n`);
   // Servers that hang must not keep a run from its end.
   exit(broken.length + failed.length === 0 && results.length > 0 ? 0 : 1);
+}
+
+function today(): string {
+  return new Date().toISOString().slice(0, 10);
+}
+
+function reportIn(file: string): Report {
+  const report = JSON.parse(readFileSync(file, "utf8")) as Partial<Report>;
+  const { results = [], seed = 0, seconds = 0, stalenessMs = 0 } = report;
+  const { date = today(), machine: where = machine() } = report;
+  return { date, machine: where, seed, seconds, stalenessMs, results };
+}
+
+/** Rows of other settings do not stand side by side. */
+function sameSettings(file: string, now: Omit<Settings, "subject">): void {
+  const earlier = reportIn(file);
+  for (const name of ["seed", "seconds", "stalenessMs"] as const) {
+    if (earlier[name] !== now[name]) usage(`${file} has ${name} ${earlier[name]}: give the same`);
+  }
+}
+
+function keep(report: Report, files: { readonly json?: string; readonly into?: string }): void {
+  const write = (file: string, kept: Report): void =>
+    writeFileSync(file, `${JSON.stringify(kept, null, 1)}\n`);
+  if (files.json !== undefined) write(files.json, report);
+  if (files.into === undefined) return;
+  write(files.into, merged(reportIn(files.into), report.results));
 }
 
 interface Settings {

@@ -89,8 +89,9 @@ const ENGINES: readonly Engine[] = [
   },
 ];
 
-async function signedIn(store: SessionStore) {
-  const sessions = createSessions({ secrets: [secret], store, sweep: false, production: false });
+async function signedIn(store: SessionStore, more: { readonly stalenessMs?: number } = {}) {
+  const usual = { store, sweep: false, production: false } as const;
+  const sessions = createSessions({ secrets: [secret], ...usual, ...more });
   const { token } = await sessions.open({ subject: "ada" });
   return { sessions, token };
 }
@@ -100,12 +101,15 @@ describe.each(ENGINES)("on $name", ({ name, start }) => {
     "[TE-09] a session that one process ends is refused in the others within S (I3)",
     async () => {
       const { place, store } = await start();
-      const { sessions, token } = await signedIn(store);
+      const { sessions, token } = await signedIn(store, { stalenessMs: STALENESS_MS });
       const processes = [1, 2, 3].map(() => new Process(name, place));
       for (const one of processes) one.watch(token);
       await Promise.all(processes.map((one) => one.told("warm")));
+      expect((await sessions.authenticate(token)).state).toBe("active");
       await sessions.subject("ada").revokeAll();
       const acknowledgedAt = Date.now();
+      const atHome = await sessions.authenticate(token);
+      expect(atHome.state, "at once where it was ended").toBe("ended");
       const told = await Promise.all(processes.map((one) => one.told("refused")));
       expect(told.map(({ state }) => state)).toEqual(["ended", "ended", "ended"]);
       const lags = told.map(({ lastActiveAt }) => lastActiveAt - acknowledgedAt);

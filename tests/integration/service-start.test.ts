@@ -15,6 +15,7 @@ import {
   startRedis,
   startSentinel,
 } from "../../tools/engines.mjs";
+import { ask } from "../../tools/engines/resp.mjs";
 import { makeCertificate } from "../browser/support/certificate.ts";
 import { poolTo } from "../support/postgres.ts";
 import { SECRET } from "./service-harness.ts";
@@ -232,6 +233,15 @@ describe("Redis", () => {
     expect(await open(unsafe.url, ...both)).toMatchObject({ code: 0, err: "" });
     const unknown = await open(unsafe.url, "--accept-risk", "evictions");
     expect(unknown.err).toContain('unknown name "evictions"; accepted: eviction, no-aof, rdb-only');
+  });
+
+  it("is refused where another application holds what is ours, or a newer release does", async () => {
+    const shared = await redis(...safe);
+    await ask(shared, "SET", "m", "of another application");
+    await refuses(shared.url, "belongs to another application", "?prefix=NAME");
+    expect(await open(`${shared.url}?prefix=ours:`)).toMatchObject({ code: 0, err: "" });
+    await ask(shared, "HSET", "ours:m", "layout", "99");
+    await refuses(`${shared.url}?prefix=ours:`, "layout 99", "use the newer release");
   });
 
   it("is refused before version 7, and when it is a replica", async () => {

@@ -202,6 +202,39 @@ export const MUTANTS = [
     scenario: "near",
     finds: "no write left there",
   },
+  {
+    guard: "what was acknowledged is written again after a failover",
+    file: "sessions/keeper.ts",
+    from: "if (changed) await this.#replay();",
+    to: "",
+    scenario: "replay",
+    finds: ["was told", "whose end", "did not list"],
+    quick: true,
+  },
+  {
+    guard: "a session is noted when its opening was acknowledged",
+    file: "sessions/keeper.ts",
+    from: "this.#outbox.opened(record, options.data ?? {}, record.epoch);",
+    to: "",
+    scenario: "replay",
+    finds: ["was told", "did not list"],
+  },
+  {
+    guard: "an end is noted where it was acknowledged",
+    file: "sessions/keeper.ts",
+    from: "this.#outbox.ended(ref, result.end ?? end, until);",
+    to: "",
+    scenario: "replay",
+    finds: "whose end",
+  },
+  {
+    guard: "an absent session is trouble while somebody may write it again",
+    file: "sessions/keeper.ts",
+    from: "if (stored === undefined) await this.#requireSettled();",
+    to: "",
+    scenario: "replay",
+    finds: "was told",
+  },
 ];
 
 /**
@@ -218,7 +251,9 @@ export function stage() {
   writeFileSync(join(copy, "package.json"), sources);
   mkdirSync(join(folder, "node_modules"));
   symlinkSync(copy, join(folder, "node_modules/sojourn"), "dir");
-  cpSync(here, join(folder, "simulation"), { recursive: true });
+  for (const name of ["simulation", "faults", "support"]) {
+    cpSync(join(here, "..", name), join(folder, name), { recursive: true });
+  }
   writeFileSync(join(folder, "package.json"), '{ "type": "module" }\n');
   return folder;
 }

@@ -1,5 +1,6 @@
 /** Runs of the simulation: by the tests, and by hand as `node run.ts [seed] [steps] [scenario]`. */
 import { pathToFileURL } from "node:url";
+import { REPLAY_STEPS, simulateReplay } from "./replay.ts";
 import { SCENARIOS } from "./scenario.ts";
 import type { Scenario } from "./scenario.ts";
 import { World } from "./world.ts";
@@ -46,11 +47,17 @@ async function main([seed = "1", steps = "", name]: readonly string[]): Promise<
   if (!/^\d+$/.test(seed) || !/^\d*$/.test(steps)) {
     throw new Error("usage: node run.ts [seed] [steps, or an empty text] [scenario]");
   }
-  for (const scenario of SCENARIOS) {
+  const runs = SCENARIOS.map((scenario) => ({
+    ...scenario,
+    run: (wanted: number) => simulate(scenario, Number(seed), wanted),
+  }));
+  const replay = { name: "replay", steps: REPLAY_STEPS };
+  const replayed = (wanted: number): Promise<Run> => simulateReplay(Number(seed), wanted);
+  for (const scenario of [...runs, { ...replay, run: replayed }]) {
     if (name !== undefined && name !== scenario.name) continue;
     const began = performance.now();
     const wanted = steps === "" ? scenario.steps : Number(steps);
-    const { events, hash, tally } = await simulate(scenario, Number(seed), wanted);
+    const { events, hash, tally } = await scenario.run(wanted);
     const seconds = ((performance.now() - began) / 1000).toFixed(1);
     console.log(`${scenario.name}: ${wanted} steps, ${events} events, ${hash}, ${seconds} s`);
     console.log(`  ${[...tally].map(([what, count]) => `${what} ${count}`).join(", ")}`);

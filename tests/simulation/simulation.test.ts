@@ -6,6 +6,7 @@
 import { randomInt } from "node:crypto";
 import { env } from "node:process";
 import { describe, expect, it } from "vitest";
+import { REPLAY_STEPS, simulateReplay } from "./replay.ts";
 import { simulate } from "./run.ts";
 import type { Run } from "./run.ts";
 import { SCENARIOS } from "./scenario.ts";
@@ -66,8 +67,26 @@ describe("the library over a simulated store, clock and network", () => {
   }
 });
 
+describe("processes over a store that fails over to a copy that lags", () => {
+  it(
+    "keep I1-I5 and I7: what it lost is written again, and nobody is logged out (replay)",
+    async () => {
+      for (let round = 0; round < factor; round += 1) {
+        const { steps, events, tally } = await simulateReplay(seed + round, REPLAY_STEPS);
+        console.log(`note: replay: ${steps} steps, ${events} events`);
+        for (const what of ["failover", "replayed ends", "replayed sessions"]) {
+          expect(tally.get(what) ?? 0, `replay met ${what}`).toBeGreaterThan(0);
+        }
+      }
+    },
+    PATIENCE_MS * factor,
+  );
+});
+
 describe("a seed", () => {
   it("tells the whole story: the same seed gives the same trace", async () => {
+    const [one, other] = [await simulateReplay(seed, 500), await simulateReplay(seed, 500)];
+    expect([other.events, other.hash]).toEqual([one.events, one.hash]);
     for (const scenario of SCENARIOS) {
       const first = await simulate(scenario, seed, 1_200);
       const second = await simulate(scenario, seed, 1_200);

@@ -74,6 +74,11 @@ const REDIS: readonly Advice[] = [
     /^-?ERR (?:DB index|invalid DB|SELECT)/,
     "the server has no database of that number; check the end of the URL",
   ],
+  [
+    /WRONGTYPE|belongs to somebody else/,
+    "a key that we need belongs to another application; give sessions a server of their own, or " +
+      "names of their own with ?prefix=NAME",
+  ],
   [/^-?LOADING/, "the server is still loading its data; try again"],
   [/^-?DENIED/, "the server is in protected mode; give it a password, or name the right address"],
   [/^-?ERR unknown command .?SENTINEL/i, "is no Sentinel; check its port, 26379 by default"],

@@ -212,14 +212,14 @@ describe("a store that is down", () => {
     return { place, token, bounds, clock, inner };
   }
 
-  it("is 503 by default, whatever is kept near (I7)", async () => {
+  it("[TE-09] is 503 by default, whatever is kept near (I7)", async () => {
     const { place, token } = await outage("closed");
     expect(await failure(place.sessions.authenticate(token))).toMatchObject({
       code: "ERR_STORE_UNAVAILABLE",
     });
   });
 
-  it("serves a minute from memory where the policy says so, and writes nothing (I3)", async () => {
+  it("[TE-09] serves a minute from memory where the policy says so, and writes nothing (I3)", async () => {
     const { place, token, bounds, clock, inner } = await outage("degraded");
     await clock.advanceAsync(5 * 60 * SECOND);
     inner.resetCalls();

@@ -32,11 +32,13 @@ export function checkData(row: SessionRow, stalenessMs: number, findings: Findin
     const told = (name: string, lost: Lost | undefined): void => {
       if (lost === undefined) return;
       const why = `${nameOf(by)} read ${name} of ${id} as ${lost.why}`;
+      const { among } = lost;
+      const culprit = among === undefined ? lost.culprit : findings.culprit(by, among);
       findings.add({
         invariant: "I4",
         shows: "read",
         by,
-        culprit: lost.culprit,
+        culprit,
         session: id,
         why,
       });
@@ -105,6 +107,8 @@ interface Lost {
   /** Absent where no call can be blamed, and nothing excuses it. */
   readonly culprit?: HistoryOperation;
   readonly why: string;
+  /** `missing` of these were not honoured, and nobody can tell which. */
+  readonly among?: { readonly calls: readonly HistoryOperation[]; readonly missing: number };
 }
 
 /** The value that was read must not have been overwritten, for certain, before the read. */
@@ -143,7 +147,8 @@ function lostCount(counter: Counter, read: number, { by, since }: Read): Lost | 
   const least = below((counter.settledAt ??= settled.map(settledAt)), since);
   const culprit = settled[least - 1];
   if (culprit !== undefined && read < least) {
-    return { culprit, why: `${read}, and ${least} counts were acknowledged before` };
+    const among = { calls: settled.slice(0, least), missing: least - read };
+    return { culprit, among, why: `${read}, and ${least} counts were acknowledged before` };
   }
   const begunAt = (counter.begunAt ??= counter.counts.map((one) => one.invokedAt));
   const most = below(begunAt, by.returnedAt ?? Infinity);

@@ -93,6 +93,20 @@ export class Findings {
     known.why = why;
   }
 
+  /**
+   * Whom to name where some calls were not honoured and nobody can tell which: one that is excused,
+   * where enough of them are.
+   */
+  culprit(
+    by: HistoryOperation,
+    among: { readonly calls: readonly HistoryOperation[]; readonly missing: number },
+  ): HistoryOperation | undefined {
+    const { calls, missing } = among;
+    const of = { invariant: "I4", shows: "read", by, why: "" } as const;
+    const excused = calls.filter((culprit) => this.#excuse({ ...of, culprit }) !== undefined);
+    return (excused.length >= missing ? excused : calls).at(-1);
+  }
+
   all(): Violation[] {
     return [...this.#found.values()].sort((a, b) => a.at - b.at);
   }

@@ -92,6 +92,20 @@ describe("checkHistory", () => {
     expect(verdict.violations).toMatchObject([{ invariant: "I1", operation: "p#1" }]);
   });
 
+  it("takes a count for lost that a failover may have lost, not one made after it (I4)", () => {
+    const at = (op: number, invokedAt: number): HistoryOperation =>
+      call({ kind: "count", op, invokedAt, returnedAt: invokedAt + 1, data: { n: 1 } });
+    const fault = { kind: "fault", name: "failover", forgets: true, at: 5, healedAt: 50 } as const;
+    const read = (n: number): HistoryOperation =>
+      call({ op: 9, invokedAt: 90, returnedAt: 91, answer: "active", data: { n } });
+    const history = [open, fault, at(2, 10), at(3, 60), at(4, 70)];
+    const lostOne = checkHistory([...history, read(2)]);
+    expect([lostOne.violations, lostOne.excused.length]).toEqual([[], 1]);
+    expect(checkHistory([...history, read(1)]).violations).toMatchObject([
+      { invariant: "I4", because: ["p#4"] },
+    ]);
+  });
+
   it("finds a count that was made twice (I4)", () => {
     const count = call({ kind: "count", op: 2, invokedAt: 3, returnedAt: 4, data: { n: 1 } });
     const read = (n: number) =>

@@ -185,7 +185,9 @@ export class Ground {
 
   #requireSame(buckets: number, layout: string | undefined): void {
     if (layout !== LAYOUT) {
-      const message = `holds sessions in layout ${layout}; this release knows layout ${LAYOUT}`;
+      const message =
+        `holds sessions in layout ${layout}; this release knows layout ${LAYOUT}: ` +
+        "use the newer release";
       throw new ConfigError([{ path: "store", message }]);
     }
     if (buckets === this.#options.buckets) return;

@@ -149,18 +149,18 @@ export const decisionCases: readonly StoreCase[] = [
     },
   },
   {
-    name: "keeps one of 20 simultaneous decisions",
+    name: "keeps one of 100 simultaneous decisions, rotations included [RT-02]",
     async run(store, kit) {
       const stores = [store, kit.peer ?? store];
       const record = kit.recordOf({ tenant: kit.tenant() });
       await opened(store, record);
       const results = await Promise.all(
-        Array.from({ length: 20 }, (_, index) =>
+        Array.from({ length: 100 }, (_, index) =>
           (stores[index % 2] ?? store).replace({ ...record, client: `c${index}` }, 1),
         ),
       );
       same(results.filter((result) => result === "replaced").length, 1, "decisions that won");
-      same(results.filter((result) => result === "conflict").length, 19, "decisions that lost");
+      same(results.filter((result) => result === "conflict").length, 99, "decisions that lost");
       const { client, version } = (await found(store, record)).record;
       same([client, version], [`c${results.indexOf("replaced")}`, 2], "the stored decision");
     },

@@ -130,8 +130,8 @@ export const limitCases: readonly StoreCase[] = [
       same(outcome(result, "limit", "create").sessions.length, 2, "sessions in the way");
     },
   },
-  {
-    name: "keeps exactly 3 of 50 simultaneous sessions and reports each evicted one once [DE-03]",
+  ...(["evict-oldest", "evict-idle"] as const).map((onLimit): StoreCase => ({
+    name: `keeps exactly 3 of 50 simultaneous sessions, each end told once (${onLimit}) [DE-03]`,
     slow: true,
     async run(store, kit) {
       const tenant = kit.tenant();
@@ -139,7 +139,7 @@ export const limitCases: readonly StoreCase[] = [
       const records = Array.from({ length: 50 }, (_, index) =>
         kit.recordOf({ tenant, createdAt: kit.now + index }),
       );
-      const limits = { max: 3, onLimit: "evict-oldest" } as const;
+      const limits = { max: 3, onLimit };
       const results = await Promise.all(
         records.map((record, index) =>
           (stores[index % 2] ?? store).create(record, { now: kit.now + 50, limits }),
@@ -152,14 +152,14 @@ export const limitCases: readonly StoreCase[] = [
       same(evicted.length, 47, "reports of evictions");
       same([...evicted, ...live].toSorted(), idsOf(records).toSorted(), "each one exactly once");
     },
-  },
-  {
-    name: "refuses all but 3 of 50 simultaneous sessions (reject) [DE-03]",
+  })),
+  ...(["reject", "ask"] as const).map((onLimit): StoreCase => ({
+    name: `refuses all but 3 of 50 simultaneous sessions (${onLimit}) [DE-03]`,
     slow: true,
     async run(store, kit) {
       const tenant = kit.tenant();
       const stores = handles(store, kit);
-      const limits = { max: 3, onLimit: "reject" } as const;
+      const limits = { max: 3, onLimit };
       const results = await Promise.all(
         Array.from({ length: 50 }, (_, index) => {
           const record = kit.recordOf({ tenant });
@@ -170,5 +170,5 @@ export const limitCases: readonly StoreCase[] = [
       same(created.length, 3, "creates that succeeded");
       same((await listed(store, tenant, "alice", kit.now)).length, 3, "live sessions");
     },
-  },
+  })),
 ];
