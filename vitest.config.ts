@@ -4,6 +4,7 @@
  * with `dist/*.js` read as `src/*.ts`. What a test starts as a process of its own uses the build.
  */
 import { readFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 
@@ -38,6 +39,12 @@ const LONG_TEST_MS = 120_000;
 /** An example installs and builds a whole framework before its first test. */
 const EXAMPLE_MS = 480_000;
 
+/**
+ * Test files at a time. Vitest leaves one processor free, which on two is one file at a time; most
+ * of our files wait for a server, a browser or another process half of their time.
+ */
+const WORKERS_MIN = 3;
+
 function project(name: string, include: string[], testTimeout = 5_000) {
   return {
     extends: true as const,
@@ -50,6 +57,7 @@ export default defineConfig({
   test: {
     // Titles of cases whole: they cite requirements, and `-t` finds them.
     taskTitleValueFormatTruncate: 0,
+    maxWorkers: Math.max(WORKERS_MIN, availableParallelism()),
     projects: [
       project("unit", ["packages/**/src/**/*.test.ts"]),
       project("contract", ["tests/contract/**/*.test.ts"], 30_000),

@@ -1,0 +1,4 @@
+import { isFreshBelowNearCaches, keepsPromises } from "./short.ts";
+
+keepsPromises("redis");
+isFreshBelowNearCaches("redis");
