@@ -1,9 +1,10 @@
-/** Engines that are several servers, one of which is lost. */
+/** Engines that are several servers, one of which is lost; and Redis below near-caches. */
 import { describe, expect, it } from "vitest";
-import { keepsPromises, PLACES } from "./short.ts";
+import { isFreshBelowNearCaches, keepsPromises, PLACES } from "./short.ts";
 import { worlds } from "./worlds.ts";
 
 keepsPromises("groups");
+isFreshBelowNearCaches("redis");
 
 describe("every engine of the fault suite", () => {
   it("has its place in one of these files", () => {

@@ -1,4 +1,3 @@
-import { isFreshBelowNearCaches, keepsPromises } from "./short.ts";
+import { keepsPromises } from "./short.ts";
 
 keepsPromises("redis");
-isFreshBelowNearCaches("redis");
