@@ -40,15 +40,22 @@ const LONG_TEST_MS = 120_000;
 const EXAMPLE_MS = 480_000;
 
 /**
- * Test files at a time. Vitest leaves one processor free, which on two is one file at a time; most
- * of our files wait for a server, a browser or another process half of their time.
+ * Test files at a time. Vitest leaves one processor free, which on two is one file at a time. Files
+ * that compute take a processor each; those of these projects wait for servers, browsers and other
+ * processes half of their time.
  */
-const WORKERS_MIN = 3;
+const PROCESSORS = availableParallelism();
+const WAITING_MIN = 3;
+const WAITING = ["contract", "faults", "integration", "browser", "examples"];
 
 function project(name: string, include: string[], testTimeout = 5_000) {
+  const waits = WAITING.includes(name);
+  const maxWorkers = waits ? Math.max(WAITING_MIN, PROCESSORS) : PROCESSORS;
+  // Of projects that run together, those with another number of workers take turns.
+  const sequence = { groupOrder: waits ? 1 : 0 };
   return {
     extends: true as const,
-    test: { name, include, testTimeout, hookTimeout: testTimeout },
+    test: { name, include, testTimeout, hookTimeout: testTimeout, maxWorkers, sequence },
   };
 }
 
@@ -57,7 +64,6 @@ export default defineConfig({
   test: {
     // Titles of cases whole: they cite requirements, and `-t` finds them.
     taskTitleValueFormatTruncate: 0,
-    maxWorkers: Math.max(WORKERS_MIN, availableParallelism()),
     projects: [
       project("unit", ["packages/**/src/**/*.test.ts"]),
       project("contract", ["tests/contract/**/*.test.ts"], 30_000),
