@@ -4,6 +4,7 @@
  * with `dist/*.js` read as `src/*.ts`. What a test starts as a process of its own uses the build.
  */
 import { readFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 
@@ -38,10 +39,23 @@ const LONG_TEST_MS = 120_000;
 /** An example installs and builds a whole framework before its first test. */
 const EXAMPLE_MS = 480_000;
 
+/**
+ * Test files at a time. Vitest leaves one processor free, which on two is one file at a time. Files
+ * that compute take a processor each; those of these projects wait for servers, browsers and other
+ * processes half of their time.
+ */
+const PROCESSORS = availableParallelism();
+const WAITING_MIN = 3;
+const WAITING = ["contract", "faults", "integration", "browser", "examples"];
+
 function project(name: string, include: string[], testTimeout = 5_000) {
+  const waits = WAITING.includes(name);
+  const maxWorkers = waits ? Math.max(WAITING_MIN, PROCESSORS) : PROCESSORS;
+  // Of projects that run together, those with another number of workers take turns.
+  const sequence = { groupOrder: waits ? 1 : 0 };
   return {
     extends: true as const,
-    test: { name, include, testTimeout, hookTimeout: testTimeout },
+    test: { name, include, testTimeout, hookTimeout: testTimeout, maxWorkers, sequence },
   };
 }
 

@@ -18,8 +18,8 @@ const INTERRUPTED = 130;
 
 /** @typedef {{ name: string, passed: number, failed: number, seconds: number }} Row */
 
-/** What `--slow` runs: the projects that read SOJOURN_SLOW and go further then. */
-const SLOW = ["build", "contract", "simulation", "faults", "integration"];
+/** What `--slow` runs: the runners that go further then, most by SOJOURN_SLOW in their tests. */
+const SLOW = ["build", "contract", "simulation", "faults", "integration", "oldest-node"];
 
 function selection() {
   const { values } = parseArgs({

@@ -8,7 +8,6 @@ import { optionCases } from "./cases/options.ts";
 import { placeCases } from "./cases/places.ts";
 import { protocolCases } from "./cases/protocols.ts";
 import { races } from "./cases/races.ts";
-import { sessionCases } from "./cases/sessions.ts";
 import { suite } from "./support/suite.ts";
 
 const { same } = suite("single cases");
@@ -19,7 +18,6 @@ describe.each([
   ["options", optionCases],
   ["places of the middleware", placeCases],
   ["stores in trouble", faultCases],
-  ["sessions in handlers", sessionCases],
   ["methods in a row", flowCases],
   ["protocols", protocolCases],
   ["races", races.map((race) => ({ ...race, stores: ["neutral"] as const }))],

@@ -33,7 +33,10 @@ describe("the comparison", () => {
     expect(wrong).toEqual([]);
   });
 
-  it("finds what express-session loses: the acts can tell right from wrong", async () => {
+  // What it loses depends on requests that overlap by milliseconds, which a busy machine may spoil.
+  const again = { retry: 3 };
+
+  it("finds what express-session loses: the acts can tell right from wrong", again, async () => {
     const [memory] = expressContestants(redis.url);
     if (memory === undefined) throw new Error("express-session is not among the contestants");
     const [writes, logout] = ACTS;

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { startTcpProxy } from "../../tools/engines.mjs";
 
-/** Long enough for what is under way here to arrive. */
+/** Long enough for what is not held up to arrive. */
 const LULL_MS = 60;
 
 interface Ends {
@@ -66,11 +66,11 @@ describe("the TCP proxy of tests", () => {
     proxy.cut({ toServer: true });
     for (const word of ["one ", "two ", "three"]) ends.client.write(word);
     ends.server.write("news");
+    await expect.poll(() => ends.heard.client).toBe("news");
     await sleep(LULL_MS);
     expect(ends.heard).toEqual({ client: "news", server: "" });
     await proxy.heal();
-    await sleep(LULL_MS);
-    expect(ends.heard).toEqual({ client: "news", server: "one two three" });
+    await expect.poll(() => ends.heard).toEqual({ client: "news", server: "one two three" });
   });
 
   it("cuts what goes to the client alone", async () => {
@@ -78,11 +78,11 @@ describe("the TCP proxy of tests", () => {
     proxy.cut({ toClient: true });
     ends.client.write("ask");
     ends.server.write("answer");
+    await expect.poll(() => ends.heard.server).toBe("ask");
     await sleep(LULL_MS);
     expect(ends.heard).toEqual({ client: "", server: "ask" });
     await proxy.heal();
-    await sleep(LULL_MS);
-    expect(ends.heard.client).toBe("answer");
+    await expect.poll(() => ends.heard.client).toBe("answer");
   });
 
   it("hides the end of one side from the other while both ways are cut", async () => {

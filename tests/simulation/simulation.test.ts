@@ -1,86 +1,17 @@
-/**
- * The real library in simulated worlds, checked after every event. `SOJOURN_SEED` and
- * `SOJOURN_STEPS` replay or lengthen a run (`npm run simulate`); `SOJOURN_SLOW` goes ten times
- * as far.
- */
-import { randomInt } from "node:crypto";
-import { env } from "node:process";
+/** The library in simulated worlds where days are mostly fine, and what a seed is worth. */
 import { describe, expect, it } from "vitest";
-import { REPLAY_STEPS, simulateReplay } from "./replay.ts";
+import { keepsPromises, PLACES, seed } from "./lives.ts";
+import { simulateReplay } from "./replay.ts";
 import { simulate } from "./run.ts";
-import type { Run } from "./run.ts";
 import { SCENARIOS } from "./scenario.ts";
 
-const SEED_MAX = 2 ** 32;
-const SLOW_FACTOR = 10;
-/** Per scenario, in milliseconds; a run takes a fraction of it. */
-const PATIENCE_MS = 120_000;
+keepsPromises("days");
 
-const slow = env["SOJOURN_SLOW"] === "1";
-const factor = slow ? SLOW_FACTOR : 1;
-const seed = Number(env["SOJOURN_SEED"] ?? randomInt(SEED_MAX));
-const total = SCENARIOS.reduce((sum, { steps }) => sum + steps, 0);
-const wanted = Number(env["SOJOURN_STEPS"] ?? total * factor);
-
-console.log(`seed: ${seed} (npm run simulate -- --seed ${seed})`);
-
-/** Events that a scenario must have met, or it showed nothing. */
-const MUST_MEET: Readonly<Record<string, readonly string[]>> = {
-  quiet: ["session-rotated", "end evicted", "end idle_timeout", "end subject_revoked"],
-  tabs: ["session-rotated", "cookie-not-set"],
-  storm: ["ERR_STORE_UNAVAILABLE", "limit-reached", "session-rotated", "end idle_timeout"],
-  locks: ["session-locked", "session-unlocked", "ERR_SESSION_LOCKED"],
-  near: ["near hits", "ERR_STORE_UNAVAILABLE", "session-rotated", "end subject_revoked"],
-  thief: ["token-fork", "thefts that must be noticed"],
-  failover: ["failover", "session-rotated"],
-};
-
-function met(run: Run, scenario: string): void {
-  for (const what of MUST_MEET[scenario] ?? []) {
-    expect(run.tally.get(what) ?? 0, `${scenario} met ${what}`).toBeGreaterThan(0);
-  }
-}
-
-describe("the library over a simulated store, clock and network", () => {
-  const promises: Readonly<Record<string, string>> = {
-    quiet: "keeps I1, I2, I4, I5, I6 and I11 and raises no false alarm, in any interleaving",
-    tabs: "raises no false alarm with delays up to T, loss, reordering and browsers that crash",
-    storm: "keeps them with calls lost, unheard and late, nodes crashing and clocks jumping (I7)",
-    locks: "keeps them where idleness locks and data is encrypted; no lock or factor is lost",
-    near: "serves nothing longer than S after its end, whatever becomes of the tail (I3)",
-    thief: "notices a copied token used past a rotation, its grace and a minute",
-    failover: "revokes no honest session when the store goes back to an older state",
-  };
-
-  for (const scenario of SCENARIOS) {
-    const steps = Math.max(1, Math.round((wanted * scenario.steps) / total));
-    it(
-      `${promises[scenario.name] ?? scenario.name} (${scenario.name})`,
-      async () => {
-        const run = await simulate(scenario, seed, steps);
-        console.log(`note: ${scenario.name}: ${run.steps} steps, ${run.events} events`);
-        // A replay of fewer steps may not get that far.
-        if (steps >= scenario.steps) met(run, scenario.name);
-      },
-      PATIENCE_MS * factor,
-    );
-  }
-});
-
-describe("processes over a store that fails over to a copy that lags", () => {
-  it(
-    "keep I1-I5 and I7: what it lost is written again, and nobody is logged out (replay)",
-    async () => {
-      for (let round = 0; round < factor; round += 1) {
-        const { steps, events, tally } = await simulateReplay(seed + round, REPLAY_STEPS);
-        console.log(`note: replay: ${steps} steps, ${events} events`);
-        for (const what of ["failover", "replayed ends", "replayed sessions"]) {
-          expect(tally.get(what) ?? 0, `replay met ${what}`).toBeGreaterThan(0);
-        }
-      }
-    },
-    PATIENCE_MS * factor,
-  );
+describe("every scenario", () => {
+  it("has its place in one of the files that run side by side", () => {
+    const names = SCENARIOS.map(({ name }) => name);
+    expect(Object.values(PLACES).flat().toSorted()).toEqual(names.toSorted());
+  });
 });
 
 describe("a seed", () => {

@@ -51,6 +51,12 @@ const ATTEMPTS_MAX = 5;
  */
 const PORTS = { first: 12_000, count: 20_000 };
 /**
+ * Test files that run side by side take every so many ports each: what one's server leaves for a
+ * moment, to start again there, another's cannot take.
+ */
+const LANES = 16;
+const lane = Number(process.env["VITEST_POOL_ID"] ?? 0) % LANES;
+/**
  * PostgreSQL ends its clients at SIGINT and waits for them at SIGTERM; HAProxy knows SIGTERM alone.
  * A stopped process sees no signal before it continues, and one that waits for a lost peer is
  * killed. A server that ended by itself is started again at a line of the parent. What is told to a
@@ -104,7 +110,7 @@ const given = new Set();
 /** @returns {Promise<number>} a port nobody listens on, never the same twice. */
 export async function anyPort() {
   for (;;) {
-    const port = PORTS.first + Math.floor(Math.random() * PORTS.count);
+    const port = PORTS.first + lane + LANES * Math.floor((Math.random() * PORTS.count) / LANES);
     if (given.has(port)) continue;
     const probe = createServer();
     probe.listen(port, HOST);

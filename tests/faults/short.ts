@@ -1,6 +1,7 @@
 /**
  * The short form of `npm run faults`: each engine with the faults that cost little, a few seconds
- * each, always from the same seed.
+ * each, always from the same seed. One test file for each kind of engine, so that they run side by
+ * side: a run waits most of its time.
  */
 import { afterAll, describe, expect, it } from "vitest";
 import { run } from "./driver.ts";
@@ -12,6 +13,13 @@ import { worlds } from "./worlds.ts";
 const SEED = Number(process.env["SOJOURN_SEED"] ?? 20_261_121);
 const SLOW = process.env["SOJOURN_SLOW"] !== undefined;
 const SPANS = SLOW ? { calmMs: 5_000, holdMs: 4_000 } : { calmMs: 500, holdMs: 900 };
+
+/** Which test file has which engines. */
+export const PLACES = {
+  redis: ["sqlite", "redis"],
+  postgres: ["postgres", "pgbouncer"],
+  groups: ["postgres-standby", "redis-sentinel", "redis-cluster"],
+} as const;
 
 /** What `npm test` strikes; `npm run test:slow` strikes everything. */
 const SHORT: Readonly<Record<string, readonly string[]>> = {
@@ -56,23 +64,27 @@ async function struck(engine: string, fault: string, stalenessMs: number): Promi
   }
 }
 
-describe.each(Object.entries(worlds))("%s", (engine, { traits }) => {
-  const names = strikesOn(traits).map(({ name }) => name);
-  it.each(names.filter((name) => SLOW || SHORT[engine]?.includes(name)))(
-    "keeps I1-I5 and I7 for three processes through %s",
-    async (fault) => {
-      await struck(engine, fault, 0);
-    },
-  );
-});
+export function keepsPromises(place: keyof typeof PLACES): void {
+  describe.each(PLACES[place])("%s", (engine) => {
+    const names = strikesOn(worlds[engine]?.traits ?? []).map(({ name }) => name);
+    it.each(names.filter((name) => SLOW || SHORT[engine]?.includes(name)))(
+      "keeps I1-I5 and I7 for three processes through %s",
+      async (fault) => {
+        await struck(engine, fault, 0);
+      },
+    );
+  });
+}
 
-describe.each(Object.entries(NEAR))("%s below near-caches", (engine, short) => {
-  const names = strikesOn(worlds[engine]?.traits ?? []).map(({ name }) => name);
-  it.each(names.filter((name) => SLOW || short.includes(name)))(
-    "[TE-09] refuses an ended session within S in every process, through %s (I3)",
-    async (fault) => {
-      const { figures } = await struck(engine, fault, STALENESS_MS);
-      expect(figures.longestStaleMs).toBeLessThanOrEqual(STALENESS_MS);
-    },
-  );
-});
+export function isFreshBelowNearCaches(engine: string): void {
+  describe(`${engine} below near-caches`, () => {
+    const names = strikesOn(worlds[engine]?.traits ?? []).map(({ name }) => name);
+    it.each(names.filter((name) => SLOW || NEAR[engine]?.includes(name)))(
+      "[TE-09] refuses an ended session within S in every process, through %s (I3)",
+      async (fault) => {
+        const { figures } = await struck(engine, fault, STALENESS_MS);
+        expect(figures.longestStaleMs).toBeLessThanOrEqual(STALENESS_MS);
+      },
+    );
+  });
+}

@@ -1,0 +1,4 @@
+import { isFreshBelowNearCaches, keepsPromises } from "./short.ts";
+
+keepsPromises("postgres");
+isFreshBelowNearCaches("postgres");

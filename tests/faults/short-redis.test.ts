@@ -1,0 +1,3 @@
+import { keepsPromises } from "./short.ts";
+
+keepsPromises("redis");
