@@ -214,7 +214,7 @@ export const MUTANTS = [
   {
     guard: "a session is noted when its opening was acknowledged",
     file: "sessions/keeper.ts",
-    from: "this.#outbox.opened(record, options.data ?? {}, record.epoch);",
+    from: "this.#outbox.opened(created, options.data ?? {}, created.epoch);",
     to: "",
     scenario: "replay",
     finds: ["was told", "did not list"],
@@ -230,8 +230,8 @@ export const MUTANTS = [
   {
     guard: "an absent session is trouble while somebody may write it again",
     file: "sessions/keeper.ts",
-    from: "if (stored === undefined) await this.#requireSettled();",
-    to: "",
+    from: "return stored ?? this.#requireSettled(ref);",
+    to: "return stored;",
     scenario: "replay",
     finds: "was told",
   },

@@ -88,6 +88,26 @@ describe("a receipt of a logout", () => {
     expect(await receipt(of)).toMatchObject({ nodes: 2, confirmed: 2 });
   });
 
+  it("counts a process whose clock is behind by minutes: the store's time is everybody's", async () => {
+    const clock = new ManualClock();
+    const behind = new ManualClock(clock.now() - 300 * SECOND);
+    const inner = new MemoryStore();
+    const health = inner.health.bind(inner);
+    inner.health = async () => ({ ...(await health()), nowAt: clock.now() });
+    const near = { boundMs: 2_000, peek: () => undefined, provenAt: Infinity };
+    const store = Object.assign(new FaultyStore(inner), { near });
+    const place = world({ clock: behind, store });
+    const strict = world({ clock, store: inner });
+    const { token } = await place.sessions.open({ subject: "alice" });
+    await place.sessions.authenticate(token);
+    await behind.advanceAsync(20);
+    const { items } = await inner.listBySubject("~node", "nodes", { now: clock.now() });
+    expect(items).toHaveLength(1);
+    const waiting = strict.sessions.awaitFrontier({ timeoutMs: 50 });
+    await clock.advanceAsync(1_000);
+    expect((await waiting).nodes).toBe(1);
+  });
+
   it("does not count a process that was closed", async () => {
     const of = house(3);
     await begin(of);
