@@ -191,7 +191,7 @@ describe("keys that are not ours", () => {
     await store.create(one, { now });
     await store.find(one);
     const [key = ""] = await keyOf(one.id);
-    await world.admin.setRange(key, 0, "\u0002");
+    await world.admin.setRange(key, 0, "\u0004");
     const end = { reason: "revoked", at: now } as const;
     const calls = [
       () => store.find(one),

@@ -121,6 +121,14 @@ export class Names {
     return Number.parseInt(tag, 16);
   }
 
+  /** The subject's bucket if it is another than the session's: its row has to say so. */
+  elsewhere(
+    { id }: Pick<SessionRecord, "id">,
+    whose: SubjectPlace | undefined,
+  ): number | undefined {
+    return whose === undefined || whose.bucket === bucketOfId(id) ? undefined : whose.bucket;
+  }
+
   /** Every bucket there is. */
   get all(): readonly number[] {
     return Array.from({ length: this.buckets }, (_, bucket) => bucket);

@@ -13,6 +13,7 @@ import { BUCKETS_MAX, Names, placeProblems } from "./names.ts";
 import type { Kind } from "./names.ts";
 import { Moves } from "./rebucket-moves.ts";
 import type { Found } from "./rebucket-moves.ts";
+import { LAYOUT } from "./records.ts";
 import { OneServer } from "./servers.ts";
 import type { Primary, Servers } from "./servers.ts";
 
@@ -45,7 +46,6 @@ interface Counts {
   readonly subjects: number;
 }
 
-const LAYOUT = "1";
 const OPERATION = "rebucket";
 const SCAN_COUNT = 1_000;
 /** Moves under way at once. */

@@ -31,6 +31,8 @@ if was ~= run then
 end
 return redis.call('HMGET', record, 'incarnation', 'since', 'installation', 'buckets', 'layout')`;
 const KEEP_SCRIPT = seldomScript("installation", KEEP, "allow-oom");
+/** How keys and rows are laid out. Another one is refused. */
+export const LAYOUT = "2";
 const INCARNATION_CHARACTERS = 12;
 const NEVER_TOLD = "health: a server has not answered since this process began";
 

@@ -29,7 +29,8 @@ if score and tonumber(score) >= 0 then
   local raw = load(k)
   local h = raw and head(raw)
   if h and writable(h, was) then
-    redis.call('SETRANGE', k, 8, struct.pack('>I4', epoch))
+    h[EPOCH] = epoch
+    redis.call('SET', k, encoded(h) .. string.sub(raw, h[HEAD] + 1))
     note('m', tagof(except), except, subject)
   end
 end
@@ -133,7 +134,8 @@ each('q', 'w', slot(now), function(name, raw, h, at)
   local due = endsat(h)
   if due > now then
     if slot(due) == at then return true end
-    redis.call('SETRANGE', key('s', t, name), 62, struct.pack('>I4', slot(due)))
+    h[DUE] = slot(due)
+    redis.call('SET', key('s', t, name), encoded(h) .. string.sub(raw, h[HEAD] + 1))
     file(t, slot(due), name)
     return false
   end
@@ -148,8 +150,7 @@ end)
 if old and answer[1] == 0 then
   each('z', 'y', slot(old), function(name, raw, h)
     if h[STATE] ~= 3 then return false end
-    local from = HEAD + h[SUBJECTLEN] + h[COLDLEN] + h[DATALEN]
-    if struct.unpack('>I6', raw, from + 1) >= old then return true end
+    if endedat(raw) >= old then return true end
     erase(t, name, raw, h, now)
     done = done + 1
     answer[2] = answer[2] + 1
