@@ -81,9 +81,9 @@ async function memoryPerSession(
     );
   }
   // What is not the sessions': the log of changes, which does not grow with their number.
-  await client.del(await client.keys("l:*"));
+  await client.del(await client.keys("l/*"));
   const bytes = ((await usedMemory(client)) - before) / sessions;
-  const [key] = await client.keys(`s:{??}${row}`);
+  const [key] = await client.keys(`{??}${row.slice(1)}`);
   const alone = key === undefined ? Number.NaN : ((await client.memoryUsage(key)) ?? Number.NaN);
   await store.close();
   return [bytes, alone];
@@ -109,7 +109,7 @@ async function verifying(client: Client, store: RedisStore, effort: Effort): Pro
     const id = opened.session.id?.slice("ses_".length) ?? "";
     tokens.push(opened.token);
     refs.push({ tenant: TENANT, id });
-    const [key = ""] = await client.keys(`s:{??}${id}`);
+    const [key = ""] = await client.keys(`{??}${id.slice(1)}`);
     keys.push(key);
   }
   let turn = 0;

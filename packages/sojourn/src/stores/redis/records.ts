@@ -122,7 +122,7 @@ export class Records {
     const { address, buckets } = of.primary;
     const serving = `${of.facts.runId} ${buckets.join()}`;
     const ask = async (bucket: number): Promise<readonly [number, Incarnation]> => {
-      const key = `${this.#prefix}m:{${tagOf(bucket)}}`;
+      const key = `${this.#prefix}m/{${tagOf(bucket)}}`;
       return [bucket, await this.#keep(key, { of, seen, fields: [] })];
     };
     const known = buckets.flatMap((bucket) => {

@@ -22,10 +22,11 @@ local was = tonumber(redis.call('GET', KEYS[1]) or 0)
 local epoch = was + 1
 redis.call('SET', KEYS[1], epoch)
 local _, at = split(except)
-note('s', t, part, subject, except == '' and '' .. epoch or epoch .. ' ' .. string.sub(except, at))
+local id = at == 0 and 'A' .. except or string.sub(except, at)
+note('s', t, part, subject, except == '' and '' .. epoch or epoch .. ' ' .. id)
 local score = except ~= '' and redis.call('ZSCORE', KEYS[2], except)
 if score and tonumber(score) >= 0 then
-  local k = key('s', tagof(except), except)
+  local k = rowkey(tagof(except), except)
   local raw = load(k)
   local h = raw and head(raw)
   if h and writable(h, was) then
@@ -43,7 +44,7 @@ local names = redis.call('ZRANGEBYSCORE', KEYS[1], 0, '+inf', 'LIMIT', offset, c
 local answer = { #names == chunk and 1 or 0, offset }
 for _, name in ipairs(names) do
   local t = tagof(name)
-  local raw = load(key('s', t, name))
+  local raw = load(rowkey(t, name))
   local h = raw and head(raw)
   if not h then redis.call('ZREM', KEYS[1], name)
   elseif h[STATE] ~= 3 and h[EPOCH] < epoch then
@@ -61,7 +62,7 @@ local names = redis.call('ZRANGE', KEYS[1], 0, tonumber(ARGV[1]) - 1)
 local erased = 0
 for _, name in ipairs(names) do
   local t = tagof(name)
-  local raw = load(key('s', t, name))
+  local raw = load(rowkey(t, name))
   local h = raw and head(raw)
   redis.call('ZREM', KEYS[1], name)
   if h then
@@ -120,7 +121,7 @@ local function each(kind, slots, last, judge)
       end
       left, room = left - 1, room - 1
       local name = redis.call('LPOP', list)
-      local raw = load(key('s', t, name))
+      local raw = load(rowkey(t, name))
       if raw and judge(name, raw, head(raw), tonumber(at)) then table.insert(kept, name) end
     end
     for _, name in ipairs(kept) do redis.call('RPUSH', list, name) end
@@ -135,7 +136,7 @@ each('q', 'w', slot(now), function(name, raw, h, at)
   if due > now then
     if slot(due) == at then return true end
     h[DUE] = slot(due)
-    redis.call('SET', key('s', t, name), encoded(h) .. string.sub(raw, h[HEAD] + 1))
+    redis.call('SET', rowkey(t, name), encoded(h) .. string.sub(raw, h[HEAD] + 1))
     file(t, slot(due), name)
     return false
   end

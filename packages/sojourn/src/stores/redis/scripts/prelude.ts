@@ -47,13 +47,15 @@ local B64 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
 `;
 
 const SOURCE = `local function tag(bucket) return string.format('%02x', bucket % BUCKETS) end
-local function key(kind, t, name) return P .. kind .. ':{' .. t .. '}' .. name end
+local function key(kind, t, name) return P .. kind .. '/{' .. t .. '}' .. name end
+local function rowkey(t, name) return P .. '{' .. t .. '}' .. name end
 local function hashed(name) return string.sub(redis.sha1hex(SALT .. name), 1, 32) end
 
--- The tenant's part of a session's name, and where the id begins.
+-- The tenant's part of a session's name, and where the id begins: before a plain name, which goes
+-- without the first character of its id.
 local function split(name)
   local dot = string.find(name, '.', 1, true)
-  if not dot then return '.', 1 end
+  if not dot then return '.', 0 end
   local last = dot + tonumber(string.sub(name, 1, dot - 1))
   local part = string.sub(name, 1, last)
   if part == '7.default' then part = '.' end
@@ -162,7 +164,7 @@ end
 -- End a session that was just read as not ended. The row grows by its end.
 -- Told as 'subject': the change of the subject's epoch has said it already.
 local function finish(t, name, raw, h, reason, at, text, told)
-  redis.call('SET', key('s', t, name), string.char(h[FORM], h[BITS] - h[STATE] + 3)
+  redis.call('SET', rowkey(t, name), string.char(h[FORM], h[BITS] - h[STATE] + 3)
     .. string.sub(raw, 3) .. struct.pack('>I6B', at, reason) .. text
     .. struct.pack('>I3', #text + 10))
   local index = indexof(raw, h, name, t)
@@ -181,7 +183,7 @@ local function bury(t, name, till)
 end
 -- Erase a row; its id stays taken while its session could have lived.
 local function erase(t, name, raw, h, now)
-  redis.call('DEL', key('s', t, name), key('d', t, name))
+  redis.call('DEL', rowkey(t, name), key('d', t, name))
   local index = indexof(raw, h, name, t)
   if index then redis.call('ZREM', index, name) end
   if now == nil or now < h[ABSOLUTE] then bury(t, name, h[ABSOLUTE]) end

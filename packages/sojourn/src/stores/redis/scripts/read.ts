@@ -33,7 +33,7 @@ while true do
       end
       room = room - 1
       answer[2], answer[3] = created, name
-      local raw = load(key('s', tagof(name), name))
+      local raw = load(rowkey(tagof(name), name))
       local h = raw and head(raw)
       if h and live(h, epoch, now) then
         found = found + 1

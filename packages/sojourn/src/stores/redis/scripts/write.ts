@@ -21,7 +21,7 @@ if stale and epoch > stale then return { 'stale-epoch', epoch } end
 
 local oldtag, oldname, old, oldhead = ARGV[8], ARGV[9]
 if oldname ~= '' then
-  old = load(key('s', oldtag, oldname))
+  old = load(rowkey(oldtag, oldname))
   oldhead = old and head(old)
   if not old or not live(oldhead, epoch, now) or named(oldhead) ~= named(new)
     or subjectof(old, oldhead) ~= subjectof(row, new) then return { 'gone' } end
@@ -32,7 +32,7 @@ local evict = {}
 if max and KEYS[4] then
   local alive = {}
   for _, other in ipairs(redis.call('ZRANGEBYSCORE', KEYS[4], 0, '+inf')) do
-    local raw = other ~= oldname and load(key('s', tagof(other), other))
+    local raw = other ~= oldname and load(rowkey(tagof(other), other))
     local h = raw and head(raw)
     if h and live(h, epoch, now) then table.insert(alive, { name = other, raw = raw, h = h }) end
   end
@@ -198,7 +198,7 @@ return { 'patched', h[DATAVERSION] }`;
  * sentAt; absent ones empty.
  */
 export const TOUCH = `
-local answer, from = {}, #P + 4
+local answer, from = {}, #P + 2
 -- In place. More than a narrow row can say is 31 years after its session began.
 local function putat(k, h, narrow, wide, at)
   if h[FORM] == WIDE then return redis.call('SETRANGE', k, wide, struct.pack('>I6', at)) end
