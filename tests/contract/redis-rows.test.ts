@@ -144,3 +144,51 @@ describe("the form of a row", () => {
     }
   });
 });
+
+describe("what a script keeps of a row that it writes anew", () => {
+  it("has an activity before the session was made", async () => {
+    const { now } = world.kit;
+    const store = world.store();
+    const one = record({ createdAt: now, seenAt: now - 1000 });
+    await store.create(one, { now });
+    await store.patchData(one, [{ op: "set", key: "a", value: "1" }]);
+    expect((await store.find(one))?.record.seenAt).toBe(now - 1000);
+  });
+
+  it("has whether idleness locks from the last decision", async () => {
+    const { now } = world.kit;
+    const store = world.store();
+    const [locks, ends] = [record(), record({ idleLockFactors: 2 })];
+    for (const one of [locks, ends]) await store.create(one, { now });
+    await store.replace({ ...locks, version: 2, idleLockFactors: 2 }, 1);
+    await store.replace({ ...ends, version: 2, idleLockFactors: 0 }, 1);
+    await store.sweep({ now: now + 31 * MINUTE, limit: 100 });
+    const states = [locks, ends].map(async (one) => (await store.find(one))?.record.state);
+    expect(await Promise.all(states)).toEqual(["active", "ended"]);
+  });
+});
+
+describe("the tail", () => {
+  it("tells the whole id of the session that a revoke-all leaves", async () => {
+    const { now } = world.kit;
+    const store = world.store();
+    const [plain, far] = [record(), record({ id: `Q${world.kit.id().slice(1)}` })];
+    const told: (string | undefined)[] = [];
+    let proofs = 0;
+    const subscription = store.tail("now", {
+      change: (change) => {
+        if (change.kind === "subject") told.push(change.except);
+      },
+      frontier: () => void (proofs += 1),
+    });
+    await expect.poll(() => proofs).toBeGreaterThan(0);
+    for (const one of [plain, far]) {
+      await store.create(one, { now });
+      const end = { reason: "subject_revoked", at: now } as const;
+      await store.revokeSubject(one.tenant, one.subject ?? "", { now, except: one.id, end });
+    }
+    await expect.poll(() => told.length).toBe(2);
+    expect(new Set(told)).toEqual(new Set([plain.id, far.id]));
+    subscription.close();
+  });
+});
