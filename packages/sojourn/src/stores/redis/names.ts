@@ -23,7 +23,8 @@ const PLAIN_ID: RegExp = /^A[\w-]{23}$/;
 const PLAIN_FIRST = "A";
 const DEFAULT_TENANT = "default";
 const HASH_CHARACTERS = 32;
-const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+/** Of base64url. */
+export const ALPHABET: string = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 /** The kinds of keys, see docs/decisions. */
 export type Kind = "s" | "d" | "t" | "u" | "e" | "q" | "z" | "w" | "y" | "l" | "m" | "n";

@@ -13,6 +13,7 @@ import {
   WIDE_BYTES,
 } from "../head.ts";
 import { INLINE_DATA_BYTES } from "../row.ts";
+import { ALPHABET } from "../names.ts";
 import type { Names } from "../names.ts";
 
 /** Most entries all logs keep together, at about 100 B each; and one of them at least. */
@@ -21,30 +22,47 @@ const LOG_OF_BUCKET_MIN = 256;
 /** A tombstone outlives its instant by this much: the server's clock may be ahead of ours. */
 const TOMBSTONE_MARGIN_MS = 86_400_000;
 
+/** Words of the scripts that stand for numbers: where a row that was read has what, and limits. */
+const NUMBERS: Readonly<Record<string, number>> = {
+  FORM: 1,
+  STATE: 2,
+  BITS: 3,
+  CREATED: 4,
+  SEEN: 5,
+  SENT: 6,
+  DUE: 7,
+  IDLE: 8,
+  ABSOLUTE: 9,
+  PENDING: 10,
+  VERSION: 11,
+  EPOCH: 12,
+  DATAVERSION: 13,
+  SUBJECTLEN: 14,
+  COLDLEN: 15,
+  HEAD: 16,
+  DATA: 17,
+  NARROW,
+  WIDE,
+  SPAN: NARROW_SPAN_MS,
+  SLOT: SLOT_MS,
+  INLINE: INLINE_DATA_BYTES,
+};
+
 /**
  * What `body` needs to run. Redis runs a script's text from its beginning each time, and making
  * thirty functions takes longer than most bodies: so only those that are called are put before it.
+ * Numbers are written in: a local that a function takes from outside makes it dearer to make.
  */
 export function preludeFor(names: Names, body: string): string {
-  const constants = `
-local P, SALT, BUCKETS = '${names.prefix}', '${names.salt}', ${names.buckets}
-local LOGMAX = ${Math.max(Math.ceil(LOG_MAX / names.buckets), LOG_OF_BUCKET_MIN)}
-`;
   let text = body;
   for (const { name, source } of FUNCTIONS.toReversed()) {
     if (new RegExp(`\\b${name}\\(`).test(text)) text = `${source}\n${text}`;
   }
-  return constants + CONSTANTS + text;
+  const logMax = Math.max(Math.ceil(LOG_MAX / names.buckets), LOG_OF_BUCKET_MIN);
+  const numbers = new Map(Object.entries({ ...NUMBERS, BUCKETS: names.buckets, LOGMAX: logMax }));
+  text = text.replaceAll(/\b[A-Z]{3,}\b/g, (word) => String(numbers.get(word) ?? word));
+  return `local P, SALT, B64 = '${names.prefix}', '${names.salt}', '${ALPHABET}'\n${text}`;
 }
-
-const CONSTANTS = `
-local NARROW, WIDE, SPAN = ${NARROW}, ${WIDE}, ${NARROW_SPAN_MS}
-local FORM, STATE, BITS, CREATED, SEEN, SENT, DUE, IDLE, ABSOLUTE = 1, 2, 3, 4, 5, 6, 7, 8, 9
-local PENDING, VERSION, EPOCH, DATAVERSION = 10, 11, 12, 13
-local SUBJECTLEN, COLDLEN, HEAD, DATA = 14, 15, 16, 17
-local SLOT, INLINE = ${SLOT_MS}, ${INLINE_DATA_BYTES}
-local B64 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
-`;
 
 const SOURCE = `local function tag(bucket) return string.format('%02x', bucket % BUCKETS) end
 local function key(kind, t, name) return P .. kind .. '/{' .. t .. '}' .. name end
