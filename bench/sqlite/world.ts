@@ -47,7 +47,8 @@ function moved(pattern: SessionRecord, subject: string, createdAt: number): Sess
   const authTime = assurance.authTime + by;
   return {
     ...pattern,
-    id: randomText(ID_BYTES),
+    // As ids of the library: of the region 0.
+    id: `A${randomText(ID_BYTES).slice(1)}`,
     subject,
     createdAt,
     authenticatedAt: pattern.authenticatedAt + by,

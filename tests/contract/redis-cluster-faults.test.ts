@@ -171,7 +171,7 @@ async function halve(
   const clients = await Promise.all(owners.map(({ node }) => connectResp(node.port)));
   let key = "";
   for (const client of clients) {
-    const found = (await client.call("KEYS", `s:*${one.id}`)) as string[];
+    const found = (await client.call("KEYS", `{*}*${one.id.slice(1)}`)) as string[];
     key = found[0] ?? key;
   }
   const slot = Number(await clients[0]?.call("CLUSTER", "KEYSLOT", key));

@@ -29,7 +29,7 @@ function record(world: RedisWorld, changes: Partial<SessionRecord> = {}): Sessio
   return world.kit.recordOf({ tenant: world.kit.tenant(), ...changes });
 }
 
-const LOG = "l:{00}";
+const LOG = "l/{00}";
 
 /** Its changes are in {@link LOG}, as its id says. */
 function recordInLog(world: RedisWorld): SessionRecord {
@@ -131,7 +131,7 @@ describe("a server at its maxmemory", () => {
     const swept = await store.sweep({ now: now + 1, limit: 10_000, purgeBefore: now + 1 });
     expect(swept.purged).toBeGreaterThan(5);
     await store.purgeSubject("t", "user-7", now);
-    await world.admin.del(await world.admin.keys("l:*"));
+    await world.admin.del(await world.admin.keys("l/*"));
     expect((await store.create(record(world), { now })).outcome).toBe("created");
     expect((await store.create(absent, { now })).outcome).toBe("exists");
   });

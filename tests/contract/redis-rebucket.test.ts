@@ -246,7 +246,7 @@ describe.each([
     const record = kit.recordOf({ tenant: "default", subject: null });
     await other.create(record, { now: NOW });
     await closeAll();
-    await place.set(`s:{00}${"B".repeat(24)}`, "hello");
+    await place.set(`{00}${"B".repeat(23)}`, "hello");
     const { foreign } = await rebucket({ client: place.client(), buckets: 16 });
     expect(foreign).toBe(1);
     expect((await open(4, "other:").find(record))?.record.id).toBe(record.id);

@@ -107,7 +107,7 @@ describe.each(Object.entries(LOSSES))("a primary that is %s", (_how, lose) => {
     const present = await world.group.primary();
     expect(present.port).not.toBe(former.port);
     const admin = await world.admin(present);
-    expect(await admin.keys(`s:{??}*${later.id}`)).toHaveLength(1);
+    expect(await admin.keys(`{??}*${later.id.slice(1)}`)).toHaveLength(1);
   }, 60_000);
 });
 

@@ -25,7 +25,7 @@ function record(changes: Partial<SessionRecord> = {}): SessionRecord {
 }
 
 function keyOf(id: string): Promise<readonly string[]> {
-  return world.admin.keys(`s:{??}${id}`);
+  return world.admin.keys(`{??}*${id.slice(1)}`);
 }
 
 describe("options", () => {
@@ -191,7 +191,7 @@ describe("keys that are not ours", () => {
     await store.create(one, { now });
     await store.find(one);
     const [key = ""] = await keyOf(one.id);
-    await world.admin.setRange(key, 0, "\u0002");
+    await world.admin.setRange(key, 0, "\u0004");
     const end = { reason: "revoked", at: now } as const;
     const calls = [
       () => store.find(one),
@@ -216,15 +216,17 @@ describe("what is stored", () => {
     const sessions = Array.from({ length: 4 }, () => record({ subject }));
     const data = { big: "x".repeat(4_000) };
     for (const one of sessions) await store.create(one, { now, data });
-    for (const key of await world.admin.keys("[su]:*")) {
+    const stored = [...(await world.admin.keys("{*")), ...(await world.admin.keys("[du]/*"))];
+    expect(stored).toHaveLength(9);
+    for (const key of stored) {
       expect(await world.admin.ttl(key)).toBe(-1);
     }
     await store.revoke(sessions[0] ?? record(), { reason: "logout", at: now }, { now });
     expect(await store.purgeSubject("default", subject, now)).toBe(4);
     const keys = await world.admin.keys("*");
     expect(keys.join(" ")).not.toContain("erika");
-    expect(keys.filter((key) => /^[sdu]:/.test(key))).toEqual([]);
-    const logs = keys.filter((key) => key.startsWith("l:"));
+    expect(keys.filter((key) => /^(?:[du]\/)?\{/.test(key))).toEqual([]);
+    const logs = keys.filter((key) => key.startsWith("l/"));
     expect(logs.length).toBeGreaterThan(0);
     for (const log of logs) {
       expect(JSON.stringify(await world.admin.xRange(log, "-", "+"))).not.toContain("erika");
@@ -260,7 +262,7 @@ describe("what is stored", () => {
       expect(await store.replace({ ...one, idleMs }, version)).toBe("replaced");
     }
     await store.sweep({ now: now + 35 * 60_000, limit: 100 });
-    const filed = await world.admin.keys("q:*");
+    const filed = await world.admin.keys("q/*");
     const lengths = await Promise.all(filed.map((key) => world.admin.lLen(key)));
     expect(lengths).toEqual([1]);
     const { ended } = await store.sweep({ now: now + 40 * 60_000, limit: 100 });

@@ -29,7 +29,7 @@ describe("a tail that is far behind", () => {
       redis.call('XADD', KEYS[1], '0-*', 'w', 'm', 'n', ARGV[2], 'x', '', 's', '', 'd', '')
     end`;
     const name = `${one.tenant.length}.${one.tenant}${one.id}`;
-    await admin.eval(copies, { keys: ["l:{00}"], arguments: [`${ENTRIES}`, name] });
+    await admin.eval(copies, { keys: ["l/{00}"], arguments: [`${ENTRIES}`, name] });
     let told = 0;
     let toldAtProof = -1;
     const gaps: number[] = [];

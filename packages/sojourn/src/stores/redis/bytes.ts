@@ -1,7 +1,15 @@
 /**
  * Writing and reading the compact parts of a row: varints, instants as spans from a base, and
- * texts that take three bytes for four base64url characters where that is exact.
+ * texts that take three bytes for four base64url characters where that is exact, or one for all.
  */
+
+/** Authentication methods of RFC 8176: one byte each. Add at the end, never renumber. */
+const WORDS: readonly string[] =
+  "pwd otp hwk swk pin sms tel mfa mca pop user face fpt iris retina vbm geo kba rba sc wia".split(
+    " ",
+  );
+const WORD_NUMBERS: ReadonlyMap<string, number> = new Map(WORDS.map((word, at) => [word, at]));
+const WORD_LENGTH_MAX = 6;
 const BASE64URL: RegExp = /^[\w-]+$/;
 const CONTINUES = 0x80;
 const INITIAL_BYTES = 256;
@@ -36,8 +44,10 @@ export class ByteWriter {
     return this.count(value < 0 ? -value * 2 - 1 : value * 2);
   }
 
-  /** Any well-formed text. The lowest bit of its length says whether it is packed. */
+  /** Any well-formed text. The lowest bit of its length says whether it is packed, or a word. */
   text(value: string): this {
+    const word = value.length <= WORD_LENGTH_MAX ? WORD_NUMBERS.get(value) : undefined;
+    if (word !== undefined) return this.count(wordHead(word));
     if (value.length % 4 === 0 && BASE64URL.test(value)) {
       const bytes = (value.length / 4) * 3;
       this.count(bytes * 2 + 1);
@@ -46,6 +56,11 @@ export class ByteWriter {
     const bytes = Buffer.byteLength(value);
     this.count(bytes * 2);
     return this.#put(value, "utf8", bytes);
+  }
+
+  /** What {@link packsInto} so many bytes, without its length. */
+  packed(value: string, bytes: number): this {
+    return this.#put(value, "base64url", bytes);
   }
 
   /** UTF-8 behind its length, as the scripts read it. */
@@ -100,7 +115,13 @@ export class ByteReader {
 
   text(): string {
     const head = this.count();
+    const word = wordOf(head);
+    if (word !== undefined) return word;
     return this.#take(Math.floor(head / 2), head % 2 === 1 ? "base64url" : "utf8");
+  }
+
+  packed(bytes: number): string {
+    return this.#take(bytes, "base64url");
   }
 
   plain(): string {
@@ -112,4 +133,20 @@ export class ByteReader {
     this.#at += length;
     return this.#bytes.toString(encoding, from, this.#at);
   }
+}
+
+/** @param bytes A multiple of three. */
+export function packsInto(value: string, bytes: number): boolean {
+  return value.length === (bytes / 3) * 4 && BASE64URL.test(value);
+}
+
+/** Packed texts have a multiple of three bytes: the other odd heads stand for words. */
+function wordHead(word: number): number {
+  return (word + Math.floor(word / 2) + 1) * 2 + 1;
+}
+
+function wordOf(head: number): string | undefined {
+  const length = Math.floor(head / 2);
+  if (head % 2 === 0 || length % 3 === 0) return undefined;
+  return WORDS[length - Math.floor(length / 3) - 1];
 }

@@ -141,7 +141,7 @@ export class ClusterServers implements Servers {
   }
 
   #guardOf(key: string): string {
-    return `${this.#options.prefix}n:${key.slice(key.indexOf("{"), key.indexOf("}") + 1)}`;
+    return `${this.#options.prefix}n/${key.slice(key.indexOf("{"), key.indexOf("}") + 1)}`;
   }
 
   /** Several keys of one slot; one after the other, in their order, while the slot is moved. */

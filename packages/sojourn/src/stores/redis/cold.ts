@@ -12,42 +12,67 @@ import type {
   Rotation,
   SessionRecord,
 } from "../../engine/record.ts";
-import { ByteReader, ByteWriter } from "./bytes.ts";
+import { ByteReader, ByteWriter, packsInto } from "./bytes.ts";
 
-/** Which parts follow. Add at the end, never renumber. */
+/**
+ * Which parts follow, and what is not as usual; the commonest first, seven to a byte. Add at the
+ * end, never renumber.
+ */
 const HAS = {
-  fingerprint: 1,
-  pending: 2,
-  previous: 4,
-  replaced: 8,
-  forgiving: 16,
-  authenticatedLater: 32,
-  kind: 64,
-  client: 128,
-  roles: 256,
-  device: 512,
-  parent: 1024,
-  actor: 2048,
-  remember: 4096,
-  notRemembered: 8192,
+  pending: 1,
+  previous: 2,
+  confirmedLater: 4,
+  device: 8,
+  remember: 16,
+  fingerprint: 32,
+  authenticatedLater: 64,
+  pendingFingerprint: 128,
+  previousFingerprint: 256,
+  kind: 512,
+  client: 1024,
+  roles: 2048,
+  replaced: 4096,
+  idleLock: 8192,
+  parent: 16_384,
+  actor: 32_768,
+  notRemembered: 65_536,
+  forgiving: 131_072,
+  lockFactors: 262_144,
+  /** A verifier or a sealed token is not of the size that ours have. */
+  oddSizes: 524_288,
+  /** The last one issued is neither pending nor, without one, confirmed. */
+  issuedOthers: 1_048_576,
 } as const;
 
-const ASSURANCE = { acr: 1, elevated: 2, factors: 4 } as const;
+/** With the number of methods above them. */
+const ASSURANCE = { acr: 1, elevated: 2, factors: 4, later: 8, count: 16 } as const;
 const DEVICE = { id: 1, label: 2, address: 4 } as const;
 const USER = "user";
+const VERIFIER_BYTES = 24;
+const SEALED_BYTES = 54;
 
 /** What of the record is read from elsewhere. */
 export interface ColdFacts {
   readonly rotation: Rotation;
-  readonly rest: Omit<Partial<SessionRecord>, "rotation"> &
+  readonly idleLockFactors: number;
+  readonly lockFactors: number;
+  readonly rest: Omit<Partial<SessionRecord>, "rotation" | "idleLockFactors" | "lockFactors"> &
     Pick<SessionRecord, "kind" | "authenticatedAt" | "assurance">;
+}
+
+/** What of it lies in the head: a touch moves `sentAt` of the pending generation. */
+export interface HeadFacts {
+  readonly createdAt: number;
+  readonly sentAt: number;
+  readonly pending: number;
 }
 
 export function encodeCold(record: SessionRecord): Buffer {
   const { createdAt } = record;
   const out = new ByteWriter();
-  out.count(partsOf(record));
-  writeRotation(out, record.rotation, createdAt);
+  const parts = partsOf(record);
+  out.count(parts);
+  writeRotation(out, parts, record.rotation, createdAt);
   if (record.authenticatedAt !== createdAt) out.span(record.authenticatedAt - createdAt);
   writeAssurance(out, record.assurance, createdAt);
   if (record.kind !== USER) out.text(record.kind);
@@ -56,50 +81,81 @@ export function encodeCold(record: SessionRecord): Buffer {
   if (record.device !== undefined) writeDevice(out, record.device);
   if (record.parent !== undefined) out.text(record.parent);
   if (record.actor !== undefined) out.text(record.actor);
+  if (record.idleLockFactors !== 0) out.count(record.idleLockFactors);
+  if (record.lockFactors !== undefined) out.count(record.lockFactors);
   return out.bytes();
 }
 
-function writeRotation(out: ByteWriter, rotation: Rotation, createdAt: number): void {
-  out.count(rotation.generation).text(rotation.verifier);
-  out.span(rotation.confirmedAt - createdAt).span(rotation.lastIssued - rotation.generation);
+function writeRotation(
+  out: ByteWriter,
+  parts: number,
+  rotation: Rotation,
+  createdAt: number,
+): void {
+  const { generation, pending, previous } = rotation;
+  out.count(generation);
+  writeSecret(out, parts, rotation.verifier, VERIFIER_BYTES);
+  if ((parts & HAS.confirmedLater) > 0) out.span(rotation.confirmedAt - createdAt);
+  if ((parts & HAS.issuedOthers) > 0) out.span(rotation.lastIssued - generation);
   if (rotation.fingerprint !== undefined) out.text(rotation.fingerprint);
-  if (rotation.pending !== undefined) writePending(out, rotation.pending, createdAt);
-  if (rotation.previous !== undefined) writePrevious(out, rotation.previous, createdAt);
+  if (pending !== undefined) {
+    writeSecret(out, parts, pending.verifier, VERIFIER_BYTES);
+    out.span(pending.issuedAt - createdAt);
+    writeSecret(out, parts, pending.sealed, SEALED_BYTES);
+    if (pending.fingerprint !== undefined) out.text(pending.fingerprint);
+  }
+  if (previous !== undefined) {
+    out.count(previous.generation);
+    writeSecret(out, parts, previous.verifier, VERIFIER_BYTES);
+    out.span(previous.graceUntil - createdAt);
+    if (previous.fingerprint !== undefined) out.text(previous.fingerprint);
+  }
   if (rotation.replaced !== undefined) writeReplaced(out, rotation.replaced, createdAt);
   if (rotation.forgiving !== undefined) out.count(rotation.forgiving);
 }
 
 function partsOf(record: SessionRecord): number {
   const { rotation } = record;
+  const { pending, previous } = rotation;
   const parts: readonly (readonly [boolean, number])[] = [
+    [pending !== undefined, HAS.pending],
+    [previous !== undefined, HAS.previous],
+    [rotation.confirmedAt !== record.createdAt, HAS.confirmedLater],
+    [record.device !== undefined, HAS.device],
+    [record.remember === true, HAS.remember],
     [rotation.fingerprint !== undefined, HAS.fingerprint],
-    [rotation.pending !== undefined, HAS.pending],
-    [rotation.previous !== undefined, HAS.previous],
-    [rotation.replaced !== undefined, HAS.replaced],
-    [rotation.forgiving !== undefined, HAS.forgiving],
     [record.authenticatedAt !== record.createdAt, HAS.authenticatedLater],
+    [pending?.fingerprint !== undefined, HAS.pendingFingerprint],
+    [previous?.fingerprint !== undefined, HAS.previousFingerprint],
     [record.kind !== USER, HAS.kind],
     [record.client !== undefined, HAS.client],
     [record.roles !== undefined, HAS.roles],
-    [record.device !== undefined, HAS.device],
+    [rotation.replaced !== undefined, HAS.replaced],
+    [record.idleLockFactors !== 0, HAS.idleLock],
     [record.parent !== undefined, HAS.parent],
     [record.actor !== undefined, HAS.actor],
-    [record.remember === true, HAS.remember],
     [record.remember === false, HAS.notRemembered],
+    [rotation.forgiving !== undefined, HAS.forgiving],
+    [record.lockFactors !== undefined, HAS.lockFactors],
+    [hasOddSizes(rotation), HAS.oddSizes],
+    [rotation.lastIssued !== (pending ?? rotation).generation, HAS.issuedOthers],
   ];
   return parts.reduce((sum, [present, bit]) => (present ? sum + bit : sum), 0);
 }
 
-/** @param sentAt Of the pending token; a touch moves it, so it lies in the header. */
-export function decodeCold(
-  row: Buffer,
-  from: number,
-  times: { readonly createdAt: number; readonly sentAt: number },
-): ColdFacts {
-  const { createdAt, sentAt } = times;
+function hasOddSizes({ verifier, pending, previous }: Rotation): boolean {
+  const verifiers = [verifier, pending?.verifier, previous?.verifier];
+  return (
+    verifiers.some((one) => one !== undefined && !packsInto(one, VERIFIER_BYTES)) ||
+    (pending !== undefined && !packsInto(pending.sealed, SEALED_BYTES))
+  );
+}
+
+export function decodeCold(row: Buffer, from: number, head: HeadFacts): ColdFacts {
+  const { createdAt } = head;
   const read = new ByteReader(row, from);
   const parts = read.count();
-  const rotation = decodeRotation(read, parts, createdAt, sentAt);
+  const rotation = decodeRotation(read, parts, head);
   const authenticatedAt = createdAt + ((parts & HAS.authenticatedLater) > 0 ? read.span() : 0);
   const assurance = readAssurance(read, createdAt);
   const kind = (parts & HAS.kind) > 0 ? read.text() : USER;
@@ -113,25 +169,28 @@ export function decodeCold(
   const facts = { kind, authenticatedAt, assurance };
   return {
     rotation,
+    idleLockFactors: (parts & HAS.idleLock) > 0 ? read.count() : 0,
+    lockFactors: (parts & HAS.lockFactors) > 0 ? read.count() : 0,
     rest: { ...facts, ...client, ...roles, ...device, ...parent, ...actor, ...remember },
   };
 }
 
-function decodeRotation(
-  read: ByteReader,
-  parts: number,
-  createdAt: number,
-  sentAt: number,
-): Rotation {
+function decodeRotation(read: ByteReader, parts: number, head: HeadFacts): Rotation {
+  const { createdAt } = head;
   const generation = read.count();
-  const verifier = read.text();
-  const confirmedAt = createdAt + read.span();
-  const lastIssued = generation + read.span();
-  const fingerprint = (parts & HAS.fingerprint) > 0 ? { fingerprint: read.text() } : undefined;
-  const pending =
-    (parts & HAS.pending) > 0 ? { pending: readPending(read, createdAt, sentAt) } : undefined;
+  const verifier = readSecret(read, parts, VERIFIER_BYTES);
+  const confirmedAt = createdAt + ((parts & HAS.confirmedLater) > 0 ? read.span() : 0);
+  const hasPending = (parts & HAS.pending) > 0;
+  const lastIssued =
+    (parts & HAS.issuedOthers) > 0
+      ? generation + read.span()
+      : hasPending
+        ? head.pending
+        : generation;
+  const fingerprint = textIf(parts & HAS.fingerprint, read);
+  const pending = hasPending ? { pending: readPending(read, parts, head) } : undefined;
   const previous =
-    (parts & HAS.previous) > 0 ? { previous: readPrevious(read, createdAt) } : undefined;
+    (parts & HAS.previous) > 0 ? { previous: readPrevious(read, parts, createdAt) } : undefined;
   const replaced =
     (parts & HAS.replaced) > 0 ? { replaced: readReplaced(read, createdAt) } : undefined;
   const forgiving = (parts & HAS.forgiving) > 0 ? { forgiving: read.count() } : undefined;
@@ -139,33 +198,33 @@ function decodeRotation(
   return { ...base, ...fingerprint, ...pending, ...previous, ...replaced, ...forgiving };
 }
 
-function writePending(out: ByteWriter, pending: PendingToken, createdAt: number): void {
-  out.count(pending.generation).text(pending.verifier);
-  out.span(pending.issuedAt - createdAt).text(pending.sealed);
-  writeOptional(out, pending.fingerprint);
+function readPending(read: ByteReader, parts: number, head: HeadFacts): PendingToken {
+  const verifier = readSecret(read, parts, VERIFIER_BYTES);
+  const issuedAt = head.createdAt + read.span();
+  const sealed = readSecret(read, parts, SEALED_BYTES);
+  const base = { generation: head.pending, verifier, issuedAt, sentAt: head.sentAt, sealed };
+  return { ...base, ...textIf(parts & HAS.pendingFingerprint, read) };
 }
 
-function readPending(read: ByteReader, createdAt: number, sentAt: number): PendingToken {
+function readPrevious(read: ByteReader, parts: number, createdAt: number): PreviousToken {
   const generation = read.count();
-  const verifier = read.text();
-  const issuedAt = createdAt + read.span();
-  const sealed = read.text();
-  return { generation, verifier, issuedAt, sentAt, sealed, ...readFingerprint(read) };
-}
-
-function writePrevious(out: ByteWriter, previous: PreviousToken, createdAt: number): void {
-  out
-    .count(previous.generation)
-    .text(previous.verifier)
-    .span(previous.graceUntil - createdAt);
-  writeOptional(out, previous.fingerprint);
-}
-
-function readPrevious(read: ByteReader, createdAt: number): PreviousToken {
-  const generation = read.count();
-  const verifier = read.text();
+  const verifier = readSecret(read, parts, VERIFIER_BYTES);
   const graceUntil = createdAt + read.span();
-  return { generation, verifier, graceUntil, ...readFingerprint(read) };
+  return { generation, verifier, graceUntil, ...textIf(parts & HAS.previousFingerprint, read) };
+}
+
+/** @param bytes What such a text has where nothing in the rotation is of another size. */
+function writeSecret(out: ByteWriter, parts: number, text: string, bytes: number): void {
+  if ((parts & HAS.oddSizes) > 0) out.text(text);
+  else out.packed(text, bytes);
+}
+
+function readSecret(read: ByteReader, parts: number, bytes: number): string {
+  return (parts & HAS.oddSizes) > 0 ? read.text() : read.packed(bytes);
+}
+
+function textIf(bit: number, read: ByteReader): { readonly fingerprint?: string } {
+  return bit === 0 ? {} : { fingerprint: read.text() };
 }
 
 function writeReplaced(out: ByteWriter, replaced: ReplacedTokens, createdAt: number): void {
@@ -198,10 +257,12 @@ function writeAssurance(out: ByteWriter, assurance: Assurance, createdAt: number
   out.count(
     (acr === undefined ? 0 : ASSURANCE.acr) +
       (elevatedUntil === undefined ? 0 : ASSURANCE.elevated) +
-      (plain ? 0 : ASSURANCE.factors),
+      (plain ? 0 : ASSURANCE.factors) +
+      (authTime === createdAt ? 0 : ASSURANCE.later) +
+      amr.length * ASSURANCE.count,
   );
-  out.span(authTime - createdAt);
-  writeTexts(out, amr);
+  if (authTime !== createdAt) out.span(authTime - createdAt);
+  for (const method of amr) out.text(method);
   if (acr !== undefined) out.text(acr);
   if (elevatedUntil !== undefined) out.span(elevatedUntil - createdAt);
   if (plain) return;
@@ -211,8 +272,8 @@ function writeAssurance(out: ByteWriter, assurance: Assurance, createdAt: number
 
 function readAssurance(read: ByteReader, createdAt: number): Assurance {
   const parts = read.count();
-  const authTime = createdAt + read.span();
-  const amr = readTexts(read);
+  const authTime = createdAt + ((parts & ASSURANCE.later) > 0 ? read.span() : 0);
+  const amr = textsOf(read, Math.floor(parts / ASSURANCE.count));
   const acr = (parts & ASSURANCE.acr) > 0 ? { acr: read.text() } : undefined;
   const elevated =
     (parts & ASSURANCE.elevated) > 0 ? { elevatedUntil: createdAt + read.span() } : undefined;
@@ -252,16 +313,9 @@ function writeTexts(out: ByteWriter, texts: readonly string[]): void {
 }
 
 function readTexts(read: ByteReader): readonly string[] {
-  const texts: string[] = [];
-  for (let left = read.count(); left > 0; left -= 1) texts.push(read.text());
-  return texts;
+  return textsOf(read, read.count());
 }
 
-function writeOptional(out: ByteWriter, text: string | undefined): void {
-  out.count(text === undefined ? 0 : 1);
-  if (text !== undefined) out.text(text);
-}
-
-function readFingerprint(read: ByteReader): { readonly fingerprint?: string } {
-  return read.count() === 0 ? {} : { fingerprint: read.text() };
+function textsOf(read: ByteReader, count: number): readonly string[] {
+  return Array.from({ length: count }, () => read.text());
 }

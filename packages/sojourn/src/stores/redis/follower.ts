@@ -59,7 +59,7 @@ export class Follower {
   /** Connect and ask to be told. Whatever is written from here on is read. */
   async open(): Promise<void> {
     const { prefix } = this.#told.names;
-    const prefixes = ["PREFIX", `${prefix}l:`, "PREFIX", `${prefix}m`];
+    const prefixes = ["PREFIX", `${prefix}l/`, "PREFIX", `${prefix}m`];
     await firstTry(this.#client, this.#client.connect(), CONNECTED_MS);
     // The driver has turned tracking on, of what this connection reads.
     const asked = [["OFF"], ["ON", "BCAST", ...prefixes]].map((how) =>
@@ -117,7 +117,7 @@ export class Follower {
     if (this.#closed) return;
     const name = Buffer.isBuffer(key) || typeof key === "string" ? key.toString() : "";
     const bucket = bucketOfKey(name);
-    if (bucket === undefined || !name.startsWith(`${this.#told.names.prefix}l:`)) {
+    if (bucket === undefined || !name.startsWith(`${this.#told.names.prefix}l/`)) {
       this.#told.lost();
       return;
     }

@@ -15,7 +15,7 @@ import type { Means, Written } from "./durable.ts";
 import type { Link, Script } from "./link.ts";
 import { Names } from "./names.ts";
 import type { SessionPlace, SubjectPlace } from "./names.ts";
-import { Records } from "./records.ts";
+import { LAYOUT, Records } from "./records.ts";
 import type { Seen } from "./records.ts";
 import { scriptsFor } from "./scripts/all.ts";
 import type { Scripts } from "./scripts/all.ts";
@@ -25,8 +25,6 @@ import { serverFacts } from "./server.ts";
 import type { ServerFacts } from "./server.ts";
 import { OneServer, unlessNeeded } from "./servers.ts";
 import type { Part, Servers } from "./servers.ts";
-
-const LAYOUT = "1";
 
 export interface GroundOptions {
   readonly prefix: string;

@@ -3,8 +3,9 @@ import { ContentionError, StoreUnavailableError } from "../../engine/errors.ts";
 import { mergeSessions, newsOfMerge, takeDelta } from "../../engine/merge.ts";
 import type { SessionRef, StoreDelta, StoredSession } from "../../engine/ports.ts";
 import type { Base, Ground } from "./ground.ts";
+import { dataInHash } from "./head.ts";
 import type { Reads } from "./reads.ts";
-import { dataInHash, encodeRow, endText, reasonNumber } from "./row.ts";
+import { encodeRow, endText, reasonNumber } from "./row.ts";
 
 /** Somebody else's write comes between read and write; so often in a row it does not. */
 const ATTEMPTS_MAX = 64;
@@ -58,7 +59,8 @@ export class Merge {
     const place = names.session(record);
     const whose = names.subjectOf(record);
     this.#ground.requireTogether(place, whose);
-    const { row, hash } = encodeRow({ record, data, dataVersion, bucket: whose?.bucket ?? 0 });
+    const elsewhere = names.elsewhere(record, whose);
+    const { row, hash } = encodeRow({ record, data, dataVersion, elsewhere });
     // A hash that shrank may fit into the row now: nothing of it may stay behind.
     const writesData = step.writesData || (expected !== undefined && dataInHash(expected));
     const keys = [

@@ -3,8 +3,11 @@
  * one slot of a cluster; every variable part before the last is length-prefixed, so that two
  * places never share a key. Epochs and tombstones are kept under hashes: they outlive an erasure.
  *
- * The commonest name, a session of the tenant "default", is its 24 characters alone: `s:{ff}<id>`
- * has 30 bytes, which Redis keeps in 32.
+ * A key says its kind, as in `u/{ff}…`; no prefix has a slash, so that no other installation's key
+ * looks like it. Only the keys of sessions, the commonest, say none, and the name of a session of
+ * the tenant "default" is its id without the first character, the same in all ids of a region
+ * below 4. So they have 27 bytes, the most that Valkey 8 keeps in 48 together with its entry;
+ * Redis 7 takes 32 for any of 15 to 30.
  */
 import { createHmac, createSecretKey, hash } from "node:crypto";
 import type { KeyObject } from "node:crypto";
@@ -15,10 +18,13 @@ import type { SessionRecord } from "../../engine/record.ts";
 
 export const BUCKETS_MAX: number = 65_536;
 const PREFIX: RegExp = /^[\w.:-]{0,32}$/;
-const PLAIN_ID: RegExp = /^[\w-]{24}$/;
+const OUR_ID: RegExp = /^[\w-]{24}$/;
+const PLAIN_ID: RegExp = /^A[\w-]{23}$/;
+const PLAIN_FIRST = "A";
 const DEFAULT_TENANT = "default";
 const HASH_CHARACTERS = 32;
-const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+/** Of base64url. */
+export const ALPHABET: string = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 /** The kinds of keys, see docs/decisions. */
 export type Kind = "s" | "d" | "t" | "u" | "e" | "q" | "z" | "w" | "y" | "l" | "m" | "n";
@@ -76,7 +82,7 @@ export class Names {
   }
 
   key(kind: Kind, tag: string, name: string): string {
-    return `${this.prefix}${kind}:{${tag}}${name}`;
+    return `${this.prefix}${kind === "s" ? "" : `${kind}/`}{${tag}}${name}`;
   }
 
   /** The stream of a bucket's changes. */
@@ -121,6 +127,14 @@ export class Names {
     return Number.parseInt(tag, 16);
   }
 
+  /** The subject's bucket if it is another than the session's: its row has to say so. */
+  elsewhere(
+    { id }: Pick<SessionRecord, "id">,
+    whose: SubjectPlace | undefined,
+  ): number | undefined {
+    return whose === undefined || whose.bucket === bucketOfId(id) ? undefined : whose.bucket;
+  }
+
   /** Every bucket there is. */
   get all(): readonly number[] {
     return Array.from({ length: this.buckets }, (_, bucket) => bucket);
@@ -148,14 +162,14 @@ export class Names {
 }
 
 export function sessionName({ tenant, id }: SessionRef): string {
-  if (tenant === DEFAULT_TENANT && PLAIN_ID.test(id)) return id;
+  if (tenant === DEFAULT_TENANT && PLAIN_ID.test(id)) return id.slice(1);
   return `${Buffer.byteLength(tenant)}.${tenant}${id}`;
 }
 
 /** The session that {@link sessionName} named. */
 export function refOfName(name: string): SessionRef {
   const dot = name.indexOf(".");
-  if (dot === -1) return { tenant: DEFAULT_TENANT, id: name };
+  if (dot === -1) return { tenant: DEFAULT_TENANT, id: PLAIN_FIRST + name };
   const rest = Buffer.from(name.slice(dot + 1));
   const length = Number(name.slice(0, dot));
   return {
@@ -187,7 +201,7 @@ export function bucketOfKey(key: string): number | undefined {
 
 /** The bucket inside an id; 0 for what is no id of ours. */
 function bucketOfId(id: string): number {
-  if (!PLAIN_ID.test(id)) return 0;
+  if (!OUR_ID.test(id)) return 0;
   const bits = [1, 2, 3].map((at) => ALPHABET.indexOf(id.charAt(at)));
   const [a = 0, b = 0, c = 0] = bits;
   return ((((a << 12) | (b << 6) | c) >> 0) & 0x3ffff) % 0x10000;

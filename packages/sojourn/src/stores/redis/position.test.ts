@@ -47,7 +47,7 @@ describe("a position", () => {
 describe("slots", () => {
   it("are those of the cluster's specification", () => {
     expect(slotOf("123456789")).toBe(0x31c3);
-    expect(slotOf("s:{ff}abc")).toBe(slotOf("ff"));
+    expect(slotOf("{ff}abc")).toBe(slotOf("ff"));
     expect(slotOf("foo{}{bar}")).not.toBe(slotOf("bar"));
     expect(slotOf("foo{{bar}}zap")).toBe(slotOf("{bar"));
   });

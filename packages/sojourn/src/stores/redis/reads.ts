@@ -12,10 +12,11 @@ import type {
 import type { SessionSummary } from "../../engine/record.ts";
 import { SlotMovingError } from "./faults.ts";
 import type { Base, Ground } from "./ground.ts";
+import { dataInHash, decodeHead, isRow } from "./head.ts";
 import { refOfName, sessionName } from "./names.ts";
 import { RecentSessions } from "./recent.ts";
 import type { Recent } from "./recent.ts";
-import { dataInHash, decodeData, decodeDataVersion, decodeRecord, isRow } from "./row.ts";
+import { decodeData, decodeRecord } from "./row.ts";
 
 /** Rows one call looks at: a page may be short, never slow. */
 const LOOKED_AT_MAX = 1_000;
@@ -202,11 +203,12 @@ function storedOf(
   ref: SessionRef,
   beside: { readonly epoch: number; readonly hash: readonly Buffer[] },
 ): StoredSession {
-  const record = decodeRecord(row, { tenant: ref.tenant, id: ref.id });
+  const head = decodeHead(row);
+  const record = decodeRecord(row, { tenant: ref.tenant, id: ref.id }, head);
   return Object.freeze({
     record: Object.freeze(record),
-    data: Object.freeze(decodeData(row, beside.hash)),
-    dataVersion: decodeDataVersion(row),
+    data: Object.freeze(decodeData(row, head, beside.hash)),
+    dataVersion: head.dataVersion,
     subjectEpoch: beside.epoch,
   });
 }

@@ -3,11 +3,11 @@
  * may be made again: what was copied and not yet erased is copied over itself.
  */
 import type { Argument } from "./client.ts";
-import { replyCode, RedisRowError } from "./faults.ts";
+import { replyCode } from "./faults.ts";
+import { isRow } from "./head.ts";
 import { seldomScript } from "./link.ts";
 import { refOfName, sessionName, tagOf, tenantOfPart } from "./names.ts";
 import type { Kind, Names } from "./names.ts";
-import { HEADER_BYTES } from "./row.ts";
 import { preludeFor } from "./scripts/prelude.ts";
 import type { Script } from "./link.ts";
 import type { Servers } from "./servers.ts";
@@ -20,7 +20,6 @@ export interface Found {
   readonly name: string;
 }
 
-const FORMAT = { known: 1, most: 31 } as const;
 const NAMES_AT_ONCE = 1_000;
 const OPERATION = "rebucket";
 
@@ -100,10 +99,7 @@ export class Moves {
     const to = this.placeOf(found);
     if (sessionName(refOfName(name)) !== name) return false;
     const row = await this.#get(key);
-    const format = row?.[0] ?? 0;
-    if (row === undefined || format === 0 || format > FORMAT.most) return false;
-    if (format !== FORMAT.known) throw new RedisRowError();
-    if (row.length < HEADER_BYTES || to === undefined) return false;
+    if (row === undefined || !isRow(row) || to === undefined) return false;
     if (to === key) return true;
     await this.#send("SET", to, row);
     return this.#erase(key);

@@ -13,6 +13,7 @@ import { BUCKETS_MAX, Names, placeProblems } from "./names.ts";
 import type { Kind } from "./names.ts";
 import { Moves } from "./rebucket-moves.ts";
 import type { Found } from "./rebucket-moves.ts";
+import { LAYOUT } from "./records.ts";
 import { OneServer } from "./servers.ts";
 import type { Primary, Servers } from "./servers.ts";
 
@@ -45,7 +46,6 @@ interface Counts {
   readonly subjects: number;
 }
 
-const LAYOUT = "1";
 const OPERATION = "rebucket";
 const SCAN_COUNT = 1_000;
 /** Moves under way at once. */
@@ -99,7 +99,7 @@ class Rebucketing {
     this.#servers = servers;
     this.#options = options;
     const prefix = options.prefix.replaceAll(".", String.raw`\.`);
-    this.#pattern = new RegExp(`^${prefix}([sdtueqzwylmn]):\\{([0-9a-f]{2,4})\\}(.*)$`, "s");
+    this.#pattern = new RegExp(`^${prefix}(?:([dtueqzwylmn])/)?\\{([0-9a-f]{2,4})\\}(.*)$`, "s");
   }
 
   async run(): Promise<RebucketSummary> {
@@ -266,8 +266,8 @@ class Rebucketing {
 
   #taken(key: string): Found | undefined {
     const match = this.#pattern.exec(key);
-    const [, kind, tag, name] = match ?? [];
-    if (kind === undefined || tag === undefined || name === undefined) return undefined;
+    const [, kind = "s", tag, name] = match ?? [];
+    if (tag === undefined || name === undefined) return undefined;
     return { key, kind: kind as Kind, tag, name };
   }
 }

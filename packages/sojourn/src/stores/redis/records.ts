@@ -31,6 +31,8 @@ if was ~= run then
 end
 return redis.call('HMGET', record, 'incarnation', 'since', 'installation', 'buckets', 'layout')`;
 const KEEP_SCRIPT = seldomScript("installation", KEEP, "allow-oom");
+/** How keys and rows are laid out. Another one is refused. */
+export const LAYOUT = "2";
 const INCARNATION_CHARACTERS = 12;
 const NEVER_TOLD = "health: a server has not answered since this process began";
 
@@ -120,7 +122,7 @@ export class Records {
     const { address, buckets } = of.primary;
     const serving = `${of.facts.runId} ${buckets.join()}`;
     const ask = async (bucket: number): Promise<readonly [number, Incarnation]> => {
-      const key = `${this.#prefix}m:{${tagOf(bucket)}}`;
+      const key = `${this.#prefix}m/{${tagOf(bucket)}}`;
       return [bucket, await this.#keep(key, { of, seen, fields: [] })];
     };
     const known = buckets.flatMap((bucket) => {

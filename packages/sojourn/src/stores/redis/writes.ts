@@ -45,8 +45,8 @@ export class Writes {
     const { names, scripts } = base;
     const place = names.session(record);
     const whose = names.subjectOf(record);
-    const bucket = whose?.bucket ?? 0;
-    const { row, hash } = encodeRow({ record, data, dataVersion, bucket });
+    const elsewhere = names.elsewhere(record, whose);
+    const { row, hash } = encodeRow({ record, data, dataVersion, elsewhere });
     this.#ground.requireTogether(place, whose);
     const old = replaces === undefined ? undefined : names.session(replaces.ref);
     // Nor is another subject's, who is the only one that may lie elsewhere.
@@ -66,8 +66,9 @@ export class Writes {
     const { end } = record;
     const ending = end === undefined ? [] : [`${reasonNumber(end)}`, `${end.at}`, endText(end)];
     const { end: _end, ...endless } = record;
-    const facts = { data: NO_DATA, dataVersion: 0, bucket: 0 };
-    const { row } = encodeRow({ record: endless, ...facts });
+    // The script ends it, as it ends any that lives.
+    const state = end === undefined ? record.state : "active";
+    const { row } = encodeRow({ record: { ...endless, state }, data: NO_DATA, dataVersion: 0 });
     const pressed = end !== undefined || record.state === "locked";
     const reply = await this.#ground.link.run(
       pressed ? scripts.replacePressed : scripts.replace,

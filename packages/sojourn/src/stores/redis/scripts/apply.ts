@@ -16,7 +16,7 @@ local ended = n[STATE] == 3
 if ended then redis.call('SET', KEYS[1], row) end
 if ARGV[8] == '1' then redis.call('DEL', KEYS[3]) end
 if ARGV[9] then hset(KEYS[3], 9) end
-local at = ended and struct.unpack('>I6', row, HEAD + n[SUBJECTLEN] + n[COLDLEN] + n[DATALEN] + 1)
+local at = ended and endedat(row)
 if named(n) then redis.call('ZADD', KEYS[4], ended and -(at + 1) or n[CREATED], name) end
 if ended and not (h and h[STATE] == 3) then fileended(t, at, name) end
 if not ended and not (h and h[DUE] == n[DUE]) then file(t, n[DUE], name) end

@@ -22,14 +22,16 @@ local was = tonumber(redis.call('GET', KEYS[1]) or 0)
 local epoch = was + 1
 redis.call('SET', KEYS[1], epoch)
 local _, at = split(except)
-note('s', t, part, subject, except == '' and '' .. epoch or epoch .. ' ' .. string.sub(except, at))
+local id = at == 0 and 'A' .. except or string.sub(except, at)
+note('s', t, part, subject, except == '' and '' .. epoch or epoch .. ' ' .. id)
 local score = except ~= '' and redis.call('ZSCORE', KEYS[2], except)
 if score and tonumber(score) >= 0 then
-  local k = key('s', tagof(except), except)
+  local k = rowkey(tagof(except), except)
   local raw = load(k)
   local h = raw and head(raw)
   if h and writable(h, was) then
-    redis.call('SETRANGE', k, 8, struct.pack('>I4', epoch))
+    h[EPOCH] = epoch
+    redis.call('SET', k, encoded(h) .. string.sub(raw, h[HEAD] + 1))
     note('m', tagof(except), except, subject)
   end
 end
@@ -42,7 +44,7 @@ local names = redis.call('ZRANGEBYSCORE', KEYS[1], 0, '+inf', 'LIMIT', offset, c
 local answer = { #names == chunk and 1 or 0, offset }
 for _, name in ipairs(names) do
   local t = tagof(name)
-  local raw = load(key('s', t, name))
+  local raw = load(rowkey(t, name))
   local h = raw and head(raw)
   if not h then redis.call('ZREM', KEYS[1], name)
   elseif h[STATE] ~= 3 and h[EPOCH] < epoch then
@@ -60,7 +62,7 @@ local names = redis.call('ZRANGE', KEYS[1], 0, tonumber(ARGV[1]) - 1)
 local erased = 0
 for _, name in ipairs(names) do
   local t = tagof(name)
-  local raw = load(key('s', t, name))
+  local raw = load(rowkey(t, name))
   local h = raw and head(raw)
   redis.call('ZREM', KEYS[1], name)
   if h then
@@ -119,7 +121,7 @@ local function each(kind, slots, last, judge)
       end
       left, room = left - 1, room - 1
       local name = redis.call('LPOP', list)
-      local raw = load(key('s', t, name))
+      local raw = load(rowkey(t, name))
       if raw and judge(name, raw, head(raw), tonumber(at)) then table.insert(kept, name) end
     end
     for _, name in ipairs(kept) do redis.call('RPUSH', list, name) end
@@ -133,7 +135,8 @@ each('q', 'w', slot(now), function(name, raw, h, at)
   local due = endsat(h)
   if due > now then
     if slot(due) == at then return true end
-    redis.call('SETRANGE', key('s', t, name), 62, struct.pack('>I4', slot(due)))
+    h[DUE] = slot(due)
+    redis.call('SET', rowkey(t, name), encoded(h) .. string.sub(raw, h[HEAD] + 1))
     file(t, slot(due), name)
     return false
   end
@@ -148,8 +151,7 @@ end)
 if old and answer[1] == 0 then
   each('z', 'y', slot(old), function(name, raw, h)
     if h[STATE] ~= 3 then return false end
-    local from = HEAD + h[SUBJECTLEN] + h[COLDLEN] + h[DATALEN]
-    if struct.unpack('>I6', raw, from + 1) >= old then return true end
+    if endedat(raw) >= old then return true end
     erase(t, name, raw, h, now)
     done = done + 1
     answer[2] = answer[2] + 1

@@ -6,8 +6,8 @@ local raw = load(KEYS[1])
 if not raw then return { false, redis.call('EXISTS', KEYS[1]) } end
 local h = head(raw)
 local data = {}
-if h[FLAGS] % 2 == 1 then data = redis.call('HGETALL', key('d', ARGV[1], ARGV[2])) end
-return { raw, epochof(raw, h, ARGV[2]), data }`;
+if h[BITS] % 8 >= 4 then data = redis.call('HGETALL', key('d', ARGV[1], ARGV[2])) end
+return { raw, epochof(raw, h, ARGV[2], ARGV[1]), data }`;
 
 /**
  * KEYS: index, epoch. ARGV: now, wanted, createdAt and name of the last one shown (or empty), most
@@ -33,12 +33,12 @@ while true do
       end
       room = room - 1
       answer[2], answer[3] = created, name
-      local raw = load(key('s', tagof(name), name))
+      local raw = load(rowkey(tagof(name), name))
       local h = raw and head(raw)
       if h and live(h, epoch, now) then
         found = found + 1
         table.insert(answer, name)
-        table.insert(answer, string.sub(raw, 1, HEAD + h[SUBJECTLEN] + h[COLDLEN]))
+        table.insert(answer, string.sub(raw, 1, h[DATA]))
       end
     end
   end

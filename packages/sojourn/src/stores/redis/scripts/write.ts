@@ -21,7 +21,7 @@ if stale and epoch > stale then return { 'stale-epoch', epoch } end
 
 local oldtag, oldname, old, oldhead = ARGV[8], ARGV[9]
 if oldname ~= '' then
-  old = load(key('s', oldtag, oldname))
+  old = load(rowkey(oldtag, oldname))
   oldhead = old and head(old)
   if not old or not live(oldhead, epoch, now) or named(oldhead) ~= named(new)
     or subjectof(old, oldhead) ~= subjectof(row, new) then return { 'gone' } end
@@ -32,7 +32,7 @@ local evict = {}
 if max and KEYS[4] then
   local alive = {}
   for _, other in ipairs(redis.call('ZRANGEBYSCORE', KEYS[4], 0, '+inf')) do
-    local raw = other ~= oldname and load(key('s', tagof(other), other))
+    local raw = other ~= oldname and load(rowkey(tagof(other), other))
     local h = raw and head(raw)
     if h and live(h, epoch, now) then table.insert(alive, { name = other, raw = raw, h = h }) end
   end
@@ -62,11 +62,14 @@ for _, one in ipairs(evict) do
   table.insert(answer, one.name)
   table.insert(answer, one.raw)
 end
-row = string.sub(row, 1, 8) .. struct.pack('>I4', epoch) .. string.sub(row, 13)
 note('c', t, name, named(new) and subjectof(row, new) or nil)
 if KEYS[4] then redis.call('ZADD', KEYS[4], new[CREATED], name) end
 file(t, new[DUE], name)
 if ARGV[11] then hset(key('d', t, name), 11) end
+if new[EPOCH] ~= epoch then
+  new[EPOCH] = epoch
+  row = encoded(new) .. string.sub(row, new[HEAD] + 1)
+end
 redis.call('SET', KEYS[1], row)
 return answer`;
 
@@ -79,7 +82,7 @@ local t, name, row = ARGV[1], ARGV[2], ARGV[4]
 local old = load(KEYS[1])
 if not old then return { 'gone' } end
 local h = head(old)
-if not writable(h, epochof(old, h, name)) then return { 'gone' } end
+if not writable(h, epochof(old, h, name, t)) then return { 'gone' } end
 if h[VERSION] ~= tonumber(ARGV[3]) then return { 'conflict' } end
 local n = head(row)
 if n[CREATED] ~= h[CREATED] then return { 'created', string.format('%.0f', h[CREATED]) } end
@@ -87,19 +90,17 @@ n[SEEN] = math.max(h[SEEN], n[SEEN])
 if n[PENDING] ~= 0 and n[PENDING] == h[PENDING] then n[SENT] = math.max(h[SENT], n[SENT]) end
 n[EPOCH] = math.max(h[EPOCH], n[EPOCH])
 n[VERSION] = h[VERSION] + 1
-local cold = string.sub(row, HEAD + n[SUBJECTLEN] + 1, HEAD + n[SUBJECTLEN] + n[COLDLEN])
-local rest = HEAD + h[SUBJECTLEN] + h[COLDLEN]
-n[FLAGS], n[DATAVERSION], n[BUCKET] = h[FLAGS], h[DATAVERSION], h[BUCKET]
-n[SUBJECTLEN], n[DATALEN] = h[SUBJECTLEN], h[DATALEN]
+local cold = string.sub(row, n[DATA] - n[COLDLEN] + 1)
+-- All but the state and whether idleness locks is as it was.
+n[BITS] = n[BITS] - n[BITS] % 32 + h[BITS] % 32
+n[DATAVERSION], n[SUBJECTLEN] = h[DATAVERSION], h[SUBJECTLEN]
 local due = slot(endsat(n))
 n[DUE] = math.min(due, h[DUE])
-local ends = ARGV[5] ~= nil
-if ends then n[STATE] = 1 end
-local new = struct.pack(FMT, unpack(n, 1, 20)) .. subjectof(old, h) .. cold
-  .. string.sub(old, rest + 1, rest + h[DATALEN])
+local new = encoded(n) .. string.sub(old, h[HEAD] + 1, h[HEAD] + h[SUBJECTLEN]) .. cold
+  .. string.sub(old, h[DATA] + 1)
 redis.call('SET', KEYS[1], new)
 if due < h[DUE] then file(t, due, name) end
-if ends then finish(t, name, new, n, tonumber(ARGV[5]), tonumber(ARGV[6]), ARGV[7])
+if ARGV[5] then finish(t, name, new, head(new), tonumber(ARGV[5]), tonumber(ARGV[6]), ARGV[7])
 else note('m', t, name, named(h) and subjectof(old, h) or nil) end
 return { 'replaced' }`;
 
@@ -112,9 +113,9 @@ local t, name, expected, max = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARG
 local old = load(KEYS[1])
 if not old then return { 'gone' } end
 local h = head(old)
-if not writable(h, epochof(old, h, name)) then return { 'gone' } end
+if not writable(h, epochof(old, h, name, t)) then return { 'gone' } end
 if expected and expected ~= h[DATAVERSION] then return { 'conflict' } end
-local from = HEAD + h[SUBJECTLEN] + h[COLDLEN]
+local from = h[DATA]
 local last = {}
 local keys = {}
 for i = 6, #ARGV, 3 do
@@ -143,10 +144,10 @@ local function piece()
   return string.sub(old, at - length, at - 1)
 end
 
-local inhash = h[FLAGS] % 2 == 1
+local hashes = h[BITS] % 8 >= 4
 local bytes, data = 0, ''
 local order, values = {}, {}
-if inhash then
+if hashes then
   bytes = struct.unpack('>I4', old, from + 1)
   for _, k in ipairs(keys) do
     if redis.call('HEXISTS', KEYS[2], k) == 1 then
@@ -155,7 +156,7 @@ if inhash then
     if last[k] then bytes = bytes + #k + #last[k] end
   end
 else
-  while at <= from + h[DATALEN] do
+  while at <= #old do
     local k = piece()
     table.insert(order, k)
     values[k] = piece()
@@ -177,19 +178,18 @@ else
 end
 if bytes > max then return { 'too-large', bytes } end
 
-if not inhash and #data > INLINE then
-  h[FLAGS] = h[FLAGS] + 1
+if not hashes and #data > INLINE then
+  h[BITS] = h[BITS] + 4
   for k, v in pairs(values) do redis.call('HSET', KEYS[2], k, v) end
-  inhash = true
-elseif inhash then
+  hashes = true
+elseif hashes then
   for _, k in ipairs(keys) do
     if last[k] then redis.call('HSET', KEYS[2], k, last[k]) else redis.call('HDEL', KEYS[2], k) end
   end
 end
-if inhash then data = struct.pack('>I4', bytes) end
-h[DATALEN] = #data
+if hashes then data = struct.pack('>I4', bytes) end
 h[DATAVERSION] = h[DATAVERSION] + 1
-redis.call('SET', KEYS[1], struct.pack(FMT, unpack(h, 1, 20)) .. string.sub(old, HEAD + 1, from) .. data)
+redis.call('SET', KEYS[1], encoded(h) .. string.sub(old, h[HEAD] + 1, from) .. data)
 note('d', t, name, named(h) and subjectof(old, h) or nil, ARGV[5])
 return { 'patched', h[DATAVERSION] }`;
 
@@ -198,7 +198,12 @@ return { 'patched', h[DATAVERSION] }`;
  * sentAt; absent ones empty.
  */
 export const TOUCH = `
-local answer = {}
+local answer, from = {}, #P + 2
+-- In place. More than a narrow row can say is 31 years after its session began.
+local function putat(k, h, narrow, wide, at)
+  if h[FORM] == WIDE then return redis.call('SETRANGE', k, wide, struct.pack('>I6', at)) end
+  redis.call('SETRANGE', k, narrow, struct.pack('>I5', math.min(at - h[CREATED], SPAN - 1)))
+end
 for i = 1, #ARGV / 4 do
   local k = KEYS[i]
   local name, seen = ARGV[i * 4 - 3], tonumber(ARGV[i * 4 - 2])
@@ -206,13 +211,14 @@ for i = 1, #ARGV / 4 do
   local raw = load(k)
   local h = raw and head(raw)
   answer[i] = 0
-  if h and writable(h, epochof(raw, h, name)) then
+  local t = h and string.sub(k, from, string.find(k, '}', from, true) - 1)
+  if h and writable(h, epochof(raw, h, name, t)) then
     local later = seen and seen > h[SEEN]
     if not (later and seen >= idleends(h)) then
       answer[i] = 1
-      if later then redis.call('SETRANGE', k, 18, struct.pack('>I6', seen)) end
+      if later then putat(k, h, 8, 8, seen) end
       if generation and generation == h[PENDING] and sent > h[SENT] then
-        redis.call('SETRANGE', k, 46, struct.pack('>I6', sent))
+        putat(k, h, 13, 14, sent)
       end
     end
   end
