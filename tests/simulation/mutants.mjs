@@ -24,6 +24,7 @@ const library = join(here, "../../packages/sojourn");
  * @property {string} scenario The one that is to find it.
  * @property {string | readonly string[]} finds How the failure begins, or a part of it; or any of
  *   several, where what is seen first depends on the seed.
+ * @property {string} [steps] Where it takes longer than a run of the scenario.
  * @property {boolean} [quick] Also hunted where there is little time.
  */
 
@@ -233,6 +234,7 @@ export const MUTANTS = [
     from: "return stored ?? this.#requireSettled(ref);",
     to: "return stored;",
     scenario: "replay",
+    steps: "20000",
     finds: "was told",
   },
 ];
@@ -295,7 +297,7 @@ export function hunt(folder, mutant, seed) {
     original.replace(mutant.from, () => mutant.to),
   );
   try {
-    const { failed, output } = simulate(folder, [String(seed), "", mutant.scenario]);
+    const { failed, output } = simulate(folder, [String(seed), mutant.steps ?? "", mutant.scenario]);
     const message = output.split("\n").slice(0, 2).join(" · ");
     return {
       found: failed && [mutant.finds].flat().some((text) => output.includes(text)),
