@@ -297,7 +297,11 @@ export function hunt(folder, mutant, seed) {
     original.replace(mutant.from, () => mutant.to),
   );
   try {
-    const { failed, output } = simulate(folder, [String(seed), mutant.steps ?? "", mutant.scenario]);
+    const { failed, output } = simulate(folder, [
+      String(seed),
+      mutant.steps ?? "",
+      mutant.scenario,
+    ]);
     const message = output.split("\n").slice(0, 2).join(" · ");
     return {
       found: failed && [mutant.finds].flat().some((text) => output.includes(text)),
