@@ -179,14 +179,8 @@ export class Outbox {
     const attempt = async (run: () => Promise<unknown>): Promise<void> => {
       await run().catch((error: unknown) => void errors.push(error));
     };
-    for (let from = 0; from < ends.length; from += PARALLEL) {
-      const some = ends.slice(from, from + PARALLEL);
-      await Promise.all(some.map((each) => attempt(() => endAgain(store, each))));
-    }
-    for (let from = 0; from < epochs.length; from += PARALLEL) {
-      const some = epochs.slice(from, from + PARALLEL);
-      await Promise.all(some.map((each) => attempt(() => this.#raiseAgain(store, each))));
-    }
+    await inParallel(ends, (each) => attempt(() => endAgain(store, each)));
+    await inParallel(epochs, (each) => attempt(() => this.#raiseAgain(store, each)));
     const deltas = kept.flatMap(({ end, session }): StoreDelta[] =>
       end === undefined && session !== undefined ? [{ kind: "session", session }] : [],
     );
@@ -237,7 +231,9 @@ export class Outbox {
     readonly epochs: readonly KeptEpoch[];
   } {
     if (only === undefined) {
-      return { kept: [...this.#sessions.values()], epochs: [...this.#epochs.values()] };
+      // The newest first: what was acknowledged last is what a standby lacks.
+      const [kept, epochs] = [[...this.#sessions.values()], [...this.#epochs.values()]];
+      return { kept: kept.toReversed(), epochs: epochs.toReversed() };
     }
     const { tenant, subject } = only;
     const kept = this.#sessions.get(this.#keyOf(only));
@@ -296,6 +292,18 @@ function lags(stored: StoredSession | undefined, kept: Kept): boolean {
   if (kept.session === undefined) return false;
   const { version, epoch } = kept.session.record;
   return stored === undefined || stored.record.version < version || stored.record.epoch < epoch;
+}
+
+/** As many at a time as there is room for; one that takes long holds up none of the others. */
+async function inParallel<Item>(
+  items: readonly Item[],
+  run: (item: Item) => Promise<void>,
+): Promise<void> {
+  const left = items.values();
+  const take = async (): Promise<void> => {
+    for (const item of left) await run(item);
+  };
+  await Promise.all(Array.from({ length: PARALLEL }, take));
 }
 
 /** With a tombstone: whoever opened the session may yet write it again. */
