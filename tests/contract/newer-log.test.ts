@@ -58,7 +58,7 @@ const places: Readonly<Record<string, () => Promise<Place>>> = {
     const world = await redisWorld();
     ends.push(() => world.end());
     const note = async (): Promise<unknown> => {
-      const [log = ""] = await world.admin.keys("*l:*");
+      const [log = ""] = await world.admin.keys("*l/*");
       return world.admin.sendCommand(["XADD", log, "0-*", "w", "new", "n", "x", "s", "", "x", "1"]);
     };
     return { store: world.store(), note };
