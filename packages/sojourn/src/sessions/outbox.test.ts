@@ -183,6 +183,21 @@ describe("outbox", () => {
     expect(await store.subjectEpoch("t", "bob")).toBe(7);
   });
 
+  it("writes again what failed, and not all of it", async () => {
+    const outbox = new Outbox(() => 0);
+    for (let number = 0; number < 100; number += 1) outbox.ended(recordOf(`s${number}z`), END);
+    let calls = 0;
+    const store = Object.assign(new MemoryStore(), {
+      revoke: async () => {
+        calls += 1;
+        if (calls % 10 === 0) throw new Error("lost");
+        return { outcome: "ended", durability: "local" };
+      },
+    }) as unknown as SessionStore;
+    expect(await outbox.replay(store)).toEqual({ ended: 100, sessions: 0 });
+    expect(calls).toBe(111);
+  });
+
   it("writes the sessions beside one that cannot be written, and says so", async () => {
     const store = new MemoryStore();
     const outbox = new Outbox(() => 0);

@@ -175,12 +175,10 @@ export class Outbox {
     this.#forgetOld();
     const { kept, epochs } = this.#select(only);
     const ends = kept.filter((each) => each.end !== undefined);
-    const errors: unknown[] = [];
-    const attempt = async (run: () => Promise<unknown>): Promise<void> => {
-      await run().catch((error: unknown) => void errors.push(error));
-    };
-    await inParallel(ends, (each) => attempt(() => endAgain(store, each)));
-    await inParallel(epochs, (each) => attempt(() => this.#raiseAgain(store, each)));
+    const errors = [
+      ...(await writeAll(ends, (each) => endAgain(store, each))),
+      ...(await writeAll(epochs, (each) => this.#raiseAgain(store, each))),
+    ];
     const deltas = kept.flatMap(({ end, session }): StoreDelta[] =>
       end === undefined && session !== undefined ? [{ kind: "session", session }] : [],
     );
@@ -188,7 +186,7 @@ export class Outbox {
       const some = deltas.slice(from, from + BATCH);
       await store.apply(some, "outbox").catch(async () => {
         // One that cannot be written keeps back those behind it: each by itself.
-        await Promise.all(some.map((one) => attempt(() => store.apply([one], "outbox"))));
+        errors.push(...(await writeAll(some, (one) => store.apply([one], "outbox"))));
       });
     }
     if (errors.length > 0) throw errors[0];
@@ -294,16 +292,29 @@ function lags(stored: StoredSession | undefined, kept: Kept): boolean {
   return stored === undefined || stored.record.version < version || stored.record.epoch < epoch;
 }
 
-/** As many at a time as there is room for; one that takes long holds up none of the others. */
-async function inParallel<Item>(
+/**
+ * As many at a time as there is room for; one that takes long holds up none of the others. What
+ * failed is tried again as long as that makes it fewer: of thousands one is always lost.
+ *
+ * @returns why the others could not be written.
+ */
+async function writeAll<Item>(
   items: readonly Item[],
-  run: (item: Item) => Promise<void>,
-): Promise<void> {
+  write: (item: Item) => Promise<void>,
+): Promise<unknown[]> {
+  const failed: Item[] = [];
+  const errors: unknown[] = [];
   const left = items.values();
   const take = async (): Promise<void> => {
-    for (const item of left) await run(item);
+    for (const item of left) {
+      await write(item).catch((error: unknown) => {
+        failed.push(item);
+        errors.push(error);
+      });
+    }
   };
   await Promise.all(Array.from({ length: PARALLEL }, take));
+  return failed.length > 0 && failed.length < items.length ? writeAll(failed, write) : errors;
 }
 
 /** With a tombstone: whoever opened the session may yet write it again. */
