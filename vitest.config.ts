@@ -41,12 +41,12 @@ const EXAMPLE_MS = 480_000;
 
 /**
  * Test files at a time. Vitest leaves one processor free, which on two is one file at a time. Files
- * that compute take a processor each; those of these projects wait for servers, browsers and other
+ * that compute take a processor each; those of these projects wait for servers and other
  * processes half of their time.
  */
 const PROCESSORS = availableParallelism();
 const WAITING_MIN = 3;
-const WAITING = ["contract", "faults", "integration", "browser", "examples"];
+const WAITING = ["contract", "faults", "integration", "examples"];
 
 function project(name: string, include: string[], testTimeout = 5_000) {
   const waits = WAITING.includes(name);
