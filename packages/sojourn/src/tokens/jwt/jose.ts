@@ -1,0 +1,16 @@
+/** The one place that loads `jose`: an optional peer, so that a missing one is one clear error. */
+import type * as Jose from "jose";
+import { ConfigError } from "../../engine/errors.ts";
+
+const HINT = "is not installed; tokens are verified with it: npm install jose@6";
+
+let loaded: Promise<typeof Jose> | undefined;
+
+/** @throws {ConfigError} (rejects) when it is not installed; asked again, it is looked for again. */
+export function loadJose(): Promise<typeof Jose> {
+  loaded ??= import("jose").catch((cause: unknown) => {
+    loaded = undefined;
+    throw new ConfigError([{ path: "jose", message: HINT }], { cause });
+  });
+  return loaded;
+}

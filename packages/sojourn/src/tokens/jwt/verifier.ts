@@ -1,0 +1,244 @@
+/**
+ * Verifies access tokens of one issuer, on Node and at the edge: strict reader, signature by
+ * `jose`, claims, revocations. A token that was proved before costs a look-up and is as revocable
+ * as a new one. Three answers (I7): good, not good, and "cannot tell now".
+ */
+import { hostTime } from "#platform";
+import { ConfigError } from "../../engine/errors.ts";
+import type { HostTime, MaybePromise } from "../../engine/ports.ts";
+import type { SigningAlgorithm } from "../keys/algorithms.ts";
+import { readAccessClaims } from "./access-claims.ts";
+import type { AccessClaims, Confirmation } from "./access-claims.ts";
+import { readCompact } from "./compact.ts";
+import type { Flaw } from "./compact.ts";
+import { loadJose } from "./jose.ts";
+import { Memo } from "./memo.ts";
+import type { Revocable, Verdict } from "./revocation-set.ts";
+import { RevocationView } from "./revocation-view.ts";
+import type { RevocationFeed } from "./revocations.ts";
+import { problemsOf } from "./verifier-options.ts";
+import { VerifyKeys } from "./verify-keys.ts";
+import type { JwksSource } from "./verify-keys.ts";
+
+export interface VerifierOptions {
+  /** Exactly as `iss` has it. */
+  readonly issuer: string;
+  /** Who we are: tokens for anybody else are refused. */
+  readonly audience: string;
+  /** The issuer's keys: a JWK Set, or where to read it (`httpJwks`). */
+  readonly jwks: JwksSource | { readonly keys: readonly unknown[] };
+  /** `"none"`: tokens are good until they expire, whatever happens meanwhile. */
+  readonly feed: RevocationFeed | "none";
+  /** What the issuer may sign with; default `["ES256"]`. */
+  readonly algorithms?: readonly SigningAlgorithm[];
+  /** Only tokens of this tenant. Default: any; compare `claims.tenant` then. */
+  readonly tenant?: string;
+  /** A revocation acknowledged longer ago than this is never missed. 100–300 000, default 5000. */
+  readonly boundMs?: number;
+  /** How far `iat` and `nbf` may lie in the future. 0–60 000, default 30 000. None for `exp`. */
+  readonly leewayMs?: number;
+  /** Proved tokens that are remembered; default 10 000. 0: none. */
+  readonly remembered?: number;
+  /** Revocations that are held; over it nothing is answered. Default 1 000 000. */
+  readonly revocationsMax?: number;
+  /** Trouble with keys and feed. Never holds a token. */
+  readonly onError?: (error: unknown) => void;
+  /** For tests; default: the clocks of the machine. */
+  readonly time?: HostTime;
+}
+
+/**
+ * `why` is for logs. To the outside `ended` and `unknown` are one answer, 401 with
+ * `error="invalid_token"`, `locked` asks for a step-up, and `unavailable` is 503.
+ */
+export type AccessStanding =
+  | { readonly state: "active"; readonly claims: AccessClaims }
+  | { readonly state: "locked" }
+  | { readonly state: "ended"; readonly why: "expired" | "session" | "subject" | "token" }
+  | { readonly state: "unknown"; readonly why: Flaw }
+  | { readonly state: "unavailable"; readonly why: "feed" | "keys" };
+
+/** What the caller has proved besides, e.g. by a DPoP proof. */
+export interface Proven {
+  readonly confirmation?: Confirmation;
+}
+
+interface Proved {
+  readonly standing: AccessStanding & { readonly state: "active" };
+  readonly revocable: Revocable;
+  readonly expiresAt: number;
+  readonly bound: Confirmation | undefined;
+  /** Sum of the versions at which it was last judged live. */
+  version: number;
+}
+
+const EXPIRED: AccessStanding = Object.freeze({ state: "ended", why: "expired" });
+const NO_FEED: AccessStanding = Object.freeze({ state: "unavailable", why: "feed" });
+const NO_KEYS: AccessStanding = Object.freeze({ state: "unavailable", why: "keys" });
+const VERDICTS: Readonly<Record<Exclude<Verdict, "live">, AccessStanding>> = {
+  key: Object.freeze({ state: "unknown", why: "key_revoked" }),
+  session: Object.freeze({ state: "ended", why: "session" }),
+  subject: Object.freeze({ state: "ended", why: "subject" }),
+  token: Object.freeze({ state: "ended", why: "token" }),
+  locked: Object.freeze({ state: "locked" }),
+};
+
+export class AccessVerifier {
+  readonly #issuer: string;
+  readonly #audience: string;
+  readonly #tenant: string | undefined;
+  readonly #algorithms: readonly SigningAlgorithm[];
+  readonly #leewayMs: number;
+  readonly #time: HostTime;
+  readonly #keys: VerifyKeys;
+  readonly #view: RevocationView | undefined;
+  readonly #memo: Memo<Proved> | undefined;
+
+  /** Use {@link createVerifier}. */
+  constructor(options: VerifierOptions) {
+    const { issuer, audience, tenant, jwks, feed, onError, remembered = 10_000 } = options;
+    const time = options.time ?? hostTime;
+    this.#issuer = issuer;
+    this.#audience = audience;
+    this.#tenant = tenant;
+    this.#algorithms = options.algorithms ?? ["ES256"];
+    this.#leewayMs = options.leewayMs ?? 30_000;
+    this.#time = time;
+    this.#memo = remembered === 0 ? undefined : new Memo(remembered);
+    this.#keys = new VerifyKeys({
+      source: "read" in jwks ? jwks : { read: () => Promise.resolve(jwks) },
+      purpose: "access-token",
+      algorithms: this.#algorithms,
+      time,
+      onError,
+    });
+    const { boundMs = 5_000, revocationsMax: entriesMax = 1_000_000 } = options;
+    this.#view =
+      feed === "none"
+        ? undefined
+        : new RevocationView({ feed, boundMs, entriesMax, time, onError });
+  }
+
+  /**
+   * What a presented token is worth now. Synchronous and without I/O for a token that was proved
+   * before, while the view of revocations is younger than the bound. Never throws for a token.
+   *
+   * @param proven A token that is bound to a key is refused without.
+   */
+  verify(token: string, proven?: Proven): MaybePromise<AccessStanding> {
+    const known = this.#memo?.get(token);
+    const usable = this.#view?.usable() ?? true;
+    if (known !== undefined && usable) return this.#judge(token, known, proven);
+    return this.#verifyAnew(token, known, proven);
+  }
+
+  async #verifyAnew(
+    token: string,
+    known: Proved | undefined,
+    proven: Proven | undefined,
+  ): Promise<AccessStanding> {
+    const proved = known ?? (await this.#prove(token));
+    if ("state" in proved) return proved;
+    if (this.#view !== undefined && !(await this.#view.becomesUsable())) return NO_FEED;
+    const standing = this.#judge(token, proved, proven);
+    if (known === undefined && standing.state === "active") this.#memo?.set(token, proved);
+    return standing;
+  }
+
+  /** Form, key, signature, claims: everything that stays true. */
+  async #prove(token: string): Promise<Proved | AccessStanding> {
+    const read = readCompact(token, { kind: "at+jwt", algorithms: this.#algorithms });
+    if (typeof read === "string") return unknown(read);
+    const key = await this.#keys.find(read.kid, read.alg);
+    if (key === "unavailable") return NO_KEYS;
+    if (key === "unknown") return unknown("key");
+    const { compactVerify } = await loadJose();
+    try {
+      await compactVerify(token, key.key, { algorithms: [key.alg] });
+    } catch {
+      return unknown("signature");
+    }
+    const expected = {
+      issuer: this.#issuer,
+      audience: this.#audience,
+      tenant: this.#tenant,
+      leewayMs: this.#leewayMs,
+    };
+    // Not before the feed has told the time, where there is one.
+    await this.#view?.becomesUsable();
+    const claims = readAccessClaims(read.payload, expected, this.#now());
+    if (typeof claims === "string") return unknown(claims);
+    return provedOf(claims, key.kid);
+  }
+
+  #judge(token: string, proved: Proved, proven: Proven | undefined): AccessStanding {
+    if (this.#now() >= proved.expiresAt) {
+      this.#memo?.delete(token);
+      return EXPIRED;
+    }
+    if (proved.version !== this.#version()) {
+      const over = this.#endOf(proved.revocable);
+      if (over !== undefined) return over;
+      proved.version = this.#version();
+    }
+    if (proved.bound !== undefined && !holds(proved.bound, proven?.confirmation)) {
+      return unknown("binding");
+    }
+    return proved.standing;
+  }
+
+  /** What ended the token besides time. */
+  #endOf(revocable: Revocable): AccessStanding | undefined {
+    if (!this.#keys.has(revocable.kid)) return unknown("key");
+    const verdict = this.#view?.judge(revocable) ?? "live";
+    return verdict === "live" ? undefined : VERDICTS[verdict];
+  }
+
+  /** Moves with everything that can end a token. */
+  #version(): number {
+    return this.#keys.version + (this.#view?.version ?? 0);
+  }
+
+  #now(): number {
+    return this.#view?.now() ?? this.#time.wall();
+  }
+}
+
+/**
+ * A verifier of one issuer's access tokens. Keys and feed are read at the first use.
+ * @throws {ConfigError} listing every problem.
+ */
+export function createVerifier(options: VerifierOptions): AccessVerifier {
+  const problems = problemsOf(options);
+  if (problems.length > 0) throw new ConfigError(problems);
+  return new AccessVerifier(options);
+}
+
+function unknown(why: Flaw): AccessStanding {
+  return { state: "unknown", why };
+}
+
+function provedOf(claims: AccessClaims, kid: string | undefined): Proved {
+  const { cnf } = claims;
+  return {
+    standing: Object.freeze({ state: "active", claims: Object.freeze(claims) }),
+    revocable: {
+      issuer: claims.iss,
+      jti: claims.jti,
+      kid,
+      tenant: claims.tenant ?? "default",
+      subject: claims.sub,
+      session: claims.sid,
+      epoch: claims.sub_epoch ?? 0,
+    },
+    expiresAt: claims.exp * 1_000,
+    bound: cnf,
+    version: -1,
+  };
+}
+
+/** Every way in which the token is bound, and one that we do not know is not held. */
+function holds(bound: Confirmation, proven: Confirmation | undefined): boolean {
+  const given = (proven ?? {}) as Readonly<Record<string, string | undefined>>;
+  return Object.entries(bound).every(([name, value]) => value === given[name]);
+}
