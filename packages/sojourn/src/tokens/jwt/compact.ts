@@ -31,13 +31,12 @@ export type Flaw =
   | "binding"
   | "not_yet";
 
-export interface CompactToken {
+/** What is read before the signature is proved: which key to prove it with. */
+export interface CompactHead {
   readonly alg: string;
   readonly kid: string | undefined;
-  /** Every member, unproved. */
+  /** Every member. */
   readonly header: JsonObject;
-  /** Unproved until the signature is. */
-  readonly payload: JsonObject;
 }
 
 export interface CompactRules {
@@ -45,47 +44,63 @@ export interface CompactRules {
   readonly algorithms: readonly string[];
   /** Default {@link TOKEN_BYTES_MAX}. */
   readonly bytesMax?: number;
+  /** Headers that passed by these rules: tokens of one key have the same. Bounded here. */
+  readonly heads?: Map<string, CompactHead>;
 }
 
-/** Read without proving anything. @returns the flaw instead where there is one. */
-export function readCompact(token: unknown, rules: CompactRules): CompactToken | Flaw {
+const HEADS_MAX = 32;
+
+/**
+ * Judge form and header, and leave the payload alone: it is read when its signature is proved.
+ * @returns the flaw instead where there is one. 1 µs.
+ */
+export function readCompact(token: unknown, rules: CompactRules): CompactHead | Flaw {
   if (typeof token !== "string") return "not_text";
   if (token.length > (rules.bytesMax ?? TOKEN_BYTES_MAX)) return "size";
-  const parts = partsOf(token);
-  if (parts === undefined) return "form";
-  const header = readJsonObject(parts.head);
-  if (header === undefined) return "header";
-  const judged = judgeHeader(header, rules);
-  if (typeof judged === "string") return judged;
-  const payload = readJsonObject(parts.body);
-  return payload === undefined ? "claims" : { ...judged, header, payload };
-}
-
-/** Three parts, none of them empty, each the one spelling of its bytes. */
-function partsOf(token: string): { head: Uint8Array; body: Uint8Array } | undefined {
   const first = token.indexOf(".");
   const second = token.indexOf(".", first + 1);
-  if (first < 1 || second <= first + 1) return undefined;
-  const head = decodeBase64Url(token.slice(0, first));
-  const body = decodeBase64Url(token.slice(first + 1, second));
-  // A third dot is not in the alphabet.
-  const signature = decodeBase64Url(token.slice(second + 1));
-  if (head === undefined || body === undefined || !signature?.length) return undefined;
-  return { head, body };
+  if (!FORM.test(token) || !isCanonical(token, first, second)) return "form";
+  const text = token.slice(0, first);
+  return rules.heads?.get(text) ?? readHead(text, rules);
+}
+
+function readHead(text: string, rules: CompactRules): CompactHead | Flaw {
+  const bytes = decodeBase64Url(text);
+  const header = bytes === undefined ? undefined : readJsonObject(bytes);
+  const head = header === undefined ? "header" : judgeHeader(header, rules);
+  if (typeof head !== "string" && (rules.heads?.size ?? 0) < HEADS_MAX)
+    rules.heads?.set(text, head);
+  return head;
+}
+
+const FORM = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/;
+
+/** Each part is the one spelling of its bytes: no bits beyond the last of them. */
+function isCanonical(token: string, first: number, second: number): boolean {
+  return (
+    endsWell(token, 0, first) &&
+    endsWell(token, first + 1, second) &&
+    endsWell(token, second + 1, token.length)
+  );
+}
+
+/** What a part may end with when its last group has so many characters: no stray bits. */
+const LAST: readonly (string | undefined)[] = [undefined, "", "AQgw", "AEIMQUYcgkosw048"];
+
+function endsWell(token: string, from: number, to: number): boolean {
+  const allowed = LAST[(to - from) % 4];
+  return allowed === undefined || allowed.includes(token.charAt(to - 1));
 }
 
 /** Extensions that we do not know may change what everything else means, so none is taken. */
 const REFUSED = ["crit", "b64", "zip", "enc"];
 
-function judgeHeader(
-  header: JsonObject,
-  rules: CompactRules,
-): Pick<CompactToken, "alg" | "kid"> | Flaw {
+function judgeHeader(header: JsonObject, rules: CompactRules): CompactHead | Flaw {
   if (REFUSED.some((name) => Object.hasOwn(header, name))) return "header";
   const { alg, kid, typ } = header;
   if (typeof alg !== "string" || !rules.algorithms.includes(alg)) return "algorithm";
   if (!isKind(typ, rules.kind)) return "kind";
-  if (kid === undefined) return { alg, kid };
+  if (kid === undefined) return { alg, kid, header };
   if (typeof kid !== "string" || kid.length > KID_CHARS_MAX) return "header";
-  return { alg, kid };
+  return { alg, kid, header };
 }

@@ -5,12 +5,17 @@ import { ConfigError } from "../../engine/errors.ts";
 const HINT = "is not installed; tokens are verified with it: npm install jose@6";
 
 let loaded: Promise<typeof Jose> | undefined;
+let present: typeof Jose | undefined;
 
-/** @throws {ConfigError} (rejects) when it is not installed; asked again, it is looked for again. */
-export function loadJose(): Promise<typeof Jose> {
-  loaded ??= import("jose").catch((cause: unknown) => {
-    loaded = undefined;
-    throw new ConfigError([{ path: "jose", message: HINT }], { cause });
-  });
+/** @returns at once when it is there. @throws {ConfigError} (rejects) when it is not installed; asked again, it is looked for again. */
+export function loadJose(): typeof Jose | Promise<typeof Jose> {
+  if (present !== undefined) return present;
+  loaded ??= import("jose").then(
+    (jose) => (present = jose),
+    (cause: unknown) => {
+      loaded = undefined;
+      throw new ConfigError([{ path: "jose", message: HINT }], { cause });
+    },
+  );
   return loaded;
 }

@@ -1,6 +1,12 @@
-/** Tokens that were proved lately, by their whole text. Bounded: the least used go first. */
+/**
+ * Tokens that were proved lately, found by the end of their signature and compared whole. Bounded:
+ * the least used go first.
+ */
 
-export class Memo<Proved> {
+/** Hashing a whole token costs more than everything else about a token that is known. */
+const KEY_CHARS = 32;
+
+export class Memo<Proved extends { readonly text: string }> {
   readonly #halfMax: number;
   #young: Map<string, Proved> = new Map();
   #old: Map<string, Proved> = new Map();
@@ -10,24 +16,28 @@ export class Memo<Proved> {
     this.#halfMax = Math.max(1, Math.floor(max / 2));
   }
 
-  get(token: string): Proved | undefined {
-    const young = this.#young.get(token);
-    if (young !== undefined) return young;
-    const old = this.#old.get(token);
-    if (old !== undefined) this.set(token, old);
+  get(text: unknown): Proved | undefined {
+    if (typeof text !== "string") return undefined;
+    const key = text.slice(-KEY_CHARS);
+    const young = this.#young.get(key);
+    if (young?.text === text) return young;
+    const old = this.#old.get(key);
+    if (old?.text !== text) return undefined;
+    this.set(old);
     return old;
   }
 
-  set(token: string, proved: Proved): void {
+  set(proved: Proved): void {
     if (this.#young.size >= this.#halfMax) {
       this.#old = this.#young;
       this.#young = new Map();
     }
-    this.#young.set(token, proved);
+    this.#young.set(proved.text.slice(-KEY_CHARS), proved);
   }
 
-  delete(token: string): void {
-    this.#young.delete(token);
-    this.#old.delete(token);
+  delete({ text }: Proved): void {
+    const key = text.slice(-KEY_CHARS);
+    this.#young.delete(key);
+    this.#old.delete(key);
   }
 }

@@ -1,8 +1,7 @@
 /** Pages of the revocation feed as signed tokens (`revocations+jwt`), for whoever verifies alone. */
 import { ArgumentError } from "../../engine/errors.ts";
 import type { SigningKeys } from "../keys/signing-keys.ts";
-import { readCompact } from "./compact.ts";
-import { loadJose } from "./jose.ts";
+import { proveCompact } from "./prove.ts";
 import { formatPage, readPage } from "./revocations.ts";
 import type { RevocationPage } from "./revocations.ts";
 import type { VerifyKeys } from "./verify-keys.ts";
@@ -40,12 +39,8 @@ export async function openPage(
   { issuer, nonce }: PageClaims,
 ): Promise<RevocationPage> {
   const rules = { kind: "revocations+jwt", algorithms: SIGNING_ALGORITHMS } as const;
-  const read = readCompact(text, { ...rules, bytesMax: PAGE_BYTES_MAX });
+  const read = await proveCompact(text, { ...rules, bytesMax: PAGE_BYTES_MAX }, keys);
   if (typeof read === "string") throw refused(read);
-  const key = await keys.find(read.kid, read.alg);
-  if (typeof key === "string") throw refused(`key ${key}`);
-  const { compactVerify } = await loadJose();
-  await compactVerify(text, key.key, { algorithms: [key.alg] });
   if (read.payload["iss"] !== issuer) throw refused("issuer");
   if (nonce !== undefined && read.payload["nonce"] !== nonce) throw refused("nonce");
   const page = readPage(read.payload);

@@ -53,6 +53,8 @@ function hasPlainMembers(text: string): boolean {
 
 /** The index of the closing quote of a string that begins at `start`. */
 function stringEnd(text: string, start: number): number {
+  const quote = text.indexOf('"', start + 1);
+  if (text.charCodeAt(quote - 1) !== BACKSLASH) return quote;
   for (let at = start + 1; ; at += 1) {
     const code = text.charCodeAt(at);
     if (code === QUOTE) return at;

@@ -5,14 +5,14 @@
  */
 import { hostTime } from "#platform";
 import { ConfigError } from "../../engine/errors.ts";
+import { deepFreeze } from "../../engine/freeze.ts";
 import type { HostTime, MaybePromise } from "../../engine/ports.ts";
 import type { SigningAlgorithm } from "../keys/algorithms.ts";
 import { readAccessClaims } from "./access-claims.ts";
-import type { AccessClaims, Confirmation } from "./access-claims.ts";
-import { readCompact } from "./compact.ts";
-import type { Flaw } from "./compact.ts";
-import { loadJose } from "./jose.ts";
+import type { AccessClaims, Confirmation, Expected } from "./access-claims.ts";
+import type { CompactRules, Flaw } from "./compact.ts";
 import { Memo } from "./memo.ts";
+import { proveCompact } from "./prove.ts";
 import type { Revocable, Verdict } from "./revocation-set.ts";
 import { RevocationView } from "./revocation-view.ts";
 import type { RevocationFeed } from "./revocations.ts";
@@ -64,6 +64,7 @@ export interface Proven {
 }
 
 interface Proved {
+  readonly text: string;
   readonly standing: AccessStanding & { readonly state: "active" };
   readonly revocable: Revocable;
   readonly expiresAt: number;
@@ -84,11 +85,8 @@ const VERDICTS: Readonly<Record<Exclude<Verdict, "live">, AccessStanding>> = {
 };
 
 export class AccessVerifier {
-  readonly #issuer: string;
-  readonly #audience: string;
-  readonly #tenant: string | undefined;
-  readonly #algorithms: readonly SigningAlgorithm[];
-  readonly #leewayMs: number;
+  readonly #expected: Expected;
+  readonly #rules: CompactRules;
   readonly #time: HostTime;
   readonly #keys: VerifyKeys;
   readonly #view: RevocationView | undefined;
@@ -98,17 +96,15 @@ export class AccessVerifier {
   constructor(options: VerifierOptions) {
     const { issuer, audience, tenant, jwks, feed, onError, remembered = 10_000 } = options;
     const time = options.time ?? hostTime;
-    this.#issuer = issuer;
-    this.#audience = audience;
-    this.#tenant = tenant;
-    this.#algorithms = options.algorithms ?? ["ES256"];
-    this.#leewayMs = options.leewayMs ?? 30_000;
+    const { algorithms = ["ES256"], leewayMs = 30_000 } = options;
+    this.#expected = { issuer, audience, tenant, leewayMs };
+    this.#rules = { kind: "at+jwt", algorithms, heads: new Map() };
     this.#time = time;
     this.#memo = remembered === 0 ? undefined : new Memo(remembered);
     this.#keys = new VerifyKeys({
       source: "read" in jwks ? jwks : { read: () => Promise.resolve(jwks) },
       purpose: "access-token",
-      algorithms: this.#algorithms,
+      algorithms,
       time,
       onError,
     });
@@ -128,58 +124,41 @@ export class AccessVerifier {
   verify(token: string, proven?: Proven): MaybePromise<AccessStanding> {
     const known = this.#memo?.get(token);
     const usable = this.#view?.usable() ?? true;
-    if (known !== undefined && usable) return this.#judge(token, known, proven);
-    return this.#verifyAnew(token, known, proven);
+    if (known === undefined) return this.#verifyAnew(token, proven);
+    return usable ? this.#judge(known, proven, this.#now()) : this.#verifyLater(known, proven);
   }
 
-  async #verifyAnew(
-    token: string,
-    known: Proved | undefined,
-    proven: Proven | undefined,
-  ): Promise<AccessStanding> {
-    const proved = known ?? (await this.#prove(token));
-    if ("state" in proved) return proved;
-    if (this.#view !== undefined && !(await this.#view.becomesUsable())) return NO_FEED;
-    const standing = this.#judge(token, proved, proven);
-    if (known === undefined && standing.state === "active") this.#memo?.set(token, proved);
+  async #verifyAnew(token: string, proven: Proven | undefined): Promise<AccessStanding> {
+    const read = await proveCompact(token, this.#rules, this.#keys);
+    if (read === "unavailable") return NO_KEYS;
+    if (typeof read === "string") return unknown(read);
+    // The feed tells the time, too: no claim is judged before.
+    const view = this.#view;
+    if (view !== undefined && !view.usable() && !(await view.becomesUsable())) return NO_FEED;
+    const now = this.#now();
+    const claims = readAccessClaims(read.payload, this.#expected, now);
+    if (typeof claims === "string") return unknown(claims);
+    const proved = provedOf(token, claims, read.keyId);
+    const standing = this.#judge(proved, proven, now);
+    if (standing.state === "active") this.#memo?.set(proved);
     return standing;
   }
 
-  /** Form, key, signature, claims: everything that stays true. */
-  async #prove(token: string): Promise<Proved | AccessStanding> {
-    const read = readCompact(token, { kind: "at+jwt", algorithms: this.#algorithms });
-    if (typeof read === "string") return unknown(read);
-    const key = await this.#keys.find(read.kid, read.alg);
-    if (key === "unavailable") return NO_KEYS;
-    if (key === "unknown") return unknown("key");
-    const { compactVerify } = await loadJose();
-    try {
-      await compactVerify(token, key.key, { algorithms: [key.alg] });
-    } catch {
-      return unknown("signature");
-    }
-    const expected = {
-      issuer: this.#issuer,
-      audience: this.#audience,
-      tenant: this.#tenant,
-      leewayMs: this.#leewayMs,
-    };
-    // Not before the feed has told the time, where there is one.
-    await this.#view?.becomesUsable();
-    const claims = readAccessClaims(read.payload, expected, this.#now());
-    if (typeof claims === "string") return unknown(claims);
-    return provedOf(claims, key.kid);
+  async #verifyLater(known: Proved, proven: Proven | undefined): Promise<AccessStanding> {
+    const usable = await this.#view?.becomesUsable();
+    return usable === false ? NO_FEED : this.#judge(known, proven, this.#now());
   }
 
-  #judge(token: string, proved: Proved, proven: Proven | undefined): AccessStanding {
-    if (this.#now() >= proved.expiresAt) {
-      this.#memo?.delete(token);
+  #judge(proved: Proved, proven: Proven | undefined, now: number): AccessStanding {
+    if (now >= proved.expiresAt) {
+      this.#memo?.delete(proved);
       return EXPIRED;
     }
-    if (proved.version !== this.#version()) {
+    const version = this.#version();
+    if (proved.version !== version) {
       const over = this.#endOf(proved.revocable);
       if (over !== undefined) return over;
-      proved.version = this.#version();
+      proved.version = version;
     }
     if (proved.bound !== undefined && !holds(proved.bound, proven?.confirmation)) {
       return unknown("binding");
@@ -218,10 +197,11 @@ function unknown(why: Flaw): AccessStanding {
   return { state: "unknown", why };
 }
 
-function provedOf(claims: AccessClaims, kid: string | undefined): Proved {
+function provedOf(text: string, claims: AccessClaims, kid: string | undefined): Proved {
   const { cnf } = claims;
   return {
-    standing: Object.freeze({ state: "active", claims: Object.freeze(claims) }),
+    text,
+    standing: Object.freeze({ state: "active", claims: deepFreeze(claims) }),
     revocable: {
       issuer: claims.iss,
       jti: claims.jti,

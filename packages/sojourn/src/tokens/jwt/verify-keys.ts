@@ -49,27 +49,28 @@ export class VerifyKeys {
     this.#options = options;
   }
 
-  /** @returns the key, that there is none, or that nobody can tell now. */
-  async find(kid: string | undefined, alg: string): Promise<VerifyKey | "unknown" | "unavailable"> {
+  /** A known key, by its id; a token without one is taken where only one key can be meant. */
+  among(kid: string | undefined, alg: string): VerifyKey | undefined {
     const now = this.#options.time.monotonic();
     if (now - this.#readAt >= AGE_MS_MAX) this.#begin(now);
-    const found = this.#among(kid, alg);
-    if (found !== undefined) return found;
-    this.#begin(now);
+    const fits = this.#keys.filter((one) => one.alg === alg);
+    if (kid !== undefined) return fits.find((one) => one.kid === kid);
+    return fits.length === 1 ? fits[0] : undefined;
+  }
+
+  /**
+   * As {@link VerifyKeys.among}, after another look where that is due.
+   * @returns the key, that there is none, or that nobody can tell now.
+   */
+  async find(kid: string | undefined, alg: string): Promise<VerifyKey | "unknown" | "unavailable"> {
+    this.#begin(this.#options.time.monotonic());
     await this.#reading;
-    return this.#among(kid, alg) ?? (this.#known ? "unknown" : "unavailable");
+    return this.among(kid, alg) ?? (this.#known ? "unknown" : "unavailable");
   }
 
   /** True while tokens of the key are good. */
   has(kid: string | undefined): boolean {
     return this.#keys.some((one) => one.kid === kid);
-  }
-
-  /** By its id; a token without one is taken where only one key can be meant. */
-  #among(kid: string | undefined, alg: string): VerifyKey | undefined {
-    const fits = this.#keys.filter((one) => one.alg === alg);
-    if (kid !== undefined) return fits.find((one) => one.kid === kid);
-    return fits.length === 1 ? fits[0] : undefined;
   }
 
   #begin(now: number): void {
