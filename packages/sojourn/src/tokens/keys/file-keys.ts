@@ -49,6 +49,8 @@ class KeyFile {
   #version: string | undefined;
   #keys: readonly LocalKey[] = [];
   #looking: Promise<void> | undefined;
+  /** Said that there is nothing to read, and not again with each signature. */
+  #missing = false;
 
   constructor(files: PrivateFiles, path: string, onError?: (error: unknown) => void) {
     this.#files = files;
@@ -63,10 +65,16 @@ class KeyFile {
   /** Simultaneous callers share one look. */
   async keys(): Promise<readonly LocalKey[]> {
     this.#looking ??= this.#look()
-      .catch((error: unknown) => this.#onError?.(error))
+      .catch((error: unknown) => this.#say(error))
       .finally(() => (this.#looking = undefined));
     await this.#looking;
     return this.#keys;
+  }
+
+  #say(error: unknown): void {
+    const again = this.#missing && this.#version === undefined;
+    if (!again) this.#onError?.(error);
+    this.#missing = this.#version === undefined;
   }
 
   async #look(): Promise<void> {
@@ -85,6 +93,8 @@ class KeyFile {
     try {
       return await this.#files.read(this.#path, this.#version);
     } catch (cause) {
+      // Whatever comes back in its place is read.
+      this.#version = undefined;
       throw new ConfigError([{ path: "path", message: "cannot be read" }], { cause });
     }
   }
