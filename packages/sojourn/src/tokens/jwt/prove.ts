@@ -13,7 +13,10 @@ export interface ProvedToken {
   readonly keyId: string | undefined;
 }
 
-/** @returns the flaw, or `"unavailable"` when nobody can tell whether there is such a key. */
+/**
+ * @returns the flaw, or `"unavailable"` when nobody can tell whether there is such a key.
+ * @throws {ConfigError} (rejects) where `jose` is not installed.
+ */
 export async function proveCompact(
   token: unknown,
   rules: CompactRules,
@@ -21,11 +24,11 @@ export async function proveCompact(
 ): Promise<ProvedToken | Flaw | "unavailable"> {
   const head = readCompact(token, rules);
   if (typeof head === "string") return head;
+  const jose = loadJose();
+  const { compactVerify } = jose instanceof Promise ? await jose : jose;
   const key = keys.among(head.kid, head.alg) ?? (await keys.find(head.kid, head.alg));
   if (key === "unavailable") return key;
   if (key === "unknown") return "key";
-  const jose = loadJose();
-  const { compactVerify } = jose instanceof Promise ? await jose : jose;
   let bytes: Uint8Array;
   try {
     const verified = await compactVerify(token as string, key.key, { algorithms: [key.alg] });

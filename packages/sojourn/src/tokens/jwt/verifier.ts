@@ -117,7 +117,8 @@ export class AccessVerifier {
 
   /**
    * What a presented token is worth now. Synchronous and without I/O for a token that was proved
-   * before, while the view of revocations is younger than the bound. Never throws for a token.
+   * before, while the view of revocations is younger than the bound. No token makes it throw; a
+   * missing `jose` does (`ConfigError`).
    *
    * @param proven A token that is bound to a key is refused without.
    */

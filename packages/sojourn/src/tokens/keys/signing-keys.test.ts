@@ -125,7 +125,7 @@ describe("signing keys", () => {
       kids.add(issued.kid);
       live.push(issued);
       while ((live[0]?.expiresAt ?? Infinity) <= time.wall()) live.shift();
-      const answers = live.flatMap(({ token }) => verifiers.map((one) => one.verify(token)));
+      const answers = live.flatMap(({ token }) => verifiers.map(async (one) => one.verify(token)));
       for (const standing of await Promise.all(answers)) {
         expect(standing).toMatchObject({ state: "active" });
         verified += 1;
