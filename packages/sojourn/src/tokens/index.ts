@@ -27,10 +27,18 @@ export { httpFeed, httpJwks } from "./jwt/http-sources.ts";
 export type { HttpFeedOptions, HttpSourceOptions } from "./jwt/http-sources.ts";
 export { createIssuer } from "./jwt/issuer.ts";
 export type { AccessIssuer, IssuedToken, IssueRequest, IssuerOptions } from "./jwt/issuer.ts";
+export { createRevocationLog } from "./jwt/revocation-log.ts";
+export type { RevocationLog, RevocationLogOptions } from "./jwt/revocation-log.ts";
 export { formatPage, readPage } from "./jwt/revocations.ts";
 export type { RevocationEntry, RevocationFeed, RevocationPage } from "./jwt/revocations.ts";
 export { type PageClaims, signPage } from "./jwt/signed-page.ts";
 export type { ClaimsTemplate, ClaimsTemplates, ClaimValue } from "./jwt/templates.ts";
 export { createVerifier } from "./jwt/verifier.ts";
-export type { AccessStanding, AccessVerifier, Proven, VerifierOptions } from "./jwt/verifier.ts";
+export type {
+  AccessStanding,
+  AccessVerifier,
+  EndWhy,
+  Proven,
+  VerifierOptions,
+} from "./jwt/verifier.ts";
 export type { JwksSource } from "./jwt/verify-keys.ts";

@@ -10,10 +10,11 @@ export interface Revocable {
   readonly subject: string;
   readonly session: string | undefined;
   readonly epoch: number;
+  readonly issuedAt: number;
 }
 
 /** Which entry ended it; `"live"`: none. */
-export type Verdict = "live" | "key" | "session" | "subject" | "token" | "locked";
+export type Verdict = "live" | "key" | "all" | "session" | "subject" | "token" | "locked";
 
 interface SubjectEnd {
   readonly epoch: number;
@@ -28,6 +29,7 @@ export class RevocationSet {
   readonly #locks: Map<string, number> = new Map();
   readonly #subjects: Map<string, SubjectEnd> = new Map();
   readonly #tokens: Map<string, number> = new Map();
+  #allBefore = -Infinity;
   /** Never dropped: who holds a stolen key makes new tokens with it, whatever their age. */
   readonly #keys: Set<string> = new Set();
 
@@ -52,6 +54,9 @@ export class RevocationSet {
       case "token":
         this.#tokens.set(tokenKey(entry.issuer, entry.jti), entry.at);
         return;
+      case "all":
+        this.#allBefore = Math.max(this.#allBefore, entry.at);
+        return;
       case "key":
         this.#keys.add(entry.kid);
         return;
@@ -74,6 +79,7 @@ export class RevocationSet {
   judge(token: Revocable): Verdict {
     const { kid, session } = token;
     if (kid !== undefined && this.#keys.has(kid)) return "key";
+    if (token.issuedAt < this.#allBefore) return "all";
     if (session !== undefined && this.#sessions.has(session)) return "session";
     if (this.#subjectEnded(token)) return "subject";
     if (this.#tokens.has(tokenKey(token.issuer, token.jti))) return "token";

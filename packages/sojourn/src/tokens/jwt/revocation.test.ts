@@ -160,7 +160,18 @@ describe("RevocationSet", () => {
     subject: "s",
     session: SID,
     epoch: 0,
+    issuedAt: 1_000,
   };
+
+  it("ends everything that was issued before an instant, and nothing issued in it", () => {
+    const set = new RevocationSet();
+    set.add({ kind: "all", at: 1_000 });
+    expect(set.judge(token)).toBe("live");
+    set.add({ kind: "all", at: 2_000 });
+    set.add({ kind: "all", at: 500 });
+    expect(set.judge(token)).toBe("all");
+    expect(set.judge({ ...token, issuedAt: 2_000 })).toBe("live");
+  });
 
   it("forgets what is older than any token, but never a key", () => {
     const set = new RevocationSet();

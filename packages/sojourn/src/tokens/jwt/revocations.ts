@@ -30,6 +30,8 @@ export type RevocationEntry =
       readonly jti: string;
       readonly at: number;
     }
+  /** Everything issued before `at`: what ended meanwhile is not known, or everybody is to go. */
+  | { readonly kind: "all"; readonly at: number }
   /** Everything signed with the key. */
   | { readonly kind: "key"; readonly kid: string; readonly at: number };
 
@@ -106,6 +108,7 @@ const MEMBERS: Readonly<Record<string, Readonly<Record<string, (value: unknown) 
   subject: { tenant: isText, subject: isText, epoch: isEpoch, except: isTextOrAbsent },
   lock: { session: isText, lifted: isFlag },
   token: { issuer: isText, jti: isText },
+  all: {},
   key: { kid: isText },
 };
 

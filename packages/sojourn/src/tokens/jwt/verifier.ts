@@ -47,6 +47,9 @@ export interface VerifierOptions {
   readonly time?: HostTime;
 }
 
+/** `all`: issued before the feed knows everything; a fresh token is good. */
+export type EndWhy = "expired" | "session" | "subject" | "token" | "all";
+
 /**
  * `why` is for logs. To the outside `ended` and `unknown` are one answer, 401 with
  * `error="invalid_token"`, `locked` asks for a step-up, and `unavailable` is 503.
@@ -54,7 +57,7 @@ export interface VerifierOptions {
 export type AccessStanding =
   | { readonly state: "active"; readonly claims: AccessClaims }
   | { readonly state: "locked" }
-  | { readonly state: "ended"; readonly why: "expired" | "session" | "subject" | "token" }
+  | { readonly state: "ended"; readonly why: EndWhy }
   | { readonly state: "unknown"; readonly why: Flaw }
   | { readonly state: "unavailable"; readonly why: "feed" | "keys" };
 
@@ -81,6 +84,7 @@ const VERDICTS: Readonly<Record<Exclude<Verdict, "live">, AccessStanding>> = {
   session: Object.freeze({ state: "ended", why: "session" }),
   subject: Object.freeze({ state: "ended", why: "subject" }),
   token: Object.freeze({ state: "ended", why: "token" }),
+  all: Object.freeze({ state: "ended", why: "all" }),
   locked: Object.freeze({ state: "locked" }),
 };
 
@@ -211,6 +215,7 @@ function provedOf(text: string, claims: AccessClaims, kid: string | undefined): 
       subject: claims.sub,
       session: claims.sid,
       epoch: claims.sub_epoch ?? 0,
+      issuedAt: claims.iat * 1_000,
     },
     expiresAt: claims.exp * 1_000,
     bound: cnf,
