@@ -2,7 +2,12 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
-import { HandTime, START, tokenWorld } from "../../../../../tests/support/token-world.ts";
+import {
+  HandTime,
+  sessionOf,
+  START,
+  tokenWorld,
+} from "../../../../../tests/support/token-world.ts";
 import { secretOf } from "../../../../../tests/support/world.ts";
 import type { SessionStore, StoreChange, TailHandlers } from "../../engine/ports.ts";
 import { createSessions } from "../../sessions/create-sessions.ts";
@@ -135,6 +140,36 @@ describe("createRevocationLog", () => {
   });
 });
 
+describe("a log read for one tenant", () => {
+  it("tells nothing of other tenants, and says whose it is", async () => {
+    const { store, handlers } = handStore();
+    const log = createRevocationLog({ store, from: "p", time: new HandTime() });
+    const other = { tenant: "acme", id: "b" };
+    handlers().change(ended("a"));
+    handlers().change({ ...ended("b"), ref: other } as StoreChange);
+    const all = { kind: "subject", tenant: "acme", subject: "s", epoch: 4, position: "2" } as const;
+    handlers().change(all);
+    handlers().gap?.();
+    handlers().frontier?.("2", 0);
+    const page = await log.read(undefined, "default");
+    expect(page.tenant).toBe("default");
+    expect(page.entries.map(({ kind }) => kind)).toEqual(["session", "all"]);
+    expect((await log.read(undefined, "acme")).entries).toHaveLength(3);
+    expect((await log.read()).entries).toHaveLength(4);
+  });
+
+  it("leaves a verifier without word of other tenants' tokens, which it then refuses", async () => {
+    const world = await tokenWorld();
+    const feed = {
+      read: async (since?: string) => ({ ...(await world.feed.read(since)), tenant: "default" }),
+    };
+    const verifier = world.verifierWith({ feed });
+    expect((await verifier.verify(await world.issue())).state).toBe("active");
+    const foreign = await world.issue({ session: sessionOf({ tenant: "acme" }) });
+    expect(await verifier.verify(foreign)).toEqual({ state: "unknown", why: "tenant" });
+  });
+});
+
 describe("an access token of a real session", () => {
   const closers: (() => Promise<void>)[] = [];
   afterEach(async () => {
@@ -148,11 +183,7 @@ describe("an access token of a real session", () => {
       closers.push(() => rm(folder, { recursive: true }));
       const path = join(folder, "sessions.db");
       const store = kind === "memory" ? new MemoryStore() : new SqliteStore({ path });
-      const secrets = [
-        Buffer.alloc(32, 1)
-          .map((_, at) => at * 7)
-          .toString("base64url"),
-      ];
+      const secrets = [secretOf(1)];
       const sessions = createSessions({ store, secrets, sweep: false });
       closers.push(() => sessions.close());
       const time = { wall: () => Date.now(), monotonic: () => performance.now() };

@@ -34,6 +34,8 @@ const SECOND_MS = 1_000;
 
 interface Placed {
   readonly entry: RevocationEntry;
+  /** Whose it is; absent: everybody's. */
+  readonly tenant: string | undefined;
   /** When it was noted here, by the monotonic clock. */
   readonly notedAt: number;
 }
@@ -61,6 +63,7 @@ export class RevocationLog implements RevocationFeed {
   #marks: Mark[] = [];
   #provenAt = -Infinity;
   #waiting: Waiter[] = [];
+  readonly #listeners: Set<() => void> = new Set();
   #closed = false;
 
   /** Use {@link createRevocationLog}. */
@@ -88,17 +91,23 @@ export class RevocationLog implements RevocationFeed {
 
   /**
    * A snapshot, or what came after `since`.
+   *
+   * @param tenant Tell of this one only. Default: of all.
    * @throws {StoreUnavailableError} (rejects) while the store has proved nothing yet.
    */
-  async read(since?: string): Promise<RevocationPage> {
+  async read(since?: string, tenant?: string): Promise<RevocationPage> {
     if (this.#provenAt === -Infinity) await this.#proof();
     this.#prune();
     const keys = await this.#revokedKeys();
     const from = since === undefined ? this.#first : this.#numberOf(since);
     // From here on nothing waits: position, entries and age belong together.
     const end = this.#first + this.#entries.length;
-    const entries = this.#entries.slice((from ?? end) - this.#first).map(({ entry }) => entry);
+    const entries = this.#entries
+      .slice((from ?? end) - this.#first)
+      .filter((one) => tenant === undefined || (one.tenant ?? tenant) === tenant)
+      .map(({ entry }) => entry);
     return {
+      ...(tenant === undefined ? {} : { tenant }),
       position: `${this.#name}.${end}`,
       entries: from === undefined ? [] : [...entries, ...keys],
       complete: from !== undefined,
@@ -106,6 +115,12 @@ export class RevocationLog implements RevocationFeed {
       ageMs: Math.max(0, this.#time.monotonic() - this.#provenAt),
       keepMs: this.keepMs,
     };
+  }
+
+  /** Hear when there is something new, of whatever tenant: for answers that wait for it. */
+  onNews(listener: () => void): Subscription {
+    this.#listeners.add(listener);
+    return { close: () => void this.#listeners.delete(listener) };
   }
 
   /** End one token, for readers of this process's feed. */
@@ -117,6 +132,7 @@ export class RevocationLog implements RevocationFeed {
   /** Stop listening; what is read after says how old it is. */
   close(): void {
     this.#closed = true;
+    for (const listener of this.#listeners) listener();
     this.#tail.close();
     this.#settle(new StoreUnavailableError("tail"));
   }
@@ -126,11 +142,11 @@ export class RevocationLog implements RevocationFeed {
     if (change.kind === "subject") {
       const { tenant, subject, epoch, except } = change;
       const spared = except === undefined ? {} : { except: handleOf(except) };
-      this.#add({ kind: "subject", tenant, subject, epoch, ...spared, at });
+      this.#add({ kind: "subject", tenant, subject, epoch, ...spared, at }, tenant);
       return;
     }
     if (change.what !== "ended") return;
-    this.#add({ kind: "session", session: handleOf(change.ref.id), at });
+    this.#add({ kind: "session", session: handleOf(change.ref.id), at }, change.ref.tenant);
   }
 
   #forgetEarlier(): void {
@@ -139,8 +155,9 @@ export class RevocationLog implements RevocationFeed {
     this.#marks = [];
   }
 
-  #add(entry: RevocationEntry): void {
-    this.#entries.push({ entry, notedAt: this.#time.monotonic() });
+  #add(entry: RevocationEntry, tenant?: string): void {
+    this.#entries.push({ entry, tenant, notedAt: this.#time.monotonic() });
+    for (const listener of this.#listeners) listener();
   }
 
   #prove(position: string, askedAt: number): void {

@@ -29,6 +29,8 @@ export class RevocationView {
   readonly #options: RevocationViewOptions;
   readonly #set: RevocationSet = new RevocationSet();
   #position: string | undefined;
+  /** The only one whose revocations are told. */
+  #tenant: string | undefined;
   /** Everything acknowledged before this instant (monotonic) is known. */
   #provenAt = -Infinity;
   /** The service's time minus our monotonic clock lies between these. */
@@ -65,7 +67,8 @@ export class RevocationView {
     return Math.max(latest, monotonic + this.#offsetMin);
   }
 
-  judge(token: Revocable): Verdict {
+  judge(token: Revocable): Verdict | "tenant" {
+    if (this.#tenant !== undefined && token.tenant !== this.#tenant) return "tenant";
     return this.#set.judge(token);
   }
 
@@ -100,6 +103,7 @@ export class RevocationView {
     for (const entry of page.entries) this.#set.add(entry);
     if (snapshot || page.entries.length > 0) this.version += 1;
     this.#position = page.position;
+    this.#tenant = page.tenant;
     this.#provenAt = Math.max(this.#provenAt, asked - page.ageMs);
     this.#offsetMin = page.at - heard;
     this.#offsetMax = page.at - asked;

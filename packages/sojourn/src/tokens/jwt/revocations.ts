@@ -36,6 +36,8 @@ export type RevocationEntry =
   | { readonly kind: "key"; readonly kid: string; readonly at: number };
 
 export interface RevocationPage {
+  /** Absent: it tells of every tenant. Nothing is known of the others' tokens. */
+  readonly tenant?: string;
   /** Where the next page begins. */
   readonly position: string;
   readonly entries: readonly RevocationEntry[];
@@ -61,8 +63,9 @@ type Fields = Readonly<Record<string, unknown>>;
 
 /** As JSON has it: instants RFC 3339, spans in seconds. */
 export function formatPage(page: RevocationPage): Fields {
-  const { position, entries, complete, at, ageMs, keepMs } = page;
+  const { tenant, position, entries, complete, at, ageMs, keepMs } = page;
   return {
+    ...(tenant === undefined ? {} : { tenant }),
     position,
     entries: entries.map((entry) => ({ ...entry, at: formatInstant(entry.at) })),
     complete,
@@ -75,11 +78,19 @@ export function formatPage(page: RevocationPage): Fields {
 /** @returns `undefined` unless it is a page in every part: half of one would hide revocations. */
 export function readPage(value: unknown): RevocationPage | undefined {
   const fields = fieldsOf(value);
-  const { position, complete, serverTime, ageSeconds, keepSeconds } = fields;
+  const { tenant, position, complete, serverTime, ageSeconds, keepSeconds } = fields;
   const at = readInstant(serverTime);
-  const list = fields["entries"];
-  if (typeof position !== "string" || typeof complete !== "boolean") return undefined;
-  if (at === undefined || !isSpan(ageSeconds) || !isSpan(keepSeconds)) return undefined;
+  const entries = readEntries(fields["entries"]);
+  if (at === undefined || entries === undefined) return undefined;
+  if (!isText(position) || typeof complete !== "boolean") return undefined;
+  if (!isSpan(ageSeconds) || !isSpan(keepSeconds)) return undefined;
+  const [ageMs, keepMs] = [ageSeconds * 1_000, keepSeconds * 1_000];
+  const page = { position, entries, complete, at, ageMs, keepMs };
+  if (tenant === undefined) return page;
+  return isText(tenant) ? { ...page, tenant } : undefined;
+}
+
+function readEntries(list: unknown): readonly RevocationEntry[] | undefined {
   if (!Array.isArray(list) || list.length > ENTRIES_MAX) return undefined;
   const entries: RevocationEntry[] = [];
   for (const item of list) {
@@ -87,8 +98,7 @@ export function readPage(value: unknown): RevocationPage | undefined {
     if (entry === undefined) return undefined;
     if (entry !== "newer") entries.push(entry);
   }
-  const [ageMs, keepMs] = [ageSeconds * 1_000, keepSeconds * 1_000];
-  return { position, entries, complete, at, ageMs, keepMs };
+  return entries;
 }
 
 function fieldsOf(value: unknown): Fields {
@@ -127,6 +137,6 @@ function readEntry(fields: Fields): RevocationEntry | "newer" | undefined {
   return entry as unknown as RevocationEntry;
 }
 
-function isText(value: unknown): boolean {
+function isText(value: unknown): value is string {
   return typeof value === "string" && value !== "";
 }

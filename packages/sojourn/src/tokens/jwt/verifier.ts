@@ -79,7 +79,8 @@ interface Proved {
 const EXPIRED: AccessStanding = Object.freeze({ state: "ended", why: "expired" });
 const NO_FEED: AccessStanding = Object.freeze({ state: "unavailable", why: "feed" });
 const NO_KEYS: AccessStanding = Object.freeze({ state: "unavailable", why: "keys" });
-const VERDICTS: Readonly<Record<Exclude<Verdict, "live">, AccessStanding>> = {
+const VERDICTS: Readonly<Record<Exclude<Verdict, "live"> | "tenant", AccessStanding>> = {
+  tenant: Object.freeze({ state: "unknown", why: "tenant" }),
   key: Object.freeze({ state: "unknown", why: "key_revoked" }),
   session: Object.freeze({ state: "ended", why: "session" }),
   subject: Object.freeze({ state: "ended", why: "subject" }),
