@@ -8,7 +8,7 @@ export { generateSecret, type Secret } from "./secrets.ts";
 export type { TokenType } from "./token-format.ts";
 export type { SigningAlgorithm } from "./keys/algorithms.ts";
 export { environmentKeys, type EnvironmentKeysOptions } from "./keys/local-keys.ts";
-export { fileKeys, type FileKeysOptions } from "./keys/file-keys.ts";
+export { fileKeys, type FileKeysOptions, writeKeyFile } from "./keys/file-keys.ts";
 export type { AnyJwk, JwkSet, PublicJwk } from "./keys/jwk.ts";
 export { rotateKeys, type RotatedDocument, type RotateOptions } from "./keys/key-document.ts";
 export type { KeyState } from "./keys/key-states.ts";

@@ -21,6 +21,15 @@ export interface FileKeysOptions {
   readonly files?: PrivateFiles;
 }
 
+/**
+ * Write a key document where only its owner can read it, in one step.
+ * @throws {ConfigError} (rejects) where there are no files.
+ */
+export async function writeKeyFile(path: string, document: string): Promise<void> {
+  if (privateFiles === undefined) throw new ConfigError([{ path: "path", message: NO_FILES }]);
+  await privateFiles.replace(path, document);
+}
+
 const NO_FILES = "there are no files here; use environmentKeys or kmsKeys";
 
 /**
