@@ -156,7 +156,7 @@ describe("minting", () => {
       (await s.api("POST", `/v1/sessions/${session}/access-token`, { body })).status;
     expect(await status({ audience: AUDIENCE, clientId: "app" })).toBe(200);
     expect(await status({ clientId: "app" })).toBe(400);
-    expect(await status({ audience: "https://other.example", clientId: "app" })).toBe(422);
+    expect(await status({ audience: "https://other.example", clientId: "app" })).toBe(400);
     expect(await status({ audience: AUDIENCE, clientId: "app", scope: "a  b" })).toBe(400);
     expect(await status({ audience: AUDIENCE, clientId: "app" }, `ses_${"A".repeat(24)}`)).toBe(
       404,

@@ -89,7 +89,8 @@ export class AccessIssuer {
    * Issue a token for an active session.
    *
    * @throws {SessionEndedError | SessionLockedError} (rejects) unless the session is active.
-   * @throws {ArgumentError} (rejects) for an audience without a template, and values it may not give.
+   * @throws {ArgumentError} (rejects) for an audience without a template, and for values that
+   * it may not give.
    * @throws {SojournError} (rejects) `ERR_KEY_UNAVAILABLE`; retryable.
    */
   async issue(request: IssueRequest): Promise<IssuedToken> {

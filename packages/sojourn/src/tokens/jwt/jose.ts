@@ -7,7 +7,10 @@ const HINT = "is not installed; tokens are verified with it: npm install jose@6"
 let loaded: Promise<typeof Jose> | undefined;
 let present: typeof Jose | undefined;
 
-/** @returns at once when it is there. @throws {ConfigError} (rejects) when it is not installed; asked again, it is looked for again. */
+/**
+ * @returns at once when it is there.
+ * @throws {ConfigError} (rejects) when it is not installed; the next call looks for it again.
+ */
 export function loadJose(): typeof Jose | Promise<typeof Jose> {
   if (present !== undefined) return present;
   loaded ??= import("jose").then(

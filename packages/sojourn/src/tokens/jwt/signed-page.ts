@@ -1,4 +1,4 @@
-/** Pages of the revocation feed as signed tokens (`revocations+jwt`), for whoever verifies alone. */
+/** Pages of the revocation feed as signed tokens (`revocations+jwt`), fit for travelling. */
 import { ArgumentError } from "../../engine/errors.ts";
 import type { SigningKeys } from "../keys/signing-keys.ts";
 import { proveCompact } from "./prove.ts";

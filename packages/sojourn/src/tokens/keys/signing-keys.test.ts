@@ -4,6 +4,7 @@ import { AUDIENCE, ISSUER, sessionOf, START } from "../../../../../tests/support
 import { HandFeed, HandTime } from "../../../../../tests/support/token-world.ts";
 import { createIssuer } from "../jwt/issuer.ts";
 import { createVerifier } from "../jwt/verifier.ts";
+import type { SigningAlgorithm } from "./algorithms.ts";
 import { rotateKeys, withRevocation } from "./key-document.ts";
 import { environmentKeys } from "./local-keys.ts";
 import type { KeyProvider, SigningPurpose } from "./provider.ts";
@@ -18,8 +19,8 @@ const OVERLAP_MS = LIFE_MS + MINUTE;
 async function rotating(time: HandTime, purpose: SigningPurpose = "access-token") {
   let document = "";
   let provider: KeyProvider | undefined;
-  const rotate = async (leadMs: number = LEAD_MS) => {
-    const options = { document, purpose, now: time.wall(), leadMs, overlapMs: OVERLAP_MS };
+  const rotate = async (leadMs: number = LEAD_MS, alg: SigningAlgorithm = "ES256") => {
+    const options = { document, purpose, alg, now: time.wall(), leadMs, overlapMs: OVERLAP_MS };
     const rotated = await rotateKeys(options);
     document = rotated.document;
     provider = await environmentKeys({ keys: [document] });
@@ -134,6 +135,33 @@ describe("signing keys", () => {
     }
     expect(kids.size).toBeGreaterThan(7);
     expect(verified).toBeGreaterThan(4_000);
+  });
+
+  it("[KY-03] move to another algorithm by the same rotation, without one failed verification", async () => {
+    const time = new HandTime();
+    const { keys, rotate } = await rotating(time);
+    const templates = { [AUDIENCE]: { accessTtlMs: LIFE_MS } };
+    const issuer = createIssuer({ issuer: ISSUER, keys, templates, now: time.wall });
+    const feed = new HandFeed(time);
+    const verifier = createVerifier({
+      issuer: ISSUER,
+      audience: AUDIENCE,
+      jwks: { read: () => issuer.jwks() },
+      algorithms: ["ES256", "EdDSA"],
+      feed,
+      time,
+    });
+    const issue = () => issuer.issue({ session: sessionOf(), audience: AUDIENCE, clientId: "app" });
+    const old = await issue();
+    expect((await verifier.verify(old.token)).state).toBe("active");
+    await rotate(MINUTE, "EdDSA");
+    time.pass(MINUTE);
+    const fresh = await issue();
+    expect(fresh.kid).not.toBe(old.kid);
+    for (const { token } of [old, fresh]) {
+      expect((await verifier.verify(token)).state).toBe("active");
+    }
+    expect((await keys.inventory()).map(({ algorithm }) => algorithm)).toEqual(["ES256", "EdDSA"]);
   });
 
   it("[KY-06] that are compromised end at once and say what they can have reached", async () => {
