@@ -36,7 +36,7 @@ describe("a token with two readings", () => {
       '"a":{"x":1,"x":2}',
       '"a":[{"x":1,"\\u0078":2}]',
       '"__proto__":{"sub":"mallory"}',
-      `"a":${"[".repeat(20)}${"]".repeat(20)}`,
+      ' "sub" : "mallory"',
     ]) {
       expect(await world.verifier.verify(await sign(withMore(more)))).toEqual(UNKNOWN);
     }

@@ -56,41 +56,47 @@ export interface AccessClaims extends JsonObject {
 
 const TEXT_CHARS_MAX = 1_024;
 
-type Check = (value: unknown) => boolean;
+function isText(value: unknown): boolean {
+  return typeof value === "string" && value.length > 0 && value.length <= TEXT_CHARS_MAX;
+}
 
-const isText: Check = (value) =>
-  typeof value === "string" && value.length > 0 && value.length <= TEXT_CHARS_MAX;
 /** Seconds that stay exact as milliseconds. */
-const isInstant: Check = (value) => typeof value === "number" && value >= 0 && value < 9e12;
-const isTexts: Check = (value) => Array.isArray(value) && value.length > 0 && value.every(isText);
-const isCount: Check = (value) => Number.isSafeInteger(value) && (value as number) >= 0;
-const isAudience: Check = (value) => isText(value) || isTexts(value);
-const isConfirmation: Check = (value) =>
-  typeof value === "object" &&
-  value !== null &&
-  !Array.isArray(value) &&
-  Object.values(value).every(isText);
+function isInstant(value: unknown): boolean {
+  return typeof value === "number" && value >= 0 && value < 9e12;
+}
 
-const REQUIRED: readonly (readonly [string, Check])[] = [
-  ["iss", isText],
-  ["sub", isText],
-  ["aud", isAudience],
-  ["exp", isInstant],
-  ["iat", isInstant],
-  ["jti", isText],
-  ["client_id", isText],
-];
-const OPTIONAL: readonly (readonly [string, Check])[] = [
-  ["nbf", isInstant],
-  ["scope", (value) => typeof value === "string"],
-  ["sid", isText],
-  ["auth_time", isInstant],
-  ["acr", isText],
-  ["amr", isTexts],
-  ["cnf", isConfirmation],
-  ["tenant", isText],
-  ["sub_epoch", isCount],
-];
+function isTexts(value: unknown): boolean {
+  return Array.isArray(value) && value.length > 0 && value.every(isText);
+}
+
+function isConfirmation(value: unknown): boolean {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
+  return Object.values(value).every(isText);
+}
+
+function isCount(value: unknown): boolean {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+function hasRequired(claims: JsonObject): boolean {
+  const { iss, sub, aud, exp, iat, jti, client_id: client } = claims;
+  const texts = isText(iss) && isText(sub) && isText(jti) && isText(client);
+  return texts && isInstant(exp) && isInstant(iat) && (isText(aud) || isTexts(aud));
+}
+
+/** Absent, or as it has to be. */
+function fits(value: unknown, check: (value: unknown) => boolean): boolean {
+  return value === undefined || check(value);
+}
+
+function optionalFit(claims: JsonObject): boolean {
+  const { scope, sid, acr, amr, tenant, cnf, nbf } = claims;
+  if (scope !== undefined && typeof scope !== "string") return false;
+  if (!fits(nbf, isInstant) || !fits(claims["auth_time"], isInstant)) return false;
+  if (!fits(amr, isTexts) || !fits(cnf, isConfirmation)) return false;
+  const texts = fits(sid, isText) && fits(acr, isText) && fits(tenant, isText);
+  return texts && fits(claims["sub_epoch"], isCount);
+}
 
 export interface Expected {
   readonly issuer: string;
@@ -107,10 +113,7 @@ export function readAccessClaims(
   expected: Expected,
   now: number,
 ): AccessClaims | Flaw {
-  const shaped =
-    REQUIRED.every(([name, check]) => check(payload[name])) &&
-    OPTIONAL.every(([name, check]) => payload[name] === undefined || check(payload[name]));
-  if (!shaped) return "claims";
+  if (!hasRequired(payload) || !optionalFit(payload)) return "claims";
   const claims = payload as AccessClaims;
   if (claims.iss !== expected.issuer) return "issuer";
   const { aud, tenant = "default" } = claims;

@@ -10,7 +10,7 @@ import { readJsonObject } from "./strict-json.ts";
 import type { JsonObject } from "./strict-json.ts";
 
 /** In characters, which are bytes here. */
-const TOKEN_BYTES_MAX = 8_192;
+export const TOKEN_BYTES_MAX = 8_192;
 const KID_CHARS_MAX = 256;
 
 /** Why a token is worth nothing. For logs: the outside gets one answer for all of them. */

@@ -3,6 +3,8 @@
  * the least used go first.
  */
 
+import { TOKEN_BYTES_MAX } from "./compact.ts";
+
 /** Hashing a whole token costs more than everything else about a token that is known. */
 const KEY_CHARS = 32;
 
@@ -17,7 +19,7 @@ export class Memo<Proved extends { readonly text: string }> {
   }
 
   get(text: unknown): Proved | undefined {
-    if (typeof text !== "string") return undefined;
+    if (typeof text !== "string" || text.length > TOKEN_BYTES_MAX) return undefined;
     const key = text.slice(-KEY_CHARS);
     const young = this.#young.get(key);
     if (young?.text === text) return young;

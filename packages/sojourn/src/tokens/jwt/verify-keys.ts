@@ -53,8 +53,8 @@ export class VerifyKeys {
   among(kid: string | undefined, alg: string): VerifyKey | undefined {
     const now = this.#options.time.monotonic();
     if (now - this.#readAt >= AGE_MS_MAX) this.#begin(now);
+    if (kid !== undefined) return this.#keys.find((one) => one.kid === kid && one.alg === alg);
     const fits = this.#keys.filter((one) => one.alg === alg);
-    if (kid !== undefined) return fits.find((one) => one.kid === kid);
     return fits.length === 1 ? fits[0] : undefined;
   }
 
