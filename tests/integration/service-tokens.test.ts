@@ -4,7 +4,10 @@ import { join } from "node:path";
 import { createRemoteJWKSet, jwtVerify } from "jose";
 import { createVerifier, httpFeed, httpJwks, rotateKeys, writeKeyFile } from "sojourn/tokens";
 import type { AccessVerifier } from "sojourn/tokens";
+import { SqliteStore } from "sojourn/stores/sqlite";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { MetaTable } from "../../packages/sojourn-server/src/control/meta-table.ts";
+import { SqliteControl } from "../../packages/sojourn-server/src/control/sqlite-control.ts";
 import { folder, startTestService } from "./service-harness.ts";
 import type { Json, TestService } from "./service-harness.ts";
 
@@ -145,6 +148,43 @@ describe("the feed of the service", () => {
       expect((await s.api("GET", `/v1/revocations?${query}`)).status).toBe(400);
     }
     expect((await s.api("GET", "/v1/revocations?from=1")).status).toBe(422);
+  });
+});
+
+describe("a service that starts again", () => {
+  it("takes the store's log up where it was kept, and knows what ended before it began", async () => {
+    const path = keyFile();
+    const [sessions, control] = ["again.db", "again-control.db"].map((name) =>
+      join(place.path, name),
+    );
+    const env = {
+      SOJOURN_STORE: `sqlite:${sessions}`,
+      SOJOURN_CONTROL: `sqlite:${control}`,
+      SOJOURN_TOKEN_KEYS: await path,
+    };
+    const first = await start(env);
+    const { id } = await first.open("alice");
+    const store = new SqliteStore({ path: sessions ?? "" });
+    const position = await new Promise<string>((resolve) => {
+      store.tail("now", { change: () => undefined, frontier: resolve });
+    });
+    await store.close();
+    await first.api("POST", `/v1/sessions/${id}/revoke`, { body: {} });
+    await first.service.stop();
+    running.splice(0);
+
+    const second = await start(env);
+    const unknowing = await second.api("GET", "/v1/revocations");
+    expect(unknowing.json["entries"]).toMatchObject([{ kind: "all" }]);
+    await second.service.stop();
+    running.splice(0);
+
+    const sql = new SqliteControl(control ?? "");
+    await new MetaTable(sql).keep("revocation-checkpoint", position);
+    await sql.close();
+    const third = await start(env);
+    const knowing = await third.api("GET", "/v1/revocations");
+    expect(knowing.json["entries"]).toMatchObject([{ kind: "session", session: id }]);
   });
 });
 

@@ -76,7 +76,11 @@ async function furnish(
       ...(refused === undefined ? {} : { refused }),
     });
     if (config.tokens !== undefined && sweep !== false) {
-      tokens = await openTokens(config.tokens, store, { now, ...(onError ? { onError } : {}) });
+      tokens = await openTokens(config.tokens, store, {
+        now,
+        meta: control.meta,
+        ...(onError ? { onError } : {}),
+      });
     }
     const { near, tier } = grounds;
     return { sessions, keys, control, near, tier, tokens, now, close };

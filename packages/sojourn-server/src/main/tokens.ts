@@ -10,6 +10,7 @@ import {
   type RevocationLog,
   type SigningKeys,
 } from "sojourn/tokens";
+import type { MetaTable } from "../control/meta-table.ts";
 import type { TokenSettings } from "../config/token-settings.ts";
 
 export interface TokenHouse {
@@ -18,8 +19,19 @@ export interface TokenHouse {
   readonly accessKeys: SigningKeys;
   readonly feedKeys: SigningKeys;
   readonly log: RevocationLog;
+  /** Keep where a service that starts later takes the store's log up: it misses nothing then. */
+  keepCheckpoint(): Promise<void>;
   close(): void;
 }
+
+interface TokenTools {
+  readonly now: () => number;
+  readonly meta: MetaTable;
+  readonly onError?: (error: unknown) => void;
+}
+
+/** A place in the log of the session store. */
+const CHECKPOINT = "revocation-checkpoint";
 
 /** @throws {ConfigError} when the key file cannot be used. */
 export async function openSigningKeys(
@@ -54,7 +66,7 @@ async function inOurWords<Made>(setting: string, made: Promise<Made>): Promise<M
 export async function openTokens(
   settings: TokenSettings,
   store: Pick<SessionStore, "tail">,
-  { now, onError }: { readonly now: () => number; readonly onError?: (error: unknown) => void },
+  { now, meta, onError }: TokenTools,
 ): Promise<TokenHouse> {
   const { audiences, accessTtlMs } = settings;
   const { accessKeys, feedKeys } = await openSigningKeys(settings, now, onError);
@@ -69,6 +81,21 @@ export async function openTokens(
         now,
       }))(),
   );
-  const log = createRevocationLog({ store, keys: [accessKeys], tokenLifeMs: accessTtlMs });
-  return { issuer, audiences, accessKeys, feedKeys, log, close: () => log.close() };
+  let kept = await meta.find(CHECKPOINT);
+  const from = kept === undefined ? {} : { from: kept };
+  const log = createRevocationLog({ store, keys: [accessKeys], tokenLifeMs: accessTtlMs, ...from });
+  return {
+    issuer,
+    audiences,
+    accessKeys,
+    feedKeys,
+    log,
+    async keepCheckpoint() {
+      const { checkpoint } = log;
+      if (checkpoint === undefined || checkpoint === kept) return;
+      await meta.keep(CHECKPOINT, checkpoint);
+      kept = checkpoint;
+    },
+    close: () => log.close(),
+  };
 }
