@@ -10,6 +10,8 @@ import { MetaTable } from "../../packages/sojourn-server/src/control/meta-table.
 import { SqliteControl } from "../../packages/sojourn-server/src/control/sqlite-control.ts";
 import { folder, startTestService } from "./service-harness.ts";
 import type { Json, TestService } from "./service-harness.ts";
+import { postgres, redis } from "./service-machines-harness.ts";
+import type { Shared } from "./service-machines-harness.ts";
 
 const ISSUER = "https://auth.example";
 const AUDIENCE = "https://api.example";
@@ -148,6 +150,37 @@ describe("the feed of the service", () => {
       expect((await s.api("GET", `/v1/revocations?${query}`)).status).toBe(400);
     }
     expect((await s.api("GET", "/v1/revocations?from=1")).status).toBe(422);
+  });
+});
+
+describe.each([
+  ["PostgreSQL", postgres],
+  ["Redis", redis],
+] as const)("two services on %s", (_name, begin) => {
+  let shared: Shared;
+  beforeAll(async () => {
+    shared = await begin();
+  }, 60_000);
+  afterAll(() => shared.stop());
+
+  it("[TE-02] refuse by the feed of the one what ended at the other, within the bound", async () => {
+    const env = { ...shared.env, SOJOURN_TOKEN_KEYS: await keyFile() };
+    const [one, other] = [await start(env), await start(env)];
+    const verifiers = [await verifierOf(one), await verifierOf(other)];
+    const stateAt = async (token: string) => {
+      const standings = await Promise.all(verifiers.map(async (it) => it.verify(token)));
+      return standings.map(({ state }) => state);
+    };
+    const { id } = await one.open("alice");
+    const bob = await one.open("bob");
+    const tokens = { alice: await mint(one, id), bob: await mint(other, bob.id) };
+    expect(await stateAt(tokens.alice)).toEqual(["active", "active"]);
+    expect(await stateAt(tokens.bob)).toEqual(["active", "active"]);
+    await other.api("POST", `/v1/sessions/${id}/revoke`, { body: {} });
+    const ended = ["ended", "ended"];
+    await expect.poll(() => stateAt(tokens.alice), { timeout: BOUND_MS * 4 }).toEqual(ended);
+    await other.api("POST", "/v1/subjects/bob/revoke", { body: {} });
+    await expect.poll(() => stateAt(tokens.bob), { timeout: BOUND_MS * 4 }).toEqual(ended);
   });
 });
 
