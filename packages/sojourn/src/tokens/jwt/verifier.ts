@@ -129,8 +129,8 @@ export class AccessVerifier {
    */
   verify(token: string, proven?: Proven): MaybePromise<AccessStanding> {
     const known = this.#memo?.get(token);
-    const usable = this.#view?.usable() ?? true;
     if (known === undefined) return this.#verifyAnew(token, proven);
+    const usable = this.#view?.usable() ?? true;
     return usable ? this.#judge(known, proven, this.#now()) : this.#verifyLater(known, proven);
   }
 
@@ -207,7 +207,7 @@ function provedOf(text: string, claims: AccessClaims, kid: string | undefined): 
   const { cnf } = claims;
   return {
     text,
-    standing: Object.freeze({ state: "active", claims: deepFreeze(claims) }),
+    standing: Object.freeze({ state: "active", claims: frozen(claims) }),
     revocable: {
       issuer: claims.iss,
       jti: claims.jti,
@@ -222,6 +222,15 @@ function provedOf(text: string, claims: AccessClaims, kid: string | undefined): 
     bound: cnf,
     version: -1,
   };
+}
+
+/** As `deepFreeze`, and quicker for what is nearly flat. */
+function frozen(claims: AccessClaims): AccessClaims {
+  for (const name in claims) {
+    const value = claims[name];
+    if (typeof value === "object" && value !== null) deepFreeze(value);
+  }
+  return Object.freeze(claims);
 }
 
 /** Every way in which the token is bound, and one that we do not know is not held. */
