@@ -1,5 +1,5 @@
 /** Files with secrets on Node. */
-import { randomUUID } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import { open, readFile, rename, rm, stat } from "node:fs/promises";
 import { platform } from "node:process";
 import type { PrivateFiles } from "../engine/ports.ts";
@@ -17,7 +17,7 @@ export const privateFiles: PrivateFiles | undefined = {
   },
 
   async replace(path, text) {
-    const beside = `${path}.${randomUUID()}`;
+    const beside = `${path}.${randomBytes(9).toString("base64url")}`;
     try {
       const file = await open(beside, "wx", OWNER_ONLY);
       try {
