@@ -9,6 +9,7 @@ import { parseArgs } from "node:util";
 import { FULL, QUICK } from "./harness.ts";
 import type { Effort } from "./harness.ts";
 import { expressOverhead, fastifyOverhead, honoOverhead, koaOverhead } from "./http/overhead.ts";
+import { accessTokens } from "./micro/access-tokens.ts";
 import { lifecycle } from "./micro/lifecycle.ts";
 import { nearCache } from "./micro/near-cache.ts";
 import { verify } from "./micro/verify.ts";
@@ -27,6 +28,7 @@ type Suites = Readonly<Record<string, (effort: Effort) => Promise<Section>>>;
 
 const LIBRARY: Suites = {
   verify,
+  "access-tokens": accessTokens,
   "near-cache": nearCache,
   lifecycle,
   sqlite,

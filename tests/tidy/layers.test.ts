@@ -17,7 +17,7 @@ const BELOW_SESSIONS = ["protocol", "engine", "tokens", "stores", "http", "platf
 const DIRECTION: Readonly<Record<string, readonly string[]>> = {
   protocol: [],
   engine: ["protocol"],
-  tokens: ["protocol", "engine"],
+  tokens: ["protocol", "engine", "platform"],
   stores: ["protocol", "engine"],
   http: ["protocol", "engine"],
   platform: ["protocol", "engine"],

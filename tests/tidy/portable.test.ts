@@ -39,7 +39,9 @@ it.each([
   "tokens/index.ts",
   "testing/index.ts",
 ])("reaches no module outside the library from %s", (entry) => {
-  expect(outside(posix.join(SOURCES, entry))).toEqual([]);
+  // jose runs wherever Web Crypto does, and is loaded only when a token is verified.
+  const jose = `${SOURCES}/tokens/jwt/jose.ts → jose`;
+  expect(outside(posix.join(SOURCES, entry)).filter((one) => one !== jose)).toEqual([]);
 });
 
 it("sees the modules of Node where they are used", () => {

@@ -23,6 +23,7 @@ import { sessionRoutes } from "./routes/backend-sessions.ts";
 import { subjectRoutes } from "./routes/backend-subjects.ts";
 import { publicRoutes } from "./routes/public.ts";
 import { selfRoutes } from "./routes/self.ts";
+import { keySetRoute, tokenRoutes } from "./routes/tokens.ts";
 import type { App, House } from "./types.ts";
 
 /** A subject of 512 characters, every one of them percent-encoded. */
@@ -82,13 +83,17 @@ export async function buildApp(house: House, log: FastifyBaseLogger): Promise<Ap
     transform: jsonSchemaTransform,
     transformObject: jsonSchemaTransformObject,
   });
-  app.register(async (scope) => publicRoutes(scope, house));
+  app.register(async (scope) => {
+    publicRoutes(scope, house);
+    keySetRoute(scope, house);
+  });
   app.register(async (scope) => {
     requireServiceKey(scope, house);
     openRoutes(scope, house);
     sessionRoutes(scope, house);
     actionRoutes(scope, house);
     subjectRoutes(scope, house);
+    tokenRoutes(scope, house);
   });
   app.register(async (scope) => {
     requireExchange(scope, house);

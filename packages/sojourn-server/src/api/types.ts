@@ -11,6 +11,7 @@ import type { Exchange, Sessions } from "sojourn";
 import type { ServerConfig } from "../config/config.ts";
 import type { Caller, KeyDesk } from "../control/key-desk.ts";
 import type { Replies } from "../control/replies.ts";
+import type { TokenHouse } from "../main/tokens.ts";
 import type { Metrics } from "./metrics.ts";
 import type { StreamRoom } from "./streams.ts";
 
@@ -30,6 +31,8 @@ export interface House {
   readonly sessions: Sessions;
   readonly keys: KeyDesk;
   readonly replies: Replies;
+  /** Absent: access tokens are off. */
+  readonly tokens: TokenHouse | undefined;
   readonly metrics: Metrics;
   readonly streams: StreamRoom;
   /** The time of the sessions, for what is said of them. */

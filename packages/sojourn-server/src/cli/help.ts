@@ -6,6 +6,7 @@ export const GROUPS: Readonly<Record<string, string>> = {
   keys: "Service keys of back ends, and the inventory of cryptographic keys",
   policy: "What limits hold, and why",
   sessions: "Look at sessions and end them",
+  signing: "Keys that sign access tokens",
   stores: "Work on a store while nothing uses it",
   subjects: "End all sessions of somebody",
 };
@@ -35,6 +36,7 @@ const USUAL: ReadonlySet<string> = new Set([
   "accept-risk",
   "secret-file",
   "policy",
+  "token-keys",
 ]);
 
 const USUAL_EXITS = "0 done, 1 could not be done, 2 wrong usage or configuration.";

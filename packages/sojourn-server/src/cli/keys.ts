@@ -2,7 +2,9 @@
 import { SCOPES } from "../control/key-table.ts";
 import type { KeyRecord, Scope } from "../control/key-table.ts";
 import type { IssuedKey } from "../control/key-desk.ts";
+import type { SigningKeyFacts } from "sojourn/tokens";
 import type { ServerConfig } from "../config/config.ts";
+import { openSigningKeys } from "../main/tokens.ts";
 import { readSpan, SPAN_ACCEPTED } from "../config/spans.ts";
 import { EXIT, FailedError, listOption, textOption, UsageError } from "./command.ts";
 import type { Command, Invocation } from "./command.ts";
@@ -137,23 +139,49 @@ const inventory: Command = {
   examples: ["sojourn keys inventory", "sojourn keys inventory --json"],
   async run(invocation) {
     const keys = await withInstallation(invocation, ({ sessions }) => sessions.keys());
-    invocation.output.result({ items: keys }, (paint) =>
-      table(
-        [
-          ["KID", "PURPOSE", "ALGORITHM", "ROLE"],
-          ...keys.map(({ kid, purpose, algorithm, primary }) => [
-            kid,
-            purpose,
-            algorithm,
-            primary ? "primary" : "verifies",
-          ]),
-        ],
-        paint,
-      ),
+    const signing = await signingKeys(invocation.config());
+    const items = [...keys, ...signing.map(factsView)];
+    invocation.output.result({ items }, (paint) =>
+      [
+        table(
+          [
+            ["KID", "PURPOSE", "ALGORITHM", "ROLE"],
+            ...keys.map(({ kid, purpose, algorithm, primary }) => [
+              kid,
+              purpose,
+              algorithm,
+              primary ? "primary" : "verifies",
+            ]),
+          ],
+          paint,
+        ),
+        ...(signing.length === 0
+          ? []
+          : ["", table([SIGNING_COLUMNS, ...signing.map(signingRow)], paint)]),
+      ].join("\n"),
     );
     return EXIT.ok;
   },
 };
+
+const SIGNING_COLUMNS = ["KID", "PURPOSE", "ALGORITHM", "STATE", "CREATED", "ACTIVATES", "RETIRES"];
+
+async function signingKeys({ tokens }: ServerConfig): Promise<readonly SigningKeyFacts[]> {
+  if (tokens === undefined) return [];
+  const { accessKeys, feedKeys } = await openSigningKeys(tokens, Date.now);
+  return [...(await accessKeys.inventory()), ...(await feedKeys.inventory())];
+}
+
+function signingRow(key: SigningKeyFacts): string[] {
+  const { kid, purpose, algorithm, state, createdAt, activatesAt, retiresAt } = key;
+  return [kid, purpose, algorithm, state, ...[createdAt, activatesAt, retiresAt].map(moment)];
+}
+
+function factsView(key: SigningKeyFacts): object {
+  const dates = Object.entries(key).filter(([name]) => name.endsWith("At"));
+  const shown = dates.map(([name, at]) => [name, new Date(Number(at)).toISOString()] as const);
+  return { ...key, ...Object.fromEntries(shown) };
+}
 
 export const keyCommands: readonly Command[] = [create, list, rotate, revoke, inventory];
 

@@ -17,6 +17,7 @@ import {
   topHelp,
 } from "./help.ts";
 import { keyCommands } from "./keys.ts";
+import { signingCommands } from "./signing.ts";
 import { createOutput, paintFor } from "./output.ts";
 import { otherCommands } from "./policy.ts";
 import { serviceCommands } from "./serve.ts";
@@ -26,6 +27,7 @@ import { storeCommands } from "./stores.ts";
 export const COMMANDS: readonly Command[] = [
   ...serviceCommands,
   ...keyCommands,
+  ...signingCommands,
   ...sessionCommands,
   ...storeCommands,
   ...otherCommands,

@@ -9,6 +9,8 @@ import type { Sources } from "./sources.ts";
 import { readSpansIn } from "./spans.ts";
 import { readStoreSettings } from "./store-settings.ts";
 import type { StoreSettings } from "./store-settings.ts";
+import { readTokenSettings } from "./token-settings.ts";
+import type { TokenSettings } from "./token-settings.ts";
 import { ValueReader } from "./values.ts";
 import type { LogLevel } from "./values.ts";
 
@@ -27,6 +29,8 @@ export interface ServerConfig extends StoreSettings {
   readonly port: number;
   readonly library: LibraryOptions;
   readonly secrets: readonly string[];
+  /** Absent: access tokens are off. */
+  readonly tokens: TokenSettings | undefined;
   readonly metrics: MetricsPlace | undefined;
   readonly logLevel: LogLevel;
   readonly bodyLimitBytes: number;
@@ -65,6 +69,7 @@ export function readConfig(sources: Sources): ServerConfig {
     ...stores,
     library,
     secrets,
+    tokens: readTokenSettings(read, problems),
     metrics: readMetrics(read, host, port),
     logLevel: read.level("logLevel") ?? "info",
     bodyLimitBytes: read.bytes("bodyLimit") ?? BODY_LIMIT_BYTES,

@@ -3,12 +3,17 @@ import { StoreUnavailableError } from "sojourn";
 import type { House } from "../api/types.ts";
 
 const TIDY_EVERY_MS = 10 * 60 * 1_000;
+const CHECKPOINT_EVERY_MS = 30_000;
 const HEALTH_EVERY_MS = 5_000;
 
 /** @returns a function that stops them. */
 export function startChores(house: House, onError: (error: unknown) => void): () => void {
   const timers = [
     setInterval(() => void house.replies.tidy().catch(onError), TIDY_EVERY_MS).unref(),
+    setInterval(
+      () => void house.tokens?.keepCheckpoint().catch(onError),
+      CHECKPOINT_EVERY_MS,
+    ).unref(),
     setInterval(() => {
       // Without traffic nobody else would notice an outage, nor its end.
       house.sessions.health().then(

@@ -8,6 +8,8 @@ import { ControlStore } from "../control/control-store.ts";
 import { KeyDesk } from "../control/key-desk.ts";
 import type { KeyRefusal } from "../control/key-desk.ts";
 import { Grounds } from "../engines/grounds.ts";
+import { openTokens } from "./tokens.ts";
+import type { TokenHouse } from "./tokens.ts";
 
 export interface Installation {
   readonly sessions: Sessions;
@@ -15,6 +17,8 @@ export interface Installation {
   readonly control: ControlStore;
   readonly near: NearCache | undefined;
   readonly tier: MemcachedTier | undefined;
+  /** Absent for commands, and where access tokens are off. */
+  readonly tokens: TokenHouse | undefined;
   readonly now: () => number;
   close(): Promise<void>;
 }
@@ -57,7 +61,9 @@ async function furnish(
     ...(onError === undefined ? {} : { onError }),
     ...(warn === undefined ? {} : { warn }),
   });
+  let tokens: TokenHouse | undefined;
   const close = async (): Promise<void> => {
+    tokens?.close();
     await sessions.close();
     await grounds.close();
   };
@@ -69,7 +75,15 @@ async function furnish(
       now,
       ...(refused === undefined ? {} : { refused }),
     });
-    return { sessions, keys, control, near: grounds.near, tier: grounds.tier, now, close };
+    if (config.tokens !== undefined && sweep !== false) {
+      tokens = await openTokens(config.tokens, store, {
+        now,
+        meta: control.meta,
+        ...(onError ? { onError } : {}),
+      });
+    }
+    const { near, tier } = grounds;
+    return { sessions, keys, control, near, tier, tokens, now, close };
   } catch (error) {
     await sessions.close();
     throw error;

@@ -44,7 +44,7 @@ export async function startService(config: ServerConfig, log: Logger): Promise<R
   });
   let phase: Phase = "serving";
   const streams = new StreamRoom(config.streamsMax);
-  const { sessions, keys, control, now } = installation;
+  const { sessions, keys, control, tokens, now } = installation;
   watchCaches(metrics.registry, installation);
   const { replies } = control;
   const house: House = {
@@ -52,6 +52,7 @@ export async function startService(config: ServerConfig, log: Logger): Promise<R
     sessions,
     keys,
     replies,
+    tokens,
     metrics,
     streams,
     now,

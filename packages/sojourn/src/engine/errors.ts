@@ -23,7 +23,8 @@ export type ErrorCode =
   | "ERR_STORE_CONTENTION"
   | "ERR_STORE_SCHEMA"
   | "ERR_CLOCK_JUMPED"
-  | "ERR_CROSS_SITE";
+  | "ERR_CROSS_SITE"
+  | "ERR_KEY_UNAVAILABLE";
 
 /** Base of every error the library throws. */
 export class SojournError extends Error {

@@ -45,3 +45,28 @@ export interface Digest {
     aad: Uint8Array,
   ): MaybePromise<Uint8Array | undefined>;
 }
+
+/** The two clocks of a machine, read and not judged. */
+export interface HostTime {
+  /** Milliseconds since the epoch, as somebody set it. */
+  readonly wall: () => number;
+  /** Milliseconds since any instant, never going back. */
+  readonly monotonic: () => number;
+}
+
+/** A file that holds secrets. */
+export interface PrivateFile {
+  readonly text: string;
+  /** Changes when the file does. */
+  readonly version: string;
+  /** True where others than its owner may open it; `false` where a system cannot tell. */
+  readonly shared: boolean;
+}
+
+/** Files with secrets, where the runtime has files. */
+export interface PrivateFiles {
+  /** @returns `undefined` when the file still has `knownVersion`: one look, no read. */
+  read(path: string, knownVersion?: string): Promise<PrivateFile | undefined>;
+  /** Replace in one step, for its owner alone; a crash leaves the old file or the new one. */
+  replace(path: string, text: string): Promise<void>;
+}

@@ -7,7 +7,16 @@
 import type { Durability, EndReason, SessionState } from "../protocol/words.ts";
 import type { SessionEnd, SessionRecord, SessionSummary } from "./record.ts";
 
-export type { Clock, Digest, Entropy, MaybePromise, Timers } from "./host.ts";
+export type {
+  Clock,
+  Digest,
+  Entropy,
+  HostTime,
+  MaybePromise,
+  PrivateFile,
+  PrivateFiles,
+  Timers,
+} from "./host.ts";
 
 /** Where a session is: the tenant is part of every key. */
 export interface SessionRef {

@@ -189,6 +189,7 @@ const OUTCOMES: Readonly<Partial<Record<ErrorCode, (error: Thrown) => Outcome>>>
   ERR_STORE_CONTENTION: () => unavailable(true),
   ERR_STORE_SCHEMA: (error) => unavailable(error.retryable === true),
   ERR_CLOCK_JUMPED: () => unavailable(true),
+  ERR_KEY_UNAVAILABLE: () => unavailable(true),
   ERR_CROSS_SITE: (error) => {
     const own = error instanceof CrossSiteError ? error : undefined;
     const extras = { check: own?.check ?? "origin" };

@@ -4,6 +4,8 @@ import type { Digest } from "../engine/ports.ts";
 import { hmacOneShot } from "./hmac-one-shot.ts";
 
 export { entropy } from "./entropy.ts";
+export { hostTime } from "./host-time.ts";
+export { privateFiles } from "./private-files.ts";
 export { systemClock } from "./system-clock.ts";
 export { timers } from "./timers.ts";
 

@@ -2,6 +2,8 @@
 import type { Digest } from "../engine/ports.ts";
 
 export { entropy } from "./entropy.ts";
+export { hostTime } from "./host-time.ts";
+export { privateFiles } from "./no-files.ts";
 export { systemClock } from "./system-clock.ts";
 export { timers } from "./timers.ts";
 

@@ -1,8 +1,44 @@
 /**
- * `sojourn/tokens`: secrets, and what may be said of a token. Verification is not here:
- * a token is worth what `authenticate` answers, and no less is a decision.
+ * `sojourn/tokens`: secrets, signing keys, access tokens and their verification away from the
+ * store. A session token is not verified here: it is worth what `authenticate` answers.
  */
 export { describeToken, type TokenDescription } from "./describe-token.ts";
 export type { KeyFacts, KeyPurpose } from "./key-ring.ts";
 export { generateSecret, type Secret } from "./secrets.ts";
 export type { TokenType } from "./token-format.ts";
+export type { SigningAlgorithm } from "./keys/algorithms.ts";
+export { environmentKeys, type EnvironmentKeysOptions } from "./keys/local-keys.ts";
+export { fileKeys, type FileKeysOptions, writeKeyFile } from "./keys/file-keys.ts";
+export type { AnyJwk, JwkSet, PublicJwk } from "./keys/jwk.ts";
+export { rotateKeys, type RotatedDocument, type RotateOptions } from "./keys/key-document.ts";
+export type { KeyState } from "./keys/key-states.ts";
+export { kmsKeys, type KmsKey, type KmsKeysOptions } from "./keys/kms-keys.ts";
+export type { KeyDates, KeyProvider, SigningKey, SigningPurpose } from "./keys/provider.ts";
+export { createSigningKeys } from "./keys/signing-keys.ts";
+export type {
+  BlastRadius,
+  SigningKeyFacts,
+  SigningKeys,
+  SigningKeysOptions,
+} from "./keys/signing-keys.ts";
+export type { AccessClaims, Confirmation } from "./jwt/access-claims.ts";
+export type { Flaw } from "./jwt/compact.ts";
+export { httpFeed, httpJwks } from "./jwt/http-sources.ts";
+export type { HttpFeedOptions, HttpSourceOptions } from "./jwt/http-sources.ts";
+export { createIssuer } from "./jwt/issuer.ts";
+export type { AccessIssuer, IssuedToken, IssueRequest, IssuerOptions } from "./jwt/issuer.ts";
+export { createRevocationLog } from "./jwt/revocation-log.ts";
+export type { RevocationLog, RevocationLogOptions } from "./jwt/revocation-log.ts";
+export { formatPage, readPage } from "./jwt/revocations.ts";
+export type { RevocationEntry, RevocationFeed, RevocationPage } from "./jwt/revocations.ts";
+export { type PageClaims, signPage } from "./jwt/signed-page.ts";
+export type { ClaimsTemplate, ClaimsTemplates, ClaimValue } from "./jwt/templates.ts";
+export { createVerifier } from "./jwt/verifier.ts";
+export type {
+  AccessStanding,
+  AccessVerifier,
+  EndWhy,
+  Proven,
+  VerifierOptions,
+} from "./jwt/verifier.ts";
+export type { JwksSource } from "./jwt/verify-keys.ts";

@@ -1,0 +1,161 @@
+/** Access tokens: minted for sessions, verified elsewhere with the key set and the feed. */
+import type { FastifyReply, FastifyRequest } from "fastify";
+import { problemOf } from "sojourn";
+import { formatPage, signPage } from "sojourn/tokens";
+import type { RevocationLog, RevocationPage } from "sojourn/tokens";
+import { z } from "zod";
+import { present } from "../../config/present.ts";
+import { answers, backend, open } from "../documents.ts";
+import { callerOf } from "../guards.ts";
+import { invalid, Refusal } from "../problems.ts";
+import { accessTokenBody, accessTokenReply, idParams, jwkSet, revocationPage } from "../schemas.ts";
+import type { TokenHouse } from "../../main/tokens.ts";
+import type { App, House } from "../types.ts";
+import { instant } from "../views.ts";
+import { liveSession } from "./backend-sessions.ts";
+
+/** Verifiers read it again after five minutes at the latest; a new key is published earlier. */
+const JWKS_MAX_AGE_SECONDS = 60;
+const WAIT_SECONDS_MAX = 25;
+
+const feedQuery = z.strictObject({
+  since: z.string().max(64).optional(),
+  nonce: z.string().max(64).optional(),
+  wait: z.coerce.number().int().min(0).max(WAIT_SECONDS_MAX).optional(),
+});
+
+/** @throws {Refusal} 404 where access tokens are off. */
+function tokensOf(house: House): TokenHouse {
+  if (house.tokens !== undefined) return house.tokens;
+  const detail = "Access tokens are off here: there are no keys for them (tokens.keyFile).";
+  throw new Refusal(problemOf("not_found", { detail }));
+}
+
+export function keySetRoute(app: App, house: House): void {
+  app.get(
+    "/.well-known/jwks.json",
+    {
+      schema: {
+        ...open,
+        operationId: "jwks",
+        summary: "The public keys that verify access tokens and the revocation feed",
+        response: answers(jwkSet, "A JWK Set (RFC 7517); each key with its `purpose`."),
+      },
+    },
+    async (_request, reply) => {
+      const { accessKeys, feedKeys } = tokensOf(house);
+      const sets = await Promise.all([accessKeys.jwks(), feedKeys.jwks()]);
+      void reply.header("cache-control", `public, max-age=${JWKS_MAX_AGE_SECONDS}`);
+      return { keys: sets.flatMap(({ keys }) => keys) };
+    },
+  );
+}
+
+export function tokenRoutes(app: App, house: House): void {
+  app.post(
+    "/v1/sessions/:id/access-token",
+    {
+      config: { scope: "sessions:write" },
+      schema: {
+        ...backend,
+        operationId: "issueAccessToken",
+        summary: "An access token (JWT, RFC 9068) of an active session, for one audience",
+        description: "It lives for minutes and never past the session; it is revoked with it.",
+        params: idParams,
+        body: accessTokenBody,
+        response: answers(accessTokenReply, "The token, shown this once."),
+      },
+    },
+    async (request) => {
+      const tokens = tokensOf(house);
+      const { audience, clientId, scope, cnf } = request.body;
+      if (!tokens.audiences.includes(audience)) {
+        throw invalid("audience", "is none of those in tokens.audiences");
+      }
+      const record = (await liveSession(house, request, request.params.id)).describe();
+      if (record === undefined) throw new Refusal(problemOf("not_found"));
+      const issued = await tokens.issuer.issue({
+        session: record,
+        audience,
+        clientId,
+        ...(scope === undefined ? {} : { scope }),
+        ...(cnf === undefined ? {} : { cnf: present(cnf) }),
+      });
+      const { token, expiresAt, jti } = issued;
+      const tokenType = cnf === undefined ? ("Bearer" as const) : ("DPoP" as const);
+      const serverTime = instant(house.now());
+      return { token, tokenType, expiresAt: instant(expiresAt), jti, serverTime };
+    },
+  );
+  feedRoute(app, house);
+}
+
+function feedRoute(app: App, house: House): void {
+  app.get(
+    "/v1/revocations",
+    {
+      config: { scope: "sessions:read" },
+      schema: {
+        ...backend,
+        operationId: "revocations",
+        summary: "What ended lately in this tenant: a snapshot, or what came after `since`",
+        description:
+          "`complete: false`: ask again without `since`. With `wait` the answer comes when there " +
+          "is something new, or after so many seconds. `Accept: application/jwt` gives the page " +
+          "signed, with your `nonce` in it.",
+        querystring: feedQuery,
+        response: answers(revocationPage, "A page; everything up to `ageSeconds` ago is in it."),
+      },
+    },
+    async (request, reply) => {
+      const { log, feedKeys, issuer } = tokensOf(house);
+      const { since, nonce, wait = 0 } = request.query;
+      const page = await pageFor(log, { since, wait, tenant: callerOf(request).tenant }, request);
+      if (!wantsJwt(request)) return formatPage(page);
+      const text = await signPage(feedKeys, page, { issuer: issuer.issuer, nonce });
+      return sendText(reply, text);
+    },
+  );
+}
+
+function wantsJwt(request: FastifyRequest): boolean {
+  return (request.headers.accept ?? "").includes("application/jwt");
+}
+
+/** The serializer of replies makes JSON; this is none. */
+function sendText(reply: FastifyReply, text: string): never {
+  return reply.header("content-type", "application/jwt").serializer(String).send(text) as never;
+}
+
+interface Asked {
+  readonly since: string | undefined;
+  readonly wait: number;
+  readonly tenant: string;
+}
+
+async function pageFor(
+  log: RevocationLog,
+  { since, wait, tenant }: Asked,
+  request: FastifyRequest,
+): Promise<RevocationPage> {
+  const page = await log.read(since, tenant);
+  const idle = since !== undefined && page.complete && page.entries.length === 0;
+  if (!idle || wait === 0) return page;
+  await news(log, wait * 1_000, request);
+  return log.read(since, tenant);
+}
+
+/** Until there is news, the time is over, or nobody waits any more. */
+function news(log: RevocationLog, ms: number, { raw }: FastifyRequest): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      clearTimeout(timer);
+      listening.close();
+      raw.socket.off("close", done);
+      resolve();
+    };
+    const timer = setTimeout(done, ms);
+    const listening = log.onNews(done);
+    raw.socket.once("close", done);
+  });
+}

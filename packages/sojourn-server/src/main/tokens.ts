@@ -1,0 +1,101 @@
+/** What access tokens take: keys, an issuer, and the feed that revokes them. */
+import { ConfigError } from "sojourn";
+import type { SessionStore } from "sojourn";
+import {
+  createIssuer,
+  createRevocationLog,
+  createSigningKeys,
+  fileKeys,
+  type AccessIssuer,
+  type RevocationLog,
+  type SigningKeys,
+} from "sojourn/tokens";
+import type { MetaTable } from "../control/meta-table.ts";
+import type { TokenSettings } from "../config/token-settings.ts";
+
+export interface TokenHouse {
+  readonly issuer: AccessIssuer;
+  readonly audiences: readonly string[];
+  readonly accessKeys: SigningKeys;
+  readonly feedKeys: SigningKeys;
+  readonly log: RevocationLog;
+  /** Keep where a service that starts later takes the store's log up: it misses nothing then. */
+  keepCheckpoint(): Promise<void>;
+  close(): void;
+}
+
+interface TokenTools {
+  readonly now: () => number;
+  readonly meta: MetaTable;
+  readonly onError?: (error: unknown) => void;
+}
+
+/** A place in the log of the session store. */
+const CHECKPOINT = "revocation-checkpoint";
+
+/** @throws {ConfigError} when the key file cannot be used. */
+export async function openSigningKeys(
+  settings: TokenSettings,
+  now: () => number,
+  onError?: (error: unknown) => void,
+): Promise<Pick<TokenHouse, "accessKeys" | "feedKeys">> {
+  const { keyFile: path, accessTtlMs: tokenLifeMs } = settings;
+  const provider = await inOurWords(
+    "tokens.keyFile",
+    fileKeys({ path, ...(onError === undefined ? {} : { onError }) }),
+  );
+  const keysFor = (purpose: "access-token" | "revocation-feed"): SigningKeys =>
+    createSigningKeys({ provider, purpose, tokenLifeMs, now });
+  return { accessKeys: keysFor("access-token"), feedKeys: keysFor("revocation-feed") };
+}
+
+/** What the library says of its options, as said of our settings. */
+async function inOurWords<Made>(setting: string, made: Promise<Made>): Promise<Made> {
+  try {
+    return await made;
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    const said = error.problems.map(({ path, message }) =>
+      ["path", "issuer"].includes(path) ? { path: setting, message } : { path, message },
+    );
+    throw new ConfigError(said, { cause: error.cause });
+  }
+}
+
+/** @throws {ConfigError} when the key file or the issuer cannot be used. */
+export async function openTokens(
+  settings: TokenSettings,
+  store: Pick<SessionStore, "tail">,
+  { now, meta, onError }: TokenTools,
+): Promise<TokenHouse> {
+  const { audiences, accessTtlMs } = settings;
+  const { accessKeys, feedKeys } = await openSigningKeys(settings, now, onError);
+  const issuer = await inOurWords(
+    "tokens.issuer",
+    (async () =>
+      createIssuer({
+        issuer: settings.issuer,
+        keys: accessKeys,
+        templates: Object.fromEntries(audiences.map((audience) => [audience, {}])),
+        accessTtlMs,
+        now,
+      }))(),
+  );
+  let kept = await meta.find(CHECKPOINT);
+  const from = kept === undefined ? {} : { from: kept };
+  const log = createRevocationLog({ store, keys: [accessKeys], tokenLifeMs: accessTtlMs, ...from });
+  return {
+    issuer,
+    audiences,
+    accessKeys,
+    feedKeys,
+    log,
+    async keepCheckpoint() {
+      const { checkpoint } = log;
+      if (checkpoint === undefined || checkpoint === kept) return;
+      await meta.keep(CHECKPOINT, checkpoint);
+      kept = checkpoint;
+    },
+    close: () => log.close(),
+  };
+}

@@ -1,0 +1,113 @@
+/** Everything that was revoked lately, and what it means for one token. Pure: no clock, no I/O. */
+import type { RevocationEntry } from "./revocations.ts";
+
+/** What of a token can be revoked. */
+export interface Revocable {
+  readonly issuer: string;
+  readonly jti: string;
+  readonly kid: string | undefined;
+  readonly tenant: string;
+  readonly subject: string;
+  readonly session: string | undefined;
+  readonly epoch: number;
+  readonly issuedAt: number;
+}
+
+/** Which entry ended it; `"live"`: none. */
+export type Verdict = "live" | "key" | "all" | "session" | "subject" | "token" | "locked";
+
+interface SubjectEnd {
+  readonly epoch: number;
+  readonly except: string | undefined;
+  /** Below it the excepted session has ended, too: an earlier entry did not except it. */
+  readonly floor: number;
+  readonly at: number;
+}
+
+export class RevocationSet {
+  readonly #sessions: Map<string, number> = new Map();
+  readonly #locks: Map<string, number> = new Map();
+  readonly #subjects: Map<string, SubjectEnd> = new Map();
+  readonly #tokens: Map<string, number> = new Map();
+  #allBefore = -Infinity;
+  /** Never dropped: who holds a stolen key makes new tokens with it, whatever their age. */
+  readonly #keys: Set<string> = new Set();
+
+  get size(): number {
+    const { size } = this.#sessions;
+    return size + this.#locks.size + this.#subjects.size + this.#tokens.size + this.#keys.size;
+  }
+
+  /** Idempotent, and nothing but a lock is ever taken back (I2). */
+  add(entry: RevocationEntry): void {
+    switch (entry.kind) {
+      case "session":
+        this.#sessions.set(entry.session, entry.at);
+        return;
+      case "subject":
+        this.#addSubject(entry);
+        return;
+      case "lock":
+        if (entry.lifted) this.#locks.delete(entry.session);
+        else this.#locks.set(entry.session, entry.at);
+        return;
+      case "token":
+        this.#tokens.set(tokenKey(entry.issuer, entry.jti), entry.at);
+        return;
+      case "all":
+        this.#allBefore = Math.max(this.#allBefore, entry.at);
+        return;
+      case "key":
+        this.#keys.add(entry.kid);
+        return;
+    }
+  }
+
+  /** Before a snapshot: a lock that it does not name was lifted meanwhile. */
+  forgetLocks(): void {
+    this.#locks.clear();
+  }
+
+  /** Drop what happened before `horizon`: no token from before it is alive. */
+  prune(horizon: number): void {
+    for (const map of [this.#sessions, this.#tokens, this.#locks]) {
+      for (const [key, at] of map) if (at < horizon) map.delete(key);
+    }
+    for (const [key, { at }] of this.#subjects) if (at < horizon) this.#subjects.delete(key);
+  }
+
+  judge(token: Revocable): Verdict {
+    const { kid, session } = token;
+    if (kid !== undefined && this.#keys.has(kid)) return "key";
+    if (token.issuedAt < this.#allBefore) return "all";
+    if (session !== undefined && this.#sessions.has(session)) return "session";
+    if (this.#subjectEnded(token)) return "subject";
+    if (this.#tokens.has(tokenKey(token.issuer, token.jti))) return "token";
+    return session !== undefined && this.#locks.has(session) ? "locked" : "live";
+  }
+
+  #subjectEnded({ tenant, subject, session, epoch }: Revocable): boolean {
+    const end = this.#subjects.get(subjectKey(tenant, subject));
+    if (end === undefined || epoch >= end.epoch) return false;
+    return session === undefined || session !== end.except || epoch < end.floor;
+  }
+
+  #addSubject(entry: RevocationEntry & { readonly kind: "subject" }): void {
+    const { epoch, except, at } = entry;
+    const key = subjectKey(entry.tenant, entry.subject);
+    const before = this.#subjects.get(key);
+    // An older entry that comes later is a delta read again: the newer one covers it.
+    if (before !== undefined && epoch <= before.epoch) return;
+    const same = before !== undefined && before.except === except;
+    const floor = before === undefined ? 0 : same ? before.floor : before.epoch;
+    this.#subjects.set(key, { epoch, except, floor, at });
+  }
+}
+
+function subjectKey(tenant: string, subject: string): string {
+  return `${tenant.length}:${tenant}${subject}`;
+}
+
+function tokenKey(issuer: string, jti: string): string {
+  return `${issuer.length}:${issuer}${jti}`;
+}
