@@ -63,6 +63,8 @@ function targetOf(manifest: Manifest, file: string, specifier: string): string |
 }
 
 function sourceOf(built: string): string {
-  const path = relative(root, join(root, LIBRARY, built)).split(sep).join("/");
+  const path = relative(root, join(root, LIBRARY, built))
+    .split(sep)
+    .join("/");
   return path.replace("/dist/", "/src/").replace(/\.js$/, ".ts");
 }

@@ -61,7 +61,7 @@ export const sealedCases: readonly SealedCase[] = [
     },
   },
   {
-    name: "is spread over cookies past 4 kB and read again",
+    name: "[CK-05] is spread over cookies past 4 kB and read again",
     async run() {
       const { edge, signIn } = sealedWorld();
       const { box } = await signIn(LARGE);
@@ -71,7 +71,7 @@ export const sealedCases: readonly SealedCase[] = [
     },
   },
   {
-    name: "holds the token alone where data outgrew it, and is sealed again when it fits",
+    name: "[CK-05] holds the token alone where data outgrew it, and is sealed again when it fits",
     async run() {
       const { edge, signIn, asked } = sealedWorld();
       const signed = await signIn({ text: "x".repeat(8_000) });

@@ -2,7 +2,7 @@
 import { clearCookie, readCookie, serializeCookie } from "../../http/cookie.ts";
 import type { CookieRules } from "../../http/cookie-rules.ts";
 import { claimedCount } from "../../tokens/sealed/chunks.ts";
-import { describeToken } from "../../tokens/describe-token.ts";
+import { describeSessionToken } from "../../tokens/sealed/payload.ts";
 
 /** Why a request has no session of ours. For logs. */
 export type SealedFlaw = "absent" | "conflict" | "form" | "chunk" | "sealed";
@@ -32,7 +32,7 @@ export class SealedCookies {
     if (first.kind !== "value") return first.kind;
     const count = claimedCount(first.value);
     if (count === undefined) {
-      return describeToken(first.value) === undefined ? "form" : { token: first.value };
+      return describeSessionToken(first.value) === undefined ? "form" : { token: first.value };
     }
     const chunks = [first.value];
     for (const { name } of this.#all.slice(1, count)) {

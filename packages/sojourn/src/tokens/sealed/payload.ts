@@ -3,6 +3,7 @@ import type { DataSnapshot } from "../../engine/data.ts";
 import { ArgumentError, SojournError } from "../../engine/errors.ts";
 import type { SessionSummary } from "../../engine/record.ts";
 import { describeToken } from "../describe-token.ts";
+import type { TokenDescription } from "../describe-token.ts";
 
 export interface SealedFacts {
   /** As the store had it. Its deadlines are taken as they are and moved by nobody (I11). */
@@ -61,8 +62,13 @@ export function decodePayload(bytes: Uint8Array, tenant: string): SealedPayload 
 }
 
 function generationOf({ session, token }: SealedFacts): number {
-  const said = describeToken(token);
-  const presentable = said?.type === "session" || said?.type === "anonymous";
-  if (presentable && said.id === session.id) return said.generation;
+  const said = describeSessionToken(token);
+  if (said?.id === session.id) return said.generation;
   throw new ArgumentError("seal.token", "is no token of this session");
+}
+
+/** What a token says that can stand for a session. @returns `undefined` for every other kind. */
+export function describeSessionToken(text: string): TokenDescription | undefined {
+  const said = describeToken(text);
+  return said?.type === "session" || said?.type === "anonymous" ? said : undefined;
 }
