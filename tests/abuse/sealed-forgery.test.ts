@@ -92,7 +92,7 @@ describe("a sealed cookie", () => {
       expect(await edge.read(`${NAME}=${value}`)).toEqual(UNKNOWN);
       expect(await edge.read(`${NAME}=sj1e_2${long}; ${NAME}.1=${value}`)).toEqual(UNKNOWN);
     }
-    for (const header of [undefined, null, "", ";;;", `${NAME}`, "x".repeat(100_000)]) {
+    for (const header of [undefined, null, "", ";;;", NAME, "x".repeat(100_000)]) {
       expect(await edge.read(header)).toEqual(UNKNOWN);
     }
     expect(asked).toEqual([]);
@@ -100,7 +100,7 @@ describe("a sealed cookie", () => {
 
   it("takes no token of another kind for the one it holds when data outgrew it", async () => {
     const { edge, asked } = sealedWorld();
-    for (const [code, letter] of [...".sarhknt"].entries()) {
+    for (const [code, letter] of [".", "s", "a", "r", "h", "k", "n", "t"].entries()) {
       const head = Buffer.from([0x10 + code, 0, 0]).toString("base64url");
       const token = `sj1${letter}_${head}${"A".repeat(76)}`;
       const presentable = letter === "s" || letter === "n";

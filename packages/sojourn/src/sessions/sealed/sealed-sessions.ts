@@ -238,7 +238,7 @@ export class SealedSessions {
     const { remember, absoluteExpiresAt } = facts.session;
     const keepMs = remember === true ? absoluteExpiresAt - sealedAt : undefined;
     return chain(this.#sealer(), (envelope) =>
-      chain(envelope.seal(plain, this.#cookies.chunksMax), (chunks) =>
+      chain(envelope.seal(plain, this.#cookies.chunksMax, sealedAt), (chunks) =>
         this.#cookies.write(chunks ?? [facts.token], header, keepMs),
       ),
     );

@@ -5,7 +5,7 @@
 
 export const SEALED_PREFIX = "sj1e_";
 /** Browsers take 4096 bytes of name and value; what is left is for the name and its prefix. */
-export const CHUNK_CHARS = 3_800;
+const CHUNK_CHARS = 3_800;
 /** Servers stop near 16 KiB of headers, and the other cookies want to live, too. */
 export const CHUNKS_MAX = 4;
 
