@@ -177,6 +177,70 @@ export const sealedCases: readonly SealedCase[] = [
     },
   },
   {
+    name: "is made anew sooner where idleness ends it sooner",
+    async run() {
+      const { edge, sessions, clock, asked } = sealedWorld();
+      const { session, token } = await sessions.open({ subject: "alice" });
+      const facts = factsOf(session, token);
+      const box = new CookieBox();
+      box.take(await edge.seal({ ...facts, session: { ...facts.session, idleMs: 4 * MINUTE_MS } }));
+      clock.advance(MINUTE_MS - 1);
+      activeIn(await edge.read(box.header));
+      same(asked.length, 0);
+      clock.advance(1);
+      activeIn(await edge.read(box.header));
+      same(asked.length, 1);
+    },
+  },
+  {
+    name: "tells the authority what the request was, and sets nothing where nothing can be set",
+    async run() {
+      const { edge, signIn, clock, questions } = sealedWorld();
+      const { box, session } = await signIn();
+      clock.advance(10 * MINUTE_MS);
+      const quiet = { activity: false, canSetCookies: false };
+      const standing = activeIn(await edge.read(box.header, quiet));
+      same(standing.setCookies, []);
+      same(standing.session.seenAt, session.createdAt);
+      same(activeIn(await edge.read(box.header)).setCookies.length, 1);
+      const said = questions.map(({ activity, canSetToken }) => [activity, canSetToken]);
+      same(said, [
+        [false, false],
+        [true, true],
+      ]);
+    },
+  },
+  {
+    name: "gives nobody while a factor is missing",
+    async run() {
+      const { edge, sessions } = sealedWorld();
+      const { session, token } = await sessions.open({ subject: "alice", data: { a: 1 } });
+      await session.lock(1);
+      const box = new CookieBox();
+      box.take(await edge.seal(factsOf(session, token)));
+      same(await edge.read(box.header), { state: "locked", setCookies: [] });
+    },
+  },
+  {
+    name: "is asked for again when the feed lost sight while the authority was asked",
+    async run() {
+      const world = sealedWorld();
+      const { edge, signIn, clock, feed, asked } = world;
+      const { box } = await signIn();
+      clock.advance(10 * MINUTE_MS);
+      world.whileAsked = () => {
+        clock.advance(1);
+        feed.entries.push({ kind: "all", at: clock.now() });
+        clock.advance(1);
+      };
+      box.take(activeIn(await edge.read(box.header)).setCookies);
+      world.whileAsked = undefined;
+      clock.advance(BOUND_MS);
+      activeIn(await edge.read(box.header));
+      same(asked.length, 2);
+    },
+  },
+  {
     name: "goes on without the authority for as long as the feed would tell of its end",
     async run() {
       const world = sealedWorld();

@@ -5,7 +5,12 @@
 import { createSessions, MemoryStore } from "sojourn";
 import type { HostTime, Session, Sessions } from "sojourn";
 import { createSealedSessions, sessionsAuthority } from "sojourn/sealed";
-import type { SealedSessions, SealedSessionsOptions, SealedStanding } from "sojourn/sealed";
+import type {
+  AuthorityQuestion,
+  SealedSessions,
+  SealedSessionsOptions,
+  SealedStanding,
+} from "sojourn/sealed";
 import { ManualClock } from "sojourn/testing";
 import type { RevocationEntry, RevocationFeed } from "sojourn/tokens";
 
@@ -66,7 +71,10 @@ export interface SealedWorld {
   readonly sessions: Sessions;
   readonly feed: WrittenFeed;
   readonly edge: SealedSessions;
-  /** Questions that reached the authority. */
+  /** Happens once the authority has read and before it answers. */
+  whileAsked: (() => void) | undefined;
+  /** Questions that reached the authority, and their tokens. */
+  readonly questions: AuthorityQuestion[];
   readonly asked: string[];
   readonly errors: unknown[];
   edgeWith(options: Partial<SealedSessionsOptions>): SealedSessions;
@@ -95,6 +103,7 @@ export function sealedWorld(given: Partial<SealedSessionsOptions> = {}): SealedW
   sessions.events.on("session-ended", ({ session = "", at }) => {
     feed.entries.push({ kind: "session", session, at });
   });
+  const questions: AuthorityQuestion[] = [];
   const asked: string[] = [];
   const errors: unknown[] = [];
   const house = sessionsAuthority(sessions);
@@ -105,9 +114,12 @@ export function sealedWorld(given: Partial<SealedSessionsOptions> = {}): SealedW
       feed,
       authority: {
         check: async (question) => {
+          questions.push(question);
           asked.push(question.token);
           if (world.away) throw new Error("unreachable");
-          return house.check(question);
+          const answer = await house.check(question);
+          world.whileAsked?.();
+          return answer;
         },
       },
       onError: (error) => errors.push(error),
@@ -119,10 +131,12 @@ export function sealedWorld(given: Partial<SealedSessionsOptions> = {}): SealedW
   const edge = edgeWith({});
   const world: SealedWorld = {
     away: false,
+    whileAsked: undefined,
     clock,
     sessions,
     feed,
     edge,
+    questions,
     asked,
     errors,
     edgeWith,
