@@ -103,7 +103,11 @@ describe("chunks of one session", () => {
     const { edge, values } = await twoSessions();
     const text = values.join("");
     for (const at of [1, 100, CHUNK_CHARS - 1, CHUNK_CHARS + 1]) {
-      const moved = [text.slice(0, at), text.slice(at, at + CHUNK_CHARS), text.slice(at * 2)];
+      const moved = [
+        text.slice(0, at),
+        text.slice(at, at + CHUNK_CHARS),
+        text.slice(at + CHUNK_CHARS),
+      ];
       expect(await edge.read(headerOf(moved))).toEqual(UNKNOWN);
     }
   });

@@ -157,6 +157,27 @@ export const sealedCases: readonly SealedCase[] = [
     },
   },
   {
+    name: "ends by both deadlines with nobody to ask, exactly then (I11)",
+    async run() {
+      const world = sealedWorld();
+      const { edge, sessions, clock } = world;
+      const { session, token } = await sessions.open({ subject: "alice" });
+      const facts = factsOf(session, token);
+      const endsAt = clock.now() + 4 * MINUTE_MS;
+      const [idle, absolute] = [new CookieBox(), new CookieBox()];
+      idle.take(await edge.seal({ ...facts, session: { ...facts.session, idleMs: 240_000 } }));
+      const cut = { ...facts.session, absoluteExpiresAt: endsAt };
+      absolute.take(await edge.seal({ ...facts, session: cut }));
+      world.away = true;
+      clock.advance(4 * MINUTE_MS - 1);
+      activeIn(await edge.read(idle.header));
+      activeIn(await edge.read(absolute.header));
+      clock.advance(1);
+      same(await edge.read(idle.header), { state: "ended", reason: "idle_timeout" });
+      same(await edge.read(absolute.header), { state: "ended", reason: "absolute_timeout" });
+    },
+  },
+  {
     name: "is made anew by the authority every few minutes, and its absolute end stays (I11)",
     async run() {
       const { edge, signIn, clock, asked } = sealedWorld();

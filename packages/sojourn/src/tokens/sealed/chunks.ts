@@ -31,10 +31,9 @@ export function splitChunks(text: string): string[] {
   return chunks;
 }
 
-/** @returns `undefined` unless they are as many as the first says, and each as long as cut. */
+/** @returns `undefined` unless each is as long as it was cut. */
 export function joinChunks(chunks: readonly string[]): string | undefined {
   const last = chunks.length - 1;
-  if (claimedCount(chunks[0] ?? "") !== chunks.length) return undefined;
   const fits = chunks.every(({ length }, index) =>
     index < last ? length === CHUNK_CHARS : length > 0 && length <= CHUNK_CHARS,
   );
