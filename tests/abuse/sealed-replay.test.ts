@@ -127,6 +127,29 @@ describe("copies from before a change of rights", () => {
   });
 });
 
+describe("a copy of a sealed session that goes on beside its owner", () => {
+  const [owner, thief] = [{ fingerprint: "Firefox" }, { fingerprint: "curl" }];
+
+  it.each([
+    ["locked", owner],
+    ["ended", thief],
+  ] as const)("is noticed when it asks for more, and then is %s", async (state, context) => {
+    const world = sealedWorld();
+    const forks: unknown[] = [];
+    world.sessions.events.on("token-fork", (event) => forks.push(event));
+    const { box } = await world.signIn();
+    box.take(activeIn(await world.edge.read(box.header, owner)).setCookies);
+    const copy = box.header;
+    for (let step = 0; step < 24; step += 1) {
+      world.clock.advance(TEN_MINUTES_MS);
+      box.take(activeIn(await world.edge.read(box.header, owner)).setCookies);
+    }
+    expect(forks).toEqual([]);
+    expect(await world.edge.read(copy, context)).toMatchObject({ state });
+    expect(forks).toHaveLength(1);
+  });
+});
+
 describe("a sealed session that was sealed ahead of its time", () => {
   it("is taken to the authority: it would outlive what the feed remembers", async () => {
     const world = sealedWorld();

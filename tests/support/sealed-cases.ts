@@ -141,6 +141,15 @@ export const sealedCases: readonly SealedCase[] = [
     },
   },
   {
+    name: "is unavailable where the feed tells of another tenant (I3)",
+    async run() {
+      const { edge, signIn, feed } = sealedWorld();
+      const { box } = await signIn();
+      feed.tenant = "other";
+      same(await edge.read(box.header), { state: "unavailable", why: "feed" });
+    },
+  },
+  {
     name: "ends by its idle and its absolute deadline, exactly then (I11)",
     async run() {
       const { edge, signIn, clock } = sealedWorld();

@@ -31,6 +31,8 @@ export function secretText(seed: number): string {
 export class WrittenFeed implements RevocationFeed {
   readonly entries: RevocationEntry[] = [];
   trouble: Error | undefined;
+  /** Whom it tells of; absent: everybody. */
+  tenant: string | undefined;
   reads = 0;
   readonly #now: () => number;
 
@@ -43,7 +45,8 @@ export class WrittenFeed implements RevocationFeed {
     if (this.trouble !== undefined) throw this.trouble;
     const entries = this.entries.slice(Number(since ?? 0));
     const position = String(this.entries.length);
-    return { position, entries, complete: true, at: this.#now(), ageMs: 0, keepMs: KEEP_MS };
+    const page = { position, entries, complete: true, at: this.#now(), ageMs: 0, keepMs: KEEP_MS };
+    return this.tenant === undefined ? page : { ...page, tenant: this.tenant };
   }
 }
 

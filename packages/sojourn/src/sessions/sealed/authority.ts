@@ -11,6 +11,8 @@ export interface AuthorityQuestion {
   readonly activity: boolean;
   /** A new token reaches the client. */
   readonly canSetToken: boolean;
+  /** Text that describes the client; absent when nothing is known of it. */
+  readonly fingerprint?: string;
 }
 
 export type AuthorityAnswer =

@@ -31,6 +31,8 @@ export interface SealedContext {
   readonly activity?: boolean;
   /** The answer to the request can set cookies. Default true. */
   readonly canSetCookies?: boolean;
+  /** Text that describes the client (user agent, …), for the authority. */
+  readonly fingerprint?: string | undefined;
 }
 
 /**
@@ -74,6 +76,7 @@ interface Request {
   readonly header: string | null | undefined;
   readonly activity: boolean;
   readonly canSetCookies: boolean;
+  readonly client: { readonly fingerprint?: string };
 }
 
 type AnyVerdict = Verdict | "tenant";
@@ -137,11 +140,12 @@ export class SealedSessions {
    */
   read(
     cookieHeader: string | null | undefined,
-    { activity = true, canSetCookies = true }: SealedContext = {},
+    { activity = true, canSetCookies = true, fingerprint }: SealedContext = {},
   ): MaybePromise<SealedStanding> {
     const found = this.#cookies.read(cookieHeader);
     if (typeof found === "string") return { state: "unknown", why: found };
-    const request: Request = { header: cookieHeader, activity, canSetCookies };
+    const client = fingerprint === undefined ? {} : { fingerprint };
+    const request: Request = { header: cookieHeader, activity, canSetCookies, client };
     if ("token" in found) return this.#withFeed(() => this.#ask(found.token, request));
     return chain(this.#sealer(), (envelope) =>
       chain(envelope.open(found.chunks), (bytes) => {
@@ -164,7 +168,6 @@ export class SealedSessions {
     const judgement = assess(session, 0, now);
     if (judgement.state === "ended") return { state: "ended", reason: judgement.end.reason };
     const verdict = this.#verdict(payload);
-    if (verdict === "tenant") return NO_FEED;
     const age = now - sealedAt;
     const told = age < this.#keepMs - LEEWAY_MS && age >= -LEEWAY_MS;
     const alone: SealedStanding | undefined =
@@ -179,12 +182,12 @@ export class SealedSessions {
     request: Request,
     otherwise: SealedStanding = NO_AUTHORITY,
   ): Promise<SealedStanding> {
-    const { activity, canSetCookies } = request;
+    const { activity, canSetCookies: canSetToken, client } = request;
     // What ends while we ask is newer than this, and so is found by the filter.
     const askedAt = this.#view.now();
     let answer: AuthorityAnswer;
     try {
-      const question = { token, tenant: this.#tenant, activity, canSetToken: canSetCookies };
+      const question = { token, tenant: this.#tenant, activity, canSetToken, ...client };
       answer = await this.#authority.check(question);
     } catch (error) {
       this.#options.onError?.(error);
