@@ -1,4 +1,4 @@
-/** The attacker kept copies of the sealed cookies and sends them after what they stand for ended. */
+/** The attacker kept copies of sealed cookies and sends them when what they stand for is over. */
 import { describe, expect, it } from "vitest";
 import { sealedGeneration } from "sojourn/sealed";
 import {

