@@ -5,7 +5,7 @@ import { claimedCount } from "../../tokens/sealed/chunks.ts";
 import { describeSessionToken } from "../../tokens/sealed/payload.ts";
 
 /** Why a request has no session of ours. For logs. */
-export type SealedFlaw = "absent" | "conflict" | "form" | "chunk" | "sealed";
+export type SealedFlaw = "absent" | "conflict" | "form" | "chunk" | "sealed" | "token";
 
 export type FoundCookies = { readonly chunks: readonly string[] } | { readonly token: string };
 

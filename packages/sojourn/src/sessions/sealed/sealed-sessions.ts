@@ -16,9 +16,13 @@ import { RevocationView } from "../../tokens/jwt/revocation-view.ts";
 import { createKeyRing } from "../../tokens/key-ring.ts";
 import { chain } from "../../tokens/maybe-promise.ts";
 import { Envelope } from "../../tokens/sealed/envelope.ts";
-import { decodePayload, encodePayload } from "../../tokens/sealed/payload.ts";
+import { decodePayload, describeSessionToken } from "../../tokens/sealed/payload.ts";
+import { encodePayload } from "../../tokens/sealed/payload.ts";
 import type { SealedFacts, SealedPayload } from "../../tokens/sealed/payload.ts";
 import { readSecrets } from "../../tokens/secrets.ts";
+import { sessionTokens } from "../../tokens/session-token.ts";
+import type { SessionTokens } from "../../tokens/session-token.ts";
+import { parseToken } from "../../tokens/token-format.ts";
 import type { AuthorityAnswer, SealedAuthority } from "./authority.ts";
 import { SealedCookies } from "./cookies.ts";
 import type { SealedFlaw } from "./cookies.ts";
@@ -70,6 +74,7 @@ const CHUNKS = 2;
 const NONE: readonly string[] = Object.freeze([]);
 
 const NO_FEED: SealedStanding = Object.freeze({ state: "unavailable", why: "feed" });
+const FORGED: SealedStanding = Object.freeze({ state: "unknown", why: "token" });
 const NO_AUTHORITY: SealedStanding = Object.freeze({ state: "unavailable", why: "authority" });
 
 interface Request {
@@ -77,6 +82,11 @@ interface Request {
   readonly activity: boolean;
   readonly canSetCookies: boolean;
   readonly client: { readonly fingerprint?: string };
+}
+
+interface Tools {
+  readonly envelope: Envelope;
+  readonly tokens: SessionTokens;
 }
 
 type AnyVerdict = Verdict | "tenant";
@@ -92,7 +102,7 @@ export class SealedSessions {
   readonly #time: HostTime;
   /** For so long the feed tells of what ended; known with the first page. */
   #keepMs = 0;
-  #envelope: Envelope | undefined;
+  #made: Tools | undefined;
 
   /** Use {@link createSealedSessions}. */
   constructor(options: SealedSessionsOptions) {
@@ -146,13 +156,25 @@ export class SealedSessions {
     if (typeof found === "string") return { state: "unknown", why: found };
     const client = fingerprint === undefined ? {} : { fingerprint };
     const request: Request = { header: cookieHeader, activity, canSetCookies, client };
-    if ("token" in found) return this.#withFeed(() => this.#ask(found.token, request));
-    return chain(this.#sealer(), (envelope) =>
+    if ("token" in found) return this.#readToken(found.token, request);
+    return chain(this.#tools(), ({ envelope }) =>
       chain(envelope.open(found.chunks), (bytes) => {
         const payload = bytes === undefined ? undefined : decodePayload(bytes, this.#tenant);
         if (payload === undefined) return { state: "unknown", why: "sealed" } as const;
         return this.#withFeed(() => this.#judge(payload, request));
       }),
+    );
+  }
+
+  /** Nobody is asked about a token that we never made. */
+  #readToken(text: string, request: Request): MaybePromise<SealedStanding> {
+    const { type = "session" } = describeSessionToken(text) ?? {};
+    const token = parseToken(text, type);
+    if (token === undefined) return FORGED;
+    return chain(this.#tools(), ({ tokens }) =>
+      chain(tokens.verify(token, this.#tenant), (genuine) =>
+        genuine ? this.#withFeed(() => this.#ask(text, request)) : FORGED,
+      ),
     );
   }
 
@@ -240,25 +262,26 @@ export class SealedSessions {
     const plain = encodePayload(facts, sealedAt, this.#tenant);
     const { remember, absoluteExpiresAt } = facts.session;
     const keepMs = remember === true ? absoluteExpiresAt - sealedAt : undefined;
-    return chain(this.#sealer(), (envelope) =>
+    return chain(this.#tools(), ({ envelope }) =>
       chain(envelope.seal(plain, this.#cookies.chunksMax, sealedAt), (chunks) =>
         this.#cookies.write(chunks ?? [facts.token], header, keepMs),
       ),
     );
   }
 
-  #sealer(): MaybePromise<Envelope> {
-    return this.#envelope ?? this.#makeEnvelope();
+  #tools(): MaybePromise<Tools> {
+    return this.#made ?? this.#make();
   }
 
   /** Made by each who comes before the first is done: no promise is shared between requests. */
-  async #makeEnvelope(): Promise<Envelope> {
+  async #make(): Promise<Tools> {
     const { secrets } = this.#options;
     const ring = await createKeyRing({ secrets, digest });
     const random: Entropy = this.#options.entropy ?? entropy;
     const { name } = this.#cookies;
-    this.#envelope ??= new Envelope({ ring, entropy: random, tenant: this.#tenant, name });
-    return this.#envelope;
+    const envelope = new Envelope({ ring, entropy: random, tenant: this.#tenant, name });
+    this.#made ??= { envelope, tokens: sessionTokens({ ring, entropy: random }) };
+    return this.#made;
   }
 }
 
