@@ -12,6 +12,7 @@ import { expressOverhead, fastifyOverhead, honoOverhead, koaOverhead } from "./h
 import { accessTokens } from "./micro/access-tokens.ts";
 import { lifecycle } from "./micro/lifecycle.ts";
 import { nearCache } from "./micro/near-cache.ts";
+import { sealedSessions } from "./micro/sealed-sessions.ts";
 import { verify } from "./micro/verify.ts";
 import { print, save } from "./report.ts";
 import type { Section } from "./report.ts";
@@ -29,6 +30,7 @@ type Suites = Readonly<Record<string, (effort: Effort) => Promise<Section>>>;
 const LIBRARY: Suites = {
   verify,
   "access-tokens": accessTokens,
+  sealed: sealedSessions,
   "near-cache": nearCache,
   lifecycle,
   sqlite,

@@ -37,6 +37,7 @@ it.each([
   "adapters/hono.ts",
   "stores/memory.ts",
   "tokens/index.ts",
+  "sessions/sealed/index.ts",
   "testing/index.ts",
 ])("reaches no module outside the library from %s", (entry) => {
   // jose runs wherever Web Crypto does, and is loaded only when a token is verified.

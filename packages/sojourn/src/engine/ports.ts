@@ -8,6 +8,8 @@ import type { Durability, EndReason, SessionState } from "../protocol/words.ts";
 import type { SessionEnd, SessionRecord, SessionSummary } from "./record.ts";
 
 export type {
+  Base64Url,
+  Cipher,
   Clock,
   Digest,
   Entropy,

@@ -229,3 +229,40 @@ describe("entropy", () => {
     expect(node.entropy.bytes(24)).not.toEqual(node.entropy.bytes(24));
   });
 });
+
+describe("cipherOf", () => {
+  const [key, nonce, aad] = [new Uint8Array(32).fill(7), new Uint8Array(12).fill(1), text("place")];
+
+  it.each(platforms)(
+    "seals and opens as the digest of %s does, any number of times",
+    async (_, at) => {
+      const cipher = at.cipherOf(key);
+      for (const plain of [text(""), text("a"), text("b".repeat(5_000))]) {
+        const sealed = await cipher.seal(nonce, plain, aad);
+        expect(sealed).toEqual(await node.digest.seal(key, nonce, plain, aad));
+        expect(await cipher.open(nonce, sealed, aad)).toEqual(plain);
+        flip(sealed, 3);
+        expect(await cipher.open(nonce, sealed, aad)).toBeUndefined();
+        flip(sealed, 3);
+        expect(await cipher.open(nonce, sealed, text("other"))).toBeUndefined();
+        expect(await cipher.open(nonce, sealed.subarray(0, 15), aad)).toBeUndefined();
+      }
+    },
+  );
+});
+
+describe("base64Url", () => {
+  it("reads the one spelling of some bytes and writes it", () => {
+    const { base64Url } = node;
+    fc.assert(
+      fc.property(bytesBetween(0, 70), (bytes) => {
+        const spelt = base64Url?.encode(bytes) ?? "";
+        expect(spelt).toBe(Buffer.from(bytes).toString("base64url"));
+        expect(base64Url?.decode(spelt)).toEqual(bytes);
+      }),
+    );
+    for (const wrong of ["A", "AA=", "AA==", "AB", "AAB", "A A", "+A", "/A", "AA\n", "AAAAé"]) {
+      expect(base64Url?.decode(wrong), wrong).toBeUndefined();
+    }
+  });
+});

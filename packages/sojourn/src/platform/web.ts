@@ -1,5 +1,5 @@
 /** The platform on web runtimes (workers, Deno, browsers): every primitive is a promise. */
-import type { Digest } from "../engine/ports.ts";
+import type { Base64Url, Cipher, Digest } from "../engine/ports.ts";
 
 export { entropy } from "./entropy.ts";
 export { hostTime } from "./host-time.ts";
@@ -24,8 +24,8 @@ function hmacKey(key: Uint8Array): Promise<Key> {
   return made;
 }
 
-function cipherKey(key: Uint8Array, use: "encrypt" | "decrypt"): Promise<Key> {
-  return crypto.subtle.importKey("raw", key, "AES-GCM", false, [use]);
+function cipherKey(key: Uint8Array, uses: ("encrypt" | "decrypt")[]): Promise<Key> {
+  return crypto.subtle.importKey("raw", key, "AES-GCM", false, uses);
 }
 
 function cipher(nonce: Uint8Array, aad: Uint8Array) {
@@ -36,6 +36,9 @@ function cipher(nonce: Uint8Array, aad: Uint8Array) {
     tagLength: TAG_BITS,
   };
 }
+
+/** `atob` takes more than it saves, and `Uint8Array.fromBase64` is not everywhere yet. */
+export const base64Url: Base64Url | undefined = undefined;
 
 export const digest: Digest = {
   async hmac(key, message) {
@@ -49,18 +52,42 @@ export const digest: Digest = {
   },
 
   async seal(key, nonce, plain, aad) {
-    const imported = await cipherKey(key, "encrypt");
-    const sealed = await crypto.subtle.encrypt(cipher(nonce, aad), imported, plain);
-    return new Uint8Array(sealed);
+    return sealWith(await cipherKey(key, ["encrypt"]), nonce, plain, aad);
   },
 
   async open(key, nonce, sealed, aad) {
-    const imported = await cipherKey(key, "decrypt");
-    try {
-      const plain = await crypto.subtle.decrypt(cipher(nonce, aad), imported, sealed);
-      return new Uint8Array(plain);
-    } catch {
-      return undefined;
-    }
+    return openWith(await cipherKey(key, ["decrypt"]), nonce, sealed, aad);
   },
 };
+
+/** Only the key itself is kept: some runtimes forbid a promise of another request. */
+export function cipherOf(bytes: Uint8Array): Cipher {
+  let key: Key | undefined;
+  const ready = async (): Promise<Key> => (key ??= await cipherKey(bytes, ["encrypt", "decrypt"]));
+  return {
+    seal: async (nonce, plain, aad) => sealWith(await ready(), nonce, plain, aad),
+    open: async (nonce, sealed, aad) => openWith(await ready(), nonce, sealed, aad),
+  };
+}
+
+async function sealWith(
+  key: Key,
+  nonce: Uint8Array,
+  plain: Uint8Array,
+  aad: Uint8Array,
+): Promise<Uint8Array> {
+  return new Uint8Array(await crypto.subtle.encrypt(cipher(nonce, aad), key, plain));
+}
+
+async function openWith(
+  key: Key,
+  nonce: Uint8Array,
+  sealed: Uint8Array,
+  aad: Uint8Array,
+): Promise<Uint8Array | undefined> {
+  try {
+    return new Uint8Array(await crypto.subtle.decrypt(cipher(nonce, aad), key, sealed));
+  } catch {
+    return undefined;
+  }
+}

@@ -16,6 +16,7 @@ import { convertProblems } from "./foreign.ts";
 import type { ForeignSessions } from "./foreign.ts";
 import type { HttpRules } from "./cookie-choice.ts";
 import type { SweepSettings } from "./sweeper.ts";
+import { isTenant } from "./tenant.ts";
 
 /** What can be said of the session cookie; the rest comes from the policy. */
 export interface CookieSettings {
@@ -101,7 +102,6 @@ const KNOWN: Readonly<Record<string, readonly string[] | undefined>> = {
   clock: undefined,
   entropy: undefined,
 };
-const TENANT: RegExp = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
 const STALENESS_MS_MAX = 60_000;
 const STORE_TIMEOUT_MS_MAX = 60_000;
 const SWEEP_MS_MIN = 100;
@@ -245,10 +245,6 @@ function checkTypes(options: Readonly<Record<string, unknown>>, problems: Config
       if (value !== undefined && !fits(value)) problems.push({ path, message: accepted });
     }
   }
-}
-
-export function isTenant(tenant: unknown): tenant is string {
-  return typeof tenant === "string" && TENANT.test(tenant);
 }
 
 function checkNumbers(options: SessionsOptions, problems: ConfigProblem[]): void {

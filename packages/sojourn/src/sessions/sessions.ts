@@ -20,7 +20,7 @@ import type { RevokeHow } from "./lifecycle.ts";
 import { loginFrom } from "./login.ts";
 import { checkLogin, checkSubject } from "./login-options.ts";
 import type { LoginOptions } from "./login-options.ts";
-import { isTenant } from "./options.ts";
+import { isTenant } from "./tenant.ts";
 import type { HttpRules } from "./cookie-choice.ts";
 import { awaitFrontier } from "./roll-call.ts";
 import type { FrontierReceipt } from "./roll-call.ts";
