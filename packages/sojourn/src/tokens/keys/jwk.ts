@@ -92,7 +92,7 @@ export async function publicJwk(
 }
 
 /** RFC 7638: SHA-256 over the required members in their order, as base64url. */
-async function thumbprint(members: Readonly<Record<string, string>>): Promise<string> {
+export async function thumbprint(members: Readonly<Record<string, string>>): Promise<string> {
   const text = new TextEncoder().encode(JSON.stringify(members));
   return encodeBase64Url(new Uint8Array(await crypto.subtle.digest("SHA-256", text)));
 }
