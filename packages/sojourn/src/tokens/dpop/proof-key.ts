@@ -1,6 +1,7 @@
 /** The public key that a proof brings along. It is worth nothing until something is bound to it. */
 import { decodeBase64Url } from "../base64url.ts";
 import { factsOf } from "../keys/algorithms.ts";
+import type { SigningAlgorithm } from "../keys/algorithms.ts";
 import { algorithmOf, thumbprint } from "../keys/jwk.ts";
 import type { AnyJwk } from "../keys/jwk.ts";
 
@@ -23,24 +24,33 @@ export async function readProofKey(
   jwk: unknown,
   alg: DpopAlgorithm,
 ): Promise<ProofKey | undefined> {
-  if (typeof jwk !== "object" || jwk === null || Array.isArray(jwk)) return undefined;
-  if (PRIVATE.some((name) => Object.hasOwn(jwk, name))) return undefined;
-  const given = jwk as AnyJwk;
-  if (given.alg !== undefined && given.alg !== alg) return undefined;
-  const { kty, crv, key: facts } = factsOf(alg === "ES256" ? "ES256" : "EdDSA");
-  const fits = algorithmOf(given, alg === "ES256" ? "ES256" : "EdDSA");
-  if (typeof fits === "string" || crv === undefined) return undefined;
-  const { x, y } = given;
-  if (!isCoordinate(x) || (kty === "EC" && !isCoordinate(y))) return undefined;
-  // The order of RFC 7638, which the thumbprint takes.
-  const members = kty === "EC" ? { crv, kty, x, y: y as string } : { crv, kty, x };
+  const known = alg === "ES256" ? "ES256" : "EdDSA";
+  const members = isPublic(jwk, alg) ? membersOf(jwk, known) : undefined;
+  if (members === undefined) return undefined;
   try {
+    const { key: facts } = factsOf(known);
     const key = await crypto.subtle.importKey("jwk", members, facts, false, ["verify"]);
     return { key, jkt: await thumbprint(members) };
   } catch {
     // No point of the curve.
     return undefined;
   }
+}
+
+function isPublic(jwk: unknown, alg: DpopAlgorithm): jwk is AnyJwk {
+  if (typeof jwk !== "object" || jwk === null || Array.isArray(jwk)) return false;
+  if (PRIVATE.some((name) => Object.hasOwn(jwk, name))) return false;
+  return ((jwk as AnyJwk).alg ?? alg) === alg;
+}
+
+/** In the order of RFC 7638, which the thumbprint takes. */
+function membersOf(jwk: AnyJwk, alg: SigningAlgorithm): Record<string, string> | undefined {
+  const { kty, crv } = factsOf(alg);
+  if (crv === undefined || typeof algorithmOf(jwk, alg) === "string") return undefined;
+  const { x, y } = jwk;
+  if (!isCoordinate(x)) return undefined;
+  if (kty !== "EC") return { crv, kty, x };
+  return isCoordinate(y) ? { crv, kty, x, y } : undefined;
 }
 
 function isCoordinate(value: unknown): value is string {

@@ -13,7 +13,8 @@ const ABSOLUTE_FORM = /^https?:\/\/[^/?#]*/i;
 
 /** @returns `undefined` for what is no http or https address, and for one with a user's name. */
 export function normalTarget(text: unknown): string | undefined {
-  if (typeof text !== "string" || text.length > URL_CHARS_MAX || !PLAIN.test(text)) return undefined;
+  if (typeof text !== "string" || text.length > URL_CHARS_MAX || !PLAIN.test(text))
+    return undefined;
   if (!URL.canParse(text)) return undefined;
   const { protocol, username, password, origin, pathname } = new URL(text);
   if (protocol !== "https:" && protocol !== "http:") return undefined;
