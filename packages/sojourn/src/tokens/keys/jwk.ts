@@ -97,7 +97,8 @@ export async function thumbprint(members: Readonly<Record<string, string>>): Pro
   return encodeBase64Url(new Uint8Array(await crypto.subtle.digest("SHA-256", text)));
 }
 
-function modulusBits(text: string | undefined): number {
+/** @param text The member "n", base64url. */
+export function modulusBits(text: string | undefined): number {
   const bytes = decodeBase64Url(text ?? "") ?? new Uint8Array(0);
   const first = bytes.findIndex((byte) => byte !== 0);
   if (first < 0) return 0;
