@@ -37,12 +37,16 @@ describe.each(MODES)("a proof, %s,", (_mode, options) => {
 
   it("[DP-04] is refused at any later time, with clocks of nodes apart", async () => {
     const { world, proof, token } = await heard();
+    const { alice, tokens } = world;
     expect(await whyOf(world.ask(token, proof))).toBe("active");
-    const slow = world.node({ now: () => world.tokens.time.wall() - 10_000 });
+    const slow = world.node({ now: () => tokens.time.wall() - 10_000 });
     for (let seconds = 0; seconds < 90; seconds += 1) {
-      world.tokens.time.pass(1_000);
+      tokens.time.pass(1_000);
       expect(await whyOf(world.ask(token, proof))).not.toBe("active");
-      // Behind by the whole leeway: what the others forget, it takes for too old as well.
+      // What is over for this node is forgotten here.
+      const fresh = options.withNonces === true ? { nonce: await nonceOf(world) } : {};
+      expect(await whyOf(world.ask(token, await alice.proof(fresh)))).toBe("active");
+      // Behind by the whole leeway: it must not be taken for new there.
       expect(await whyOf(slow(token, proof))).not.toBe("active");
     }
   });

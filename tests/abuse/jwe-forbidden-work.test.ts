@@ -128,13 +128,15 @@ describe("a header that asks for work", () => {
       {},
       { kty: "EC", crv: "P-384", x, y },
       { kty: "OKP", crv: "X25519", x },
-      { kty: "EC", crv: "P-256", x, y: x },
       { kty: "EC", crv: "P-256", x, y: `${String(y)}AA` },
       { kty: "EC", crv: "P-256", x, y, d: x },
     ]) {
       const odd = withHeader(good, (header) => ({ ...header, epk }));
-      expect(["header", "decryption"]).toContain(await whyOf(world.verifier.verify(odd)));
+      expect(await whyOf(world.verifier.verify(odd))).toBe("header");
     }
+    const epk = { kty: "EC", crv: "P-256", x, y: x };
+    const off = withHeader(good, (header) => ({ ...header, epk }));
+    expect(await whyOf(world.verifier.verify(off))).toBe("decryption");
   });
 
   it("[JW-10] is refused when it is long, repeated or respelt", async () => {
