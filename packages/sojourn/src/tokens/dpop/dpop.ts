@@ -23,7 +23,7 @@ export interface DpopOptions {
   readonly externalUrl: string;
   /** Shared by every process that answers under this address. */
   readonly replays: ReplayCache;
-  /** Ask for a nonce in each proof. Then the nonce's age counts, not what the client's clock says. */
+  /** Ask for a nonce in each proof. Then its age counts, not what the client's clock says. */
   readonly nonces?: Nonces;
   /** Of clients' keys; default: all there are. */
   readonly algorithms?: readonly DpopAlgorithm[];
@@ -125,20 +125,22 @@ export class Dpop {
 
   /** As {@link Dpop.verify} without remembering; go on with {@link Dpop.accept}. */
   async examine(request: ProofRequest): Promise<ExaminedProof | ProofRefusal> {
-    const { method, path, token, boundTo } = request;
+    const { method, path } = request;
     const target = targetOf(this.#externalUrl, path);
     if (target === undefined) return this.#refuse("target");
     const { algorithms } = this;
     const proof = await readProof(request.proof, { algorithms, method, target });
     if (typeof proof === "string") return this.#refuse(proof);
-    if (token !== undefined && proof.ath !== (await hashText(token))) {
-      return this.#refuse("token_hash");
-    }
-    if (boundTo !== undefined && proof.jkt !== boundTo) return this.#refuse("other_key");
+    const misfit = await misfitOf(proof, request);
+    return misfit === undefined ? this.#judgeAge(proof) : this.#refuse(misfit);
+  }
+
+  async #judgeAge(proof: Proof): Promise<ExaminedProof | ProofRefusal> {
     const now = this.#now();
     const bornAt = await this.#bornAt(proof);
     if (bornAt === undefined) return this.#refuse("nonce");
-    if (bornAt > now + this.#leewayMs || now >= bornAt + this.#ageMs) {
+    const overAt = bornAt + this.#ageMs;
+    if (bornAt > now + this.#leewayMs || now >= overAt) {
       return this.#refuse(this.#nonces === undefined ? "time" : "nonce");
     }
     const renew = this.#nonces !== undefined && now >= bornAt + this.#ageMs / 2;
@@ -146,7 +148,8 @@ export class Dpop {
       state: "proved",
       confirmation: { jkt: proof.jkt },
       replayKey: await replayKeyOf(proof),
-      overAt: bornAt + this.#ageMs + this.#leewayMs,
+      // For nodes whose clocks are behind.
+      overAt: overAt + this.#leewayMs,
       ...(renew ? await this.freshNonce() : {}),
     };
   }
@@ -209,6 +212,15 @@ function problemsOf(options: DpopOptions): ConfigProblem[] {
     add("proofAgeMs", "means nothing with nonces: their lifeMs counts");
   }
   return problems;
+}
+
+/** What the proof is not for besides method and address. */
+async function misfitOf(
+  proof: Proof,
+  { token, boundTo }: ProofRequest,
+): Promise<ProofFlaw | undefined> {
+  if (token !== undefined && proof.ath !== (await hashText(token))) return "token_hash";
+  return boundTo === undefined || proof.jkt === boundTo ? undefined : "other_key";
 }
 
 /** By key, too: nobody can use up the names of another's proofs. */

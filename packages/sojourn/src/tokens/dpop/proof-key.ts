@@ -5,7 +5,7 @@ import type { SigningAlgorithm } from "../keys/algorithms.ts";
 import { algorithmOf, thumbprint } from "../keys/jwk.ts";
 import type { AnyJwk } from "../keys/jwk.ts";
 
-/** Asymmetric, at least 128 bits strong, and cheap to prove whatever the key. `Ed25519`: RFC 9864. */
+/** Asymmetric, 128 bits strong, cheap to prove whatever the key. `Ed25519`: RFC 9864. */
 export const DPOP_ALGORITHMS = ["ES256", "EdDSA", "Ed25519"] as const;
 export type DpopAlgorithm = (typeof DPOP_ALGORITHMS)[number];
 

@@ -27,20 +27,23 @@ export function readCompactJwe<Key extends ReadKey>(
 ): Key | Flaw {
   if (typeof token !== "string") return "not_text";
   if (token.length > TOKEN_BYTES_MAX) return "size";
-  const parts = token.split(".", 6);
-  const [head = "", wrapped = "", iv = "", content = "", tag = ""] = parts;
-  if (parts.length !== 5 || head.length > HEADER_CHARS_MAX) return "form";
+  const [head = "", ...rest] = token.split(".", 6);
+  if (rest.length !== 4 || head.length > HEADER_CHARS_MAX) return "form";
   const bytes = decodeBase64Url(head);
   const header = bytes === undefined ? undefined : readJsonObject(bytes);
   const key = header === undefined ? "header" : keyFor(header, keys);
   if (typeof key === "string") return key;
-  const fits =
-    isOfBytes(wrapped, key.wrappedBytes) &&
+  return isBody(rest, key.wrappedBytes) ? key : "form";
+}
+
+/** @param parts Wrapped key, initialization vector, content, tag. */
+function isBody([wrapped, iv, content, tag]: readonly string[], wrappedBytes: number): boolean {
+  return (
+    isOfBytes(wrapped, wrappedBytes) &&
     isOfBytes(iv, IV_BYTES) &&
     isOfBytes(tag, TAG_BYTES) &&
-    content !== "" &&
-    decodeBase64Url(content) !== undefined;
-  return fits ? key : "form";
+    (decodeBase64Url(content ?? "")?.length ?? 0) > 0
+  );
 }
 
 function keyFor<Key extends ReadKey>(

@@ -30,7 +30,7 @@ const RSA_BITS_MAX = 8_192;
 const EXPONENT = "AQAB";
 const KID_CHARS_MAX = 256;
 /** The 32 bytes of a content key and 8 of AES Key Wrap. */
-export const KW_BYTES = 40;
+const KW_BYTES = 40;
 
 const KINDS: Readonly<Record<WrappingAlgorithm, string>> = {
   A256KW: "oct",
