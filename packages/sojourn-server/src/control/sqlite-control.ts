@@ -10,7 +10,7 @@ import type { ControlSql, SqlOutcome, SqlValue, Statement } from "./control-sql.
 
 /** A caller waits this long for another process's write; the event loop waits with it. */
 const BUSY_MS = 250;
-const SCHEMA_VERSION = 2;
+const SCHEMA_VERSION = 3;
 const OWNER_ONLY = 0o600;
 const OWNER_ONLY_FOLDER = 0o700;
 
