@@ -12,8 +12,9 @@ import { encodeBase64Url } from "../base64url.ts";
 import { encodeFields } from "../fields.ts";
 import type { Confirmation } from "../jwt/access-claims.ts";
 import type { Nonces } from "./nonces.ts";
+import { Memo } from "../jwt/memo.ts";
 import { readProof } from "./proof.ts";
-import type { HeaderValue, Proof, ProofFlaw } from "./proof.ts";
+import type { HeaderValue, KnownHead, Proof, ProofFlaw } from "./proof.ts";
 import { DPOP_ALGORITHMS } from "./proof-key.ts";
 import type { DpopAlgorithm } from "./proof-key.ts";
 import { externalUrlProblem, targetOf } from "./target.ts";
@@ -80,6 +81,8 @@ export interface ExaminedProof extends ProvedKey {
 
 const PROOF_AGE_MS = 60_000;
 const LEEWAY_MS = 10_000;
+/** Keys of clients that are remembered, some kB each. */
+const HEADS_MAX = 2_000;
 const RANGES: readonly (readonly ["proofAgeMs" | "leewayMs", number, number])[] = [
   ["proofAgeMs", 1_000, 600_000],
   ["leewayMs", 0, 60_000],
@@ -102,6 +105,7 @@ export class Dpop {
   readonly #ageMs: number;
   readonly #leewayMs: number;
   readonly #now: () => number;
+  readonly #heads: Memo<KnownHead> = new Memo(HEADS_MAX);
 
   /** Use {@link createDpop}. */
   constructor(options: DpopOptions) {
@@ -128,8 +132,8 @@ export class Dpop {
     const { method, path } = request;
     const target = targetOf(this.#externalUrl, path);
     if (target === undefined) return this.#refuse("target");
-    const { algorithms } = this;
-    const proof = await readProof(request.proof, { algorithms, method, target });
+    const rules = { algorithms: this.algorithms, method, target, heads: this.#heads };
+    const proof = await readProof(request.proof, rules);
     if (typeof proof === "string") return this.#refuse(proof);
     const misfit = await misfitOf(proof, request);
     return misfit === undefined ? this.#judgeAge(proof) : this.#refuse(misfit);

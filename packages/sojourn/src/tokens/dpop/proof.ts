@@ -8,8 +8,9 @@ import type { Flaw } from "../jwt/compact.ts";
 import { loadJose } from "../jwt/jose.ts";
 import { readJsonObject } from "../jwt/strict-json.ts";
 import type { JsonObject } from "../jwt/strict-json.ts";
+import type { Memo } from "../jwt/memo.ts";
 import { readProofKey } from "./proof-key.ts";
-import type { DpopAlgorithm } from "./proof-key.ts";
+import type { DpopAlgorithm, ProofKey } from "./proof-key.ts";
 import { normalTarget } from "./target.ts";
 
 /** Every value of a header, or its one value. Two in one text are none: they are refused. */
@@ -33,6 +34,13 @@ export interface ProofRules {
   readonly method: string;
   /** In its normal spelling. */
   readonly target: string;
+  /** Headers that were read lately: a client's proofs have the same, key and all. */
+  readonly heads: Memo<KnownHead>;
+}
+
+export interface KnownHead extends ProofKey {
+  readonly text: string;
+  readonly alg: string;
 }
 
 export interface Proof {
@@ -67,22 +75,36 @@ export async function readProof(
 ): Promise<Proof | ProofFlaw> {
   const value = oneValue(header);
   if (typeof value === "string") return value;
-  const { algorithms } = rules;
-  const compact = { kind: "dpop+jwt", algorithms, bytesMax: PROOF_BYTES_MAX } as const;
-  const head = readCompact(value.text, compact);
+  const head = await readHead(value.text, rules);
   if (typeof head === "string") return head;
-  const proofKey = await readProofKey(head.header["jwk"], head.alg as DpopAlgorithm);
-  if (proofKey === undefined) return "key";
   const { compactVerify } = await loadJose();
   let bytes: Uint8Array;
   try {
-    const verified = await compactVerify(value.text, proofKey.key, { algorithms: [head.alg] });
+    const verified = await compactVerify(value.text, head.key, { algorithms: [head.alg] });
     bytes = verified.payload;
   } catch {
     return "signature";
   }
   const claims = readJsonObject(bytes);
-  return claims === undefined ? "claims" : judge(claims, proofKey.jkt, rules);
+  return claims === undefined ? "claims" : judge(claims, head.jkt, rules);
+}
+
+async function readHead(
+  text: string,
+  { algorithms, heads }: ProofRules,
+): Promise<KnownHead | ProofFlaw> {
+  const compact = { kind: "dpop+jwt", algorithms, bytesMax: PROOF_BYTES_MAX } as const;
+  const head = readCompact(text, compact);
+  if (typeof head === "string") return head;
+  const headText = text.slice(0, text.indexOf("."));
+  const known = heads.get(headText);
+  if (known !== undefined) return known;
+  const { alg } = head;
+  const key = await readProofKey(head.header["jwk"], alg as DpopAlgorithm);
+  if (key === undefined) return "key";
+  const read = { text: headText, alg, ...key };
+  heads.set(read);
+  return read;
 }
 
 function judge(claims: JsonObject, jkt: string, rules: ProofRules): Proof | ProofFlaw {
