@@ -4,6 +4,7 @@ import type { ControlSql } from "../../packages/sojourn-server/src/control/contr
 import { KeyTable, SCOPES } from "../../packages/sojourn-server/src/control/key-table.ts";
 import type { KeyRecord } from "../../packages/sojourn-server/src/control/key-table.ts";
 import { PostgresControl } from "../../packages/sojourn-server/src/control/postgres-control.ts";
+import { Proofs } from "../../packages/sojourn-server/src/control/proofs.ts";
 import { Replies } from "../../packages/sojourn-server/src/control/replies.ts";
 import { SqliteControl } from "../../packages/sojourn-server/src/control/sqlite-control.ts";
 import { startPgBouncer, startPostgres } from "../../tools/engines.mjs";
@@ -111,6 +112,32 @@ describe.each(ENGINES)("the control store in %s", (_name, start) => {
       ),
     );
     expect(claims.filter(({ outcome }) => outcome === "claimed")).toHaveLength(all.length);
+  });
+
+  it("[DP-04] takes a proof once, from any process, until it is over", async () => {
+    const [one, two] = [here, there].map((sql) => new Proofs(sql, { now: () => now, max: 3 }));
+    if (one === undefined || two === undefined) throw new Error("two processes");
+    const claims = Array.from({ length: 20 }, (_, at) =>
+      (at % 2 === 0 ? one : two).claim("proof", NOW + 60_000.5, NOW),
+    );
+    expect((await Promise.all(claims)).filter(Boolean)).toHaveLength(1);
+    expect(await two.claim("proof", NOW + 90_000, NOW + 60_000)).toBe(false);
+    expect(await two.claim("proof", NOW + 90_000, NOW + 60_001)).toBe(true);
+    expect(await one.claim("second", NOW + 70_000, NOW)).toBe(true);
+    now = NOW + 69_999;
+    expect(await one.tidy()).toBe(0);
+    expect(await one.claim("third", NOW + 95_000, now)).toBe(true);
+    now = NOW + 70_000;
+    expect(await one.tidy()).toBe(1);
+    expect(await two.claim("fourth", NOW + 95_000, now)).toBe(true);
+    await one.tidy();
+    await expect(one.claim("fifth", NOW + 99_000, now)).rejects.toMatchObject({
+      code: "ERR_STORE_UNAVAILABLE",
+      retryable: true,
+    });
+    now = NOW + 95_000;
+    expect(await one.tidy()).toBe(3);
+    expect(await one.claim("fifth", NOW + 99_000, now)).toBe(true);
   });
 
   it("keeps replies by caller and route", async () => {

@@ -42,6 +42,7 @@ export {
 } from "./engine/errors.ts";
 export type { ConfigProblem, ErrorCode } from "./engine/errors.ts";
 export type * from "./engine/ports.ts";
+export type { ReplayCache } from "./engine/replays.ts";
 export type {
   Assurance,
   Device,

@@ -10,6 +10,7 @@ import type { ZodTypeProvider } from "fastify-type-provider-zod";
 import type { Exchange, Sessions } from "sojourn";
 import type { ServerConfig } from "../config/config.ts";
 import type { Caller, KeyDesk } from "../control/key-desk.ts";
+import type { Proofs } from "../control/proofs.ts";
 import type { Replies } from "../control/replies.ts";
 import type { TokenHouse } from "../main/tokens.ts";
 import type { Metrics } from "./metrics.ts";
@@ -31,6 +32,8 @@ export interface House {
   readonly sessions: Sessions;
   readonly keys: KeyDesk;
   readonly replies: Replies;
+  /** DPoP proofs that were taken by any process. */
+  readonly proofs: Proofs;
   /** Absent: access tokens are off. */
   readonly tokens: TokenHouse | undefined;
   readonly metrics: Metrics;

@@ -47,6 +47,10 @@ const MIGRATIONS: readonly (readonly string[])[] = [
      )`,
     "CREATE INDEX reply_age ON control.reply (created_at)",
   ],
+  [
+    "CREATE TABLE control.proof (slot text PRIMARY KEY, until_at bigint NOT NULL)",
+    "CREATE INDEX proof_end ON control.proof (until_at)",
+  ],
 ];
 const VERSION = MIGRATIONS.length;
 const LOCK_TIMEOUT_MS = 2_000;

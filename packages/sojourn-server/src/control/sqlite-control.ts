@@ -10,7 +10,7 @@ import type { ControlSql, SqlOutcome, SqlValue, Statement } from "./control-sql.
 
 /** A caller waits this long for another process's write; the event loop waits with it. */
 const BUSY_MS = 250;
-const SCHEMA_VERSION = 2;
+const SCHEMA_VERSION = 3;
 const OWNER_ONLY = 0o600;
 const OWNER_ONLY_FOLDER = 0o700;
 
@@ -32,6 +32,11 @@ CREATE TABLE IF NOT EXISTS reply (
   sealed BLOB
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS reply_age ON reply (created_at);
+CREATE TABLE IF NOT EXISTS proof (
+  slot TEXT PRIMARY KEY,
+  until_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS proof_end ON proof (until_at);
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
 `;
 

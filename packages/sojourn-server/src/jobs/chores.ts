@@ -3,6 +3,8 @@ import { StoreUnavailableError } from "sojourn";
 import type { House } from "../api/types.ts";
 
 const TIDY_EVERY_MS = 10 * 60 * 1_000;
+/** Proofs are over after minutes, and there may be many. */
+const TIDY_PROOFS_EVERY_MS = 15_000;
 const CHECKPOINT_EVERY_MS = 30_000;
 const HEALTH_EVERY_MS = 5_000;
 
@@ -14,6 +16,7 @@ export function startChores(house: House, onError: (error: unknown) => void): ()
       () => void house.tokens?.keepCheckpoint().catch(onError),
       CHECKPOINT_EVERY_MS,
     ).unref(),
+    setInterval(() => void house.proofs.tidy().catch(onError), TIDY_PROOFS_EVERY_MS).unref(),
     setInterval(() => {
       // Without traffic nobody else would notice an outage, nor its end.
       house.sessions.health().then(

@@ -46,12 +46,13 @@ export async function startService(config: ServerConfig, log: Logger): Promise<R
   const streams = new StreamRoom(config.streamsMax);
   const { sessions, keys, control, tokens, now } = installation;
   watchCaches(metrics.registry, installation);
-  const { replies } = control;
+  const { replies, proofs } = control;
   const house: House = {
     config,
     sessions,
     keys,
     replies,
+    proofs,
     tokens,
     metrics,
     streams,

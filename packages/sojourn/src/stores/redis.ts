@@ -53,6 +53,8 @@ export type { RedisClient } from "./redis/client.ts";
 export type { RedisCluster } from "./redis/cluster-nodes.ts";
 export { rebucket } from "./redis/rebucket.ts";
 export type { RebucketOptions, RebucketProgress, RebucketSummary } from "./redis/rebucket.ts";
+export { RedisReplays } from "./redis/replays.ts";
+export type { RedisReplaysOptions } from "./redis/replays.ts";
 export type { RedisRisk } from "./redis/risks.ts";
 export { followSentinels } from "./redis/sentinel.ts";
 export type { SentinelOptions } from "./redis/sentinel.ts";

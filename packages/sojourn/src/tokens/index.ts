@@ -21,6 +21,31 @@ export type {
   SigningKeys,
   SigningKeysOptions,
 } from "./keys/signing-keys.ts";
+export { createAccessGuard } from "./dpop/access-guard.ts";
+export type {
+  AccessAnswer,
+  AccessGuard,
+  AccessGuardOptions,
+  AccessRequest,
+} from "./dpop/access-guard.ts";
+export { createDpop } from "./dpop/dpop.ts";
+export type {
+  Dpop,
+  DpopOptions,
+  ProofRefusal,
+  ProofRequest,
+  ProofStanding,
+  ProvedKey,
+} from "./dpop/dpop.ts";
+export { memoryReplays, type MemoryReplaysOptions } from "./dpop/memory-replays.ts";
+export { type NonceOptions, Nonces } from "./dpop/nonces.ts";
+export type { HeaderValue, ProofFlaw } from "./dpop/proof.ts";
+export type { DpopAlgorithm } from "./dpop/proof-key.ts";
+export type { WrappingAlgorithm } from "./jwe/algorithms.ts";
+export { createEncryptedVerifier } from "./jwe/encrypted-verifier.ts";
+export type { EncryptedVerifier, EncryptedVerifierOptions } from "./jwe/encrypted-verifier.ts";
+export type { EncryptionKey } from "./jwe/encryption-keys.ts";
+export { tokenEncrypter, type TokenEncrypterOptions } from "./jwe/token-encrypter.ts";
 export type { AccessClaims, Confirmation } from "./jwt/access-claims.ts";
 export type { Flaw } from "./jwt/compact.ts";
 export { httpFeed, httpJwks } from "./jwt/http-sources.ts";

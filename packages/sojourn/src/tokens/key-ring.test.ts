@@ -15,7 +15,7 @@ describe("createKeyRing", () => {
   it("[KY-01] lists every key with purpose and algorithm, one purpose per key, no key bytes", async () => {
     const ring = await createKeyRing({ secrets: [newSecret, oldSecret], digest });
     const facts = ring.inventory().map((key) => Object.values(key).join(" "));
-    expect(facts.slice(0, 11)).toMatchInlineSnapshot(`
+    expect(facts.slice(0, 12)).toMatchInlineSnapshot(`
       [
         "692e mac HMAC-SHA-256 true",
         "692e hash HMAC-SHA-256 true",
@@ -24,14 +24,15 @@ describe("createKeyRing", () => {
         "692e log HMAC-SHA-256 true",
         "692e context HMAC-SHA-256 true",
         "692e challenge HMAC-SHA-256 true",
+        "692e dpop-nonce HMAC-SHA-256 true",
         "692e seal HKDF-SHA-256 to AES-256-GCM true",
         "692e service-key HMAC-SHA-256 true",
         "692e service-key-hash HMAC-SHA-256 true",
         "692e outside HMAC-SHA-256 true",
       ]
     `);
-    expect(facts.slice(11)).toEqual(
-      facts.slice(0, 11).map((line) => line.replace("692e", "517f").replace("true", "false")),
+    expect(facts.slice(12)).toEqual(
+      facts.slice(0, 12).map((line) => line.replace("692e", "517f").replace("true", "false")),
     );
     expect(Object.keys(ring.inventory()[0] ?? {})).toEqual([
       "kid",
@@ -47,8 +48,8 @@ describe("createKeyRing", () => {
     const seen: string[] = [];
     await createKeyRing({ secrets: [newSecret, oldSecret], digest: recording(seen) });
     const keys = seen.filter((key) => key.length === 64);
-    expect(keys).toHaveLength(22);
-    expect(new Set(keys).size).toBe(22);
+    expect(keys).toHaveLength(24);
+    expect(new Set(keys).size).toBe(24);
   });
 
   it("[KY-04] derives 256-bit keys and uses only SHA-256 and AES-256", async () => {

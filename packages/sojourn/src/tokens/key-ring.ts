@@ -18,6 +18,7 @@ type HmacPurpose =
   | "log"
   | "context"
   | "challenge"
+  | "dpop-nonce"
   | "service-key"
   | "service-key-hash"
   | "outside";
@@ -33,6 +34,7 @@ const ALGORITHM_OF_PURPOSE: Readonly<Record<KeyPurpose, string>> = {
   log: HMAC,
   context: HMAC,
   challenge: HMAC,
+  "dpop-nonce": HMAC,
   seal: DERIVE,
   "service-key": HMAC,
   "service-key-hash": HMAC,

@@ -29,7 +29,9 @@ export type Flaw =
   | "audience"
   | "tenant"
   | "binding"
-  | "not_yet";
+  | "not_yet"
+  /** An encrypted token that does not open, or holds no signed one. */
+  | "decryption";
 
 /** What is read before the signature is proved: which key to prove it with. */
 export interface CompactHead {

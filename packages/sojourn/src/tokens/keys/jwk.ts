@@ -92,12 +92,13 @@ export async function publicJwk(
 }
 
 /** RFC 7638: SHA-256 over the required members in their order, as base64url. */
-async function thumbprint(members: Readonly<Record<string, string>>): Promise<string> {
+export async function thumbprint(members: Readonly<Record<string, string>>): Promise<string> {
   const text = new TextEncoder().encode(JSON.stringify(members));
   return encodeBase64Url(new Uint8Array(await crypto.subtle.digest("SHA-256", text)));
 }
 
-function modulusBits(text: string | undefined): number {
+/** @param text The member "n", base64url. */
+export function modulusBits(text: string | undefined): number {
   const bytes = decodeBase64Url(text ?? "") ?? new Uint8Array(0);
   const first = bytes.findIndex((byte) => byte !== 0);
   if (first < 0) return 0;

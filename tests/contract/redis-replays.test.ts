@@ -1,0 +1,61 @@
+import { RedisReplays } from "sojourn/stores/redis";
+import { memoryReplays } from "sojourn/tokens";
+import type { ReplayCache } from "sojourn";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { openClient, redisWorld } from "../support/redis-world.ts";
+import type { RedisWorld } from "../support/redis-world.ts";
+
+let world: RedisWorld;
+beforeAll(async () => void (world = await redisWorld()));
+afterAll(() => world.end());
+
+const open: [string, () => ReplayCache][] = [
+  ["memory", () => memoryReplays()],
+  ["Redis", () => new RedisReplays({ client: openClient(world.url), prefix: "app:" })],
+];
+
+describe.each(open)("replays in %s", (name, make) => {
+  it("[DP-04] take a key once until it is over", async () => {
+    const replays = make();
+    const now = Date.now();
+    expect(await replays.claim("one", now + 60_000, now)).toBe(true);
+    expect(await replays.claim("one", now + 60_000, now)).toBe(false);
+    expect(await replays.claim("two", now + 60_000, now)).toBe(true);
+  });
+
+  it("[DP-04] give one of many simultaneous claims the key", async () => {
+    const one = make();
+    const two = name === "memory" ? one : make();
+    const now = Date.now();
+    const claims = Array.from({ length: 50 }, async (_, at) =>
+      (at % 2 === 0 ? one : two).claim("many", now + 60_000, now),
+    );
+    const taken = (await Promise.all(claims)).filter(Boolean);
+    expect(taken).toHaveLength(1);
+  });
+});
+
+describe("replays in Redis", () => {
+  it("are forgotten by the server when they are over, and not before", async () => {
+    const replays = new RedisReplays({ client: openClient(world.url), prefix: "app:" });
+    const now = Date.now();
+    await replays.claim("span", now + 90_000, now);
+    const left = Number(await world.admin.sendCommand(["PTTL", "app:p:span"]));
+    expect(left).toBeGreaterThan(80_000);
+    expect(left).toBeLessThanOrEqual(90_000);
+  });
+
+  it("[DP-04] that cannot be asked are unavailable, and no proof is taken for new", async () => {
+    const gone = new RedisReplays({ client: openClient("redis://127.0.0.1:1") });
+    const now = Date.now();
+    await expect(gone.claim("one", now + 60_000, now)).rejects.toMatchObject({
+      code: "ERR_STORE_UNAVAILABLE",
+      retryable: true,
+    });
+  });
+
+  it("refuse options that are none, all at once", () => {
+    const wrong = { client: {}, prefix: "a b", size: 1 } as never;
+    expect(() => new RedisReplays(wrong)).toThrow(/3 configuration problems/);
+  });
+});
