@@ -149,6 +149,7 @@ function serve(scenario: Scenario, world: World, token: Holder, asked: Asked): S
       return { record: seen(record, policy, now), decision, ...(scenario.rolling && { token }) };
     case "replaced":
     case "fork":
+    case "advance":
       return { record, decision };
   }
 }
