@@ -43,8 +43,11 @@ async function start(env: Readonly<Record<string, string>> = {}): Promise<TestSe
 
 /** The addresses are the issuer's; the connection goes to the service under test. */
 function to(s: TestService) {
-  const through = (url: string, options: RequestInit): Promise<Response> =>
-    fetch(url.replace(ISSUER, s.service.url), options);
+  const through = (
+    url: string,
+    { body, ...options }: Readonly<{ body?: BodyInit | undefined; method: string }>,
+  ): Promise<Response> =>
+    fetch(url.replace(ISSUER, s.service.url), body === undefined ? options : { ...options, body });
   return { [oauth.customFetch]: through };
 }
 

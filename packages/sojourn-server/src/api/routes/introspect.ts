@@ -9,7 +9,7 @@ import type { AccessVerifier, Confirmation } from "sojourn/tokens";
 import { z } from "zod";
 import type { Caller } from "../../control/key-desk.ts";
 import type { TokenHouse } from "../../main/tokens.ts";
-import { answers, open } from "../documents.ts";
+import { oauthAnswers, open } from "../documents.ts";
 import { formOf, OAuthError, readerOf } from "../oauth-clients.ts";
 import type { App, House } from "../types.ts";
 import { tokensOf } from "./tokens.ts";
@@ -37,7 +37,7 @@ export function introspectRoute(app: App, house: House): void {
         description:
           "By service key: Bearer, or HTTP Basic with its name and itself. Looking uses nothing " +
           `up. \`Accept: ${SIGNED}\` gives the answer signed (RFC 9701).`,
-        response: answers(z.looseObject({ active: z.boolean() }), "Its worth."),
+        response: oauthAnswers(z.looseObject({ active: z.boolean() }), "Its worth."),
       },
     },
     async (request, reply) => {

@@ -7,7 +7,7 @@ import { ArgumentError, SessionEndedError, SessionLockedError, SojournError } fr
 import type { RefreshLeave } from "sojourn";
 import type { IssuedToken } from "sojourn/tokens";
 import { z } from "zod";
-import { answers, open } from "../documents.ts";
+import { answers, oauthAnswers, open } from "../documents.ts";
 import { limited } from "../guards.ts";
 import { clientOf, FORM, formOf, OAuthError, readForm } from "../oauth-clients.ts";
 import type { Form, OAuthClient } from "../oauth-clients.ts";
@@ -48,7 +48,10 @@ function tokenRoute(app: App, house: House): void {
         description:
           "`grant_type=refresh_token`, `refresh_token`; `scope` and `resource` may ask for less. " +
           "Where the answer has no `refresh_token` the client keeps the one that it sent.",
-        response: answers(z.looseObject({ access_token: z.string() }), "RFC 6749 section 5.1."),
+        response: oauthAnswers(
+          z.looseObject({ access_token: z.string() }),
+          "RFC 6749 section 5.1.",
+        ),
       },
     },
     async (request) => {
@@ -137,7 +140,7 @@ function revokeRoute(app: App, house: House): void {
         operationId: "oauthRevoke",
         summary: "End a refresh token with all that was issued by it (RFC 7009)",
         description: "200 for a token that is unknown, too: its client is rid of it.",
-        response: answers(z.strictObject({}), "Done, or nothing was to be done."),
+        response: oauthAnswers(z.strictObject({}), "Done, or nothing was to be done."),
       },
     },
     async (request) => {
@@ -191,7 +194,7 @@ function answerError(error: unknown, request: FastifyRequest, reply: FastifyRepl
   if (status >= 500) request.log.error({ err: error }, "request failed");
   if (status === 401) void reply.header("www-authenticate", 'Basic realm="sojourn"');
   if (status === 503) void reply.header("retry-after", String(RETRY_SECONDS));
-  if (status === 404 || status === 429) return sendProblem(reply, answerOf(error, request));
+  if (status === 404 || status === 405) return sendProblem(reply, answerOf(error, request));
   return reply.code(status).send({ error: code, error_description: description });
 }
 
@@ -201,6 +204,7 @@ function oauthErrorOf(error: unknown, request: FastifyRequest): OAuthError {
   if (status === 503 || (error instanceof SojournError && error.retryable)) {
     return new OAuthError("temporarily_unavailable", "Try again.", 503);
   }
+  if (status === 429) return new OAuthError("temporarily_unavailable", "Too many requests.", 429);
   if (status < 500) return new OAuthError("invalid_request", "The request cannot be read.", status);
   return new OAuthError("server_error", "Something is wrong here.", 500);
 }
