@@ -232,9 +232,12 @@ describe("introspection", () => {
     expect((await form(s, "/oauth/introspect", "token=x&client_id=app")).status).toBe(401);
     expect((await form(s, "/oauth/introspect", "token=x")).status).toBe(401);
     const foreign = { authorization: `Bearer ${await s.key("acme")}` };
-    const { token: ours } = await granted(s);
-    const answer = await form(s, "/oauth/introspect", `token=${ours}`, foreign);
-    expect(answer.text).toBe('{"active":false}');
+    const ours = await refresh(s, (await granted(s)).token);
+    for (const text of [ours.access_token, ours.refresh_token ?? ""]) {
+      expect(await look(text)).toMatchObject({ active: true });
+      const answer = await form(s, "/oauth/introspect", `token=${text}`, foreign);
+      expect(answer.text).toBe('{"active":false}');
+    }
   });
 
   it("[JW-16] is signed where that is asked for, for the one who asked", async () => {

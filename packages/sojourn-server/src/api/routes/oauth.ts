@@ -1,6 +1,6 @@
 /**
  * OAuth 2.0: the token endpoint with the refresh grant (RFC 6749), revocation (RFC 7009) and the
- * document that says so (RFC 8414). Errors are those of RFC 6749 section 5.2: clients know no other.
+ * document that says so (RFC 8414). Errors are those of RFC 6749 section 5.2, which clients know.
  */
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { ArgumentError, SessionEndedError, SessionLockedError, SojournError } from "sojourn";

@@ -27,7 +27,7 @@ export interface FamilyInput {
   readonly fingerprint: string | undefined;
 }
 
-/** @throws {SojournError} `ERR_STALE_EPOCH` when the subject was signed out everywhere meanwhile. */
+/** @throws {SojournError} `ERR_STALE_EPOCH` when all of the subject's sessions ended meanwhile. */
 export async function createFamily(
   core: Core,
   input: FamilyInput & { readonly subject: string },

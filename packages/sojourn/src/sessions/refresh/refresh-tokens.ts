@@ -241,7 +241,7 @@ export class RefreshTokens<Data extends object = Record<string, unknown>> {
     return { ref, stored, proved: { text: token, id, tenant, subject, verifier, generation } };
   }
 
-  /** The session has ended: so has what was opened below it, and lists need not wait for a sweep. */
+  /** The session has ended: so has what is below it, and lists need not wait for a sweep. */
   async #endWith(ref: SessionRef, parent: Loaded | undefined): Promise<void> {
     const ended = parent?.judgement.state === "ended" ? parent.judgement.end.reason : "revoked";
     try {

@@ -12,8 +12,8 @@ export interface RefreshGrant {
   readonly jkt?: string;
 }
 
-export const AUDIENCE_CHARS_MAX = 512;
-export const SCOPE_CHARS_MAX = 1_024;
+const AUDIENCE_CHARS_MAX = 512;
+const SCOPE_CHARS_MAX = 1_024;
 const SCOPE = /^[\x21\x23-\x5b\x5d-\x7e]+(?: [\x21\x23-\x5b\x5d-\x7e]+)*$/;
 const THUMBPRINT = /^[A-Za-z0-9_-]{43}$/;
 
