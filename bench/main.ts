@@ -23,6 +23,7 @@ import { fanOut } from "./stores/fan-out.ts";
 import { listeners } from "./stores/listeners.ts";
 import { postgres } from "./stores/postgres.ts";
 import { redis } from "./stores/redis.ts";
+import { refresh } from "./stores/refresh.ts";
 import { sweep } from "./stores/sweep.ts";
 
 type Suites = Readonly<Record<string, (effort: Effort) => Promise<Section>>>;
@@ -43,6 +44,7 @@ const LIBRARY: Suites = {
 const STORES: Suites = {
   postgres,
   redis,
+  refresh,
   "fan-out": fanOut,
   crowds,
   listeners,

@@ -25,6 +25,15 @@ export type { CookieNotice, CredentialNotice } from "./sessions/cookie-notice.ts
 export type { AbsenceReason, ExplainedDeadline, SessionExplanation } from "./sessions/explain.ts";
 export type { LiveEnd, LiveSession } from "./sessions/live-session.ts";
 export type { IssuedTicket, Tickets } from "./sessions/tickets.ts";
+export type {
+  IssuedRefresh,
+  IssueRefresh,
+  RefreshLeave,
+  RefreshStanding,
+  RefreshTokens,
+  UseRefresh,
+} from "./sessions/refresh/refresh-tokens.ts";
+export type { RefreshGrant } from "./tokens/refresh/grant.ts";
 export type { SweepSettings } from "./sessions/sweeper.ts";
 export type { Authentication, Requirement, Unmet } from "./engine/assurance.ts";
 export {

@@ -21,6 +21,7 @@ import { actionRoutes } from "./routes/backend-actions.ts";
 import { openRoutes } from "./routes/backend-open.ts";
 import { sessionRoutes } from "./routes/backend-sessions.ts";
 import { subjectRoutes } from "./routes/backend-subjects.ts";
+import { oauthRoutes } from "./routes/oauth.ts";
 import { publicRoutes } from "./routes/public.ts";
 import { selfRoutes } from "./routes/self.ts";
 import { keySetRoute, tokenRoutes } from "./routes/tokens.ts";
@@ -95,6 +96,7 @@ export async function buildApp(house: House, log: FastifyBaseLogger): Promise<Ap
     subjectRoutes(scope, house);
     tokenRoutes(scope, house);
   });
+  app.register(async (scope) => oauthRoutes(scope, house));
   app.register(async (scope) => {
     requireExchange(scope, house);
     selfRoutes(scope, house);

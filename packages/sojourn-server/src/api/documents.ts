@@ -26,6 +26,13 @@ export function answers<Schema extends z.ZodType>(schema: Schema, description: s
   return { 200: told({ schema, description }), default: problemContent };
 }
 
+/** 200, and an error of RFC 6749 section 5.2 for everything else. */
+export function oauthAnswers<Schema extends z.ZodType>(schema: Schema, says: string): object {
+  const error = z.strictObject({ error: z.string(), error_description: z.string() });
+  const refused = told({ schema: error, description: "RFC 6749 section 5.2." });
+  return { 200: told({ schema, description: says }), default: refused };
+}
+
 /** 201, and a problem for everything else. */
 export function creates<Schema extends z.ZodType>(schema: Schema, description: string): object {
   return { 201: told({ schema, description }), default: problemContent };

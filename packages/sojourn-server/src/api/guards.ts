@@ -20,7 +20,7 @@ declare module "fastify" {
 
 const SERVICE_KEY = /^Bearer (sj1k_[\w-]{1,512})$/i;
 
-function limited(limit: RateLimit, caller: string, reply: FastifyReply): void {
+export function limited(limit: RateLimit, caller: string, reply: FastifyReply): void {
   if (!limit.enabled) return;
   const allowance = limit.take(caller, performance.now());
   void reply.headers(rateHeaders(limit, allowance));

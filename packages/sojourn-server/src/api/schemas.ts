@@ -317,6 +317,23 @@ export const accessTokenReply = z.strictObject({
   serverTime: instantText,
 });
 
+export const refreshTokenBody = z.strictObject({
+  clientId: z.string().min(1).max(256),
+  audience: z.string().min(1).max(512),
+  scope: z.string().min(1).max(1_024).optional(),
+  cnf: z
+    .strictObject({ jkt: z.string() })
+    .optional()
+    .meta({ description: "The client's key: every use needs a proof by it (RFC 9449)." }),
+});
+
+export const refreshTokenReply = z.strictObject({
+  refreshToken: z.string(),
+  id: z.string().meta({ description: "Handle of its family, which is listed and revoked by it." }),
+  expiresAt: instantText,
+  serverTime: instantText,
+});
+
 export const jwkSet = z
   .strictObject({ keys: z.array(z.looseObject({ kty: z.string(), kid: z.string() })) })
   .meta({ id: "JwkSet" });

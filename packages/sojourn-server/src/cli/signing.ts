@@ -10,7 +10,7 @@ import { EXIT, FailedError, textOption, UsageError } from "./command.ts";
 import type { Command } from "./command.ts";
 import { facts, moment } from "./output.ts";
 
-const PURPOSES: readonly SigningPurpose[] = ["access-token", "revocation-feed"];
+const PURPOSES: readonly SigningPurpose[] = ["access-token", "revocation-feed", "introspection"];
 const ALGORITHMS: readonly SigningAlgorithm[] = ["ES256", "EdDSA", "RS256", "PS256"];
 /** Twice as long as verifiers go on with a key set they have read. */
 const LEAD = "10m";

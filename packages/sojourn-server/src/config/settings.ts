@@ -221,6 +221,14 @@ export const SETTINGS: readonly Setting[] = [
     standard: "none: no token is issued",
   },
   {
+    path: "tokens.clients",
+    kind: "list",
+    flag: "token-client",
+    env: "SOJOURN_TOKEN_CLIENTS",
+    means: "client_id of each public OAuth client, which has no secret",
+    standard: "none: clients are service keys",
+  },
+  {
     path: "tokens.accessTtl",
     kind: "span",
     flag: "token-ttl",

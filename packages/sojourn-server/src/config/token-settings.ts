@@ -9,6 +9,8 @@ export interface TokenSettings {
   /** Whom tokens may be for. */
   readonly audiences: readonly string[];
   readonly accessTtlMs: number;
+  /** Public OAuth clients: no secret, of the service's own tenant. */
+  readonly clients: readonly string[];
 }
 
 const ACCESS_TTL_MS = 300_000;
@@ -21,6 +23,7 @@ export function readTokenSettings(
   const keyFile = read.text("tokens.keyFile");
   const issuer = read.text("tokens.issuer");
   const audiences = read.list("tokens.audiences");
+  const clients = read.list("tokens.clients");
   const range = [10_000, 3_600_000] as const;
   const accessTtlMs = read.span("tokens.accessTtl", range, "a span from 10s to 1h");
   if (keyFile === undefined) {
@@ -35,5 +38,6 @@ export function readTokenSettings(
     issuer: issuer ?? "",
     audiences: audiences ?? [],
     accessTtlMs: accessTtlMs ?? ACCESS_TTL_MS,
+    clients: clients ?? [],
   };
 }

@@ -9,6 +9,7 @@ import {
   type AccessIssuer,
   type RevocationLog,
   type SigningKeys,
+  type SigningPurpose,
 } from "sojourn/tokens";
 import type { MetaTable } from "../control/meta-table.ts";
 import type { TokenSettings } from "../config/token-settings.ts";
@@ -18,6 +19,9 @@ export interface TokenHouse {
   readonly audiences: readonly string[];
   readonly accessKeys: SigningKeys;
   readonly feedKeys: SigningKeys;
+  /** Sign answers of introspection, where the key file has some. */
+  readonly introspectionKeys: SigningKeys;
+  readonly clients: readonly string[];
   readonly log: RevocationLog;
   /** Keep where a service that starts later takes the store's log up: it misses nothing then. */
   keepCheckpoint(): Promise<void>;
@@ -38,15 +42,19 @@ export async function openSigningKeys(
   settings: TokenSettings,
   now: () => number,
   onError?: (error: unknown) => void,
-): Promise<Pick<TokenHouse, "accessKeys" | "feedKeys">> {
+): Promise<Pick<TokenHouse, "accessKeys" | "feedKeys" | "introspectionKeys">> {
   const { keyFile: path, accessTtlMs: tokenLifeMs } = settings;
   const provider = await inOurWords(
     "tokens.keyFile",
     fileKeys({ path, ...(onError === undefined ? {} : { onError }) }),
   );
-  const keysFor = (purpose: "access-token" | "revocation-feed"): SigningKeys =>
+  const keysFor = (purpose: SigningPurpose): SigningKeys =>
     createSigningKeys({ provider, purpose, tokenLifeMs, now });
-  return { accessKeys: keysFor("access-token"), feedKeys: keysFor("revocation-feed") };
+  return {
+    accessKeys: keysFor("access-token"),
+    feedKeys: keysFor("revocation-feed"),
+    introspectionKeys: keysFor("introspection"),
+  };
 }
 
 /** What the library says of its options, as said of our settings. */
@@ -69,7 +77,8 @@ export async function openTokens(
   { now, meta, onError }: TokenTools,
 ): Promise<TokenHouse> {
   const { audiences, accessTtlMs } = settings;
-  const { accessKeys, feedKeys } = await openSigningKeys(settings, now, onError);
+  const opened = await openSigningKeys(settings, now, onError);
+  const { accessKeys, feedKeys, introspectionKeys } = opened;
   const issuer = await inOurWords(
     "tokens.issuer",
     (async () =>
@@ -89,6 +98,8 @@ export async function openTokens(
     audiences,
     accessKeys,
     feedKeys,
+    introspectionKeys,
+    clients: settings.clients,
     log,
     async keepCheckpoint() {
       const { checkpoint } = log;

@@ -5,7 +5,7 @@
  */
 import { invariant } from "./invariant.ts";
 import type { SessionLimits } from "./ports.ts";
-import { endsAt, idleExpiresAt } from "./record.ts";
+import { endsAt, idleExpiresAt, REFRESH_KIND } from "./record.ts";
 import type { SessionEnd, SessionRecord, SessionSummary } from "./record.ts";
 import { deadlineEnd } from "./session.ts";
 
@@ -46,15 +46,16 @@ export type LimitVerdict =
   | { readonly outcome: "limit"; readonly sessions: readonly SessionSummary[] };
 
 /**
- * Decide a limit.
+ * Decide a limit. Families of refresh tokens are under their session's and count for none.
  *
- * @param live The subject's live sessions, without the new one and without one it replaces.
+ * @param all The subject's live sessions, without the new one and without one it replaces.
  * @returns `sessions` newest first; `evict` in the order of eviction, as few as make room.
  */
 export function chooseEvictions(
-  live: readonly SessionSummary[],
+  all: readonly SessionSummary[],
   limits: SessionLimits,
 ): LimitVerdict {
+  const live = all.filter(({ kind }) => kind !== REFRESH_KIND);
   invariant(limits.max >= 1, "a session limit is at least 1");
   const surplus = live.length + 1 - limits.max;
   if (surplus <= 0) return { outcome: "fits", evict: [] };

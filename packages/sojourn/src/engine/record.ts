@@ -126,6 +126,12 @@ export interface SessionRecord {
   readonly end?: SessionEnd;
 }
 
+/**
+ * `kind` of a family of refresh tokens: a record of its own below the session that is its `parent`,
+ * with tokens of a type of their own. Ours alone; no application may open one.
+ */
+export const REFRESH_KIND = "refresh";
+
 /** What lists show: everything but the rotation's verifiers and sealed token. */
 export type SessionSummary = Omit<SessionRecord, "rotation">;
 

@@ -147,8 +147,7 @@ function serve(scenario: Scenario, world: World, token: Holder, asked: Asked): S
       return { record: seen(restorePrevious(record), policy, now), decision };
     case "serve":
       return { record: seen(record, policy, now), decision, ...(scenario.rolling && { token }) };
-    case "replaced":
-    case "fork":
+    default:
       return { record, decision };
   }
 }

@@ -38,6 +38,11 @@ export interface RotationContext {
   readonly fingerprint?: string | undefined;
   /** When the store's incarnation last changed; absent until it was asked. */
   readonly incarnationSince?: number | undefined;
+  /**
+   * Every use rotates, and the client keeps a token before it uses it: refresh tokens. A browser
+   * rotates now and then and may lose cookies that it has used.
+   */
+  readonly eachUse?: boolean | undefined;
 }
 
 export type ForkReaction = "alert" | "step-up" | "revoke";
@@ -50,6 +55,8 @@ export type RotationDecision =
   /** Issue a new successor by compare-and-set. `from` names the row the branch starts from. */
   | { readonly act: "issue"; readonly from: "confirmed" | "previous" }
   | { readonly act: "confirm" }
+  /** Confirm it and issue the next in the same write. */
+  | { readonly act: "advance" }
   /** The client lost its cookies and can be given none now: what it holds is confirmed again. */
   | { readonly act: "restore" }
   /** The store lost writes. `roll`: move the record forward to what the client holds. */
@@ -94,7 +101,7 @@ export function judgePresented(
     }
     return { act: "replaced" };
   }
-  if (holds(rotation.pending, presented)) return { act: "confirm" };
+  if (holds(rotation.pending, presented)) return judgePending(rotation, context);
   if (holds(rotation, presented)) return judgeConfirmed(rotation, context);
   if (holds(rotation.previous, presented)) return judgePrevious(record, context);
   return judgeUnheld(record, presented, context);
@@ -107,6 +114,15 @@ function isSameContext(held: string | undefined, presented: string | undefined):
 
 function coversReplaced(replaced: ReplacedTokens, presented: Presented): boolean {
   return presented.generation >= replaced.from && presented.generation <= replaced.to;
+}
+
+/**
+ * Confirming drops the previous token. Where every use rotates, its stragglers may still be under
+ * way, and an answer that carries the present one may yet turn the client back to it.
+ */
+function judgePending({ previous }: Rotation, context: RotationContext): RotationDecision {
+  if (context.eachUse !== true) return { act: "confirm" };
+  return previous !== undefined && context.now <= previous.graceUntil ? SERVE : { act: "advance" };
 }
 
 function judgeConfirmed(rotation: Rotation, context: RotationContext): RotationDecision {
@@ -147,7 +163,8 @@ function judgePrevious(record: SessionRecord, context: RotationContext): Rotatio
   const flushMs = Math.max(COOKIE_FLUSH_MS, policy.touchEveryMs);
   // The confirmed token was hardly used after it was confirmed: a browser that crashed before its
   // cookies reached the disk looks like this.
-  if (sameContext && record.seenAt <= rotation.confirmedAt + flushMs) {
+  const mayHaveLostIt = context.eachUse !== true;
+  if (mayHaveLostIt && sameContext && record.seenAt <= rotation.confirmedAt + flushMs) {
     return context.canSetToken ? { act: "issue", from: "previous" } : { act: "restore" };
   }
   // The two holders are compared, not this one with its own past.

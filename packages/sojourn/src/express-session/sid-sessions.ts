@@ -23,6 +23,7 @@ import type { SessionData } from "./types.ts";
 
 /** Of records. */
 const KIND = "express-session";
+const NOBODY = { subject: null, kind: KIND } as const;
 /** Of derived ids: others than those of converted sessions, which come from sids as well. */
 const PURPOSE = "express-session store";
 const COOKIE = "cookie";
@@ -197,10 +198,10 @@ export class SidSessions {
     const { tenant, id } = ref;
     const policy = core.policies.policyFor({ tenant });
     // Nobody is given this token: the record needs a verifier, and the cookie is express-session's.
-    const minted = await (await core.keys()).mint({ tenant, id, generation: 1, subject: null });
+    const minted = await (await core.keys()).mint({ ...ref, generation: 1, ...NOBODY });
     const holder = { generation: 1, verifier: minted.verifier };
     const now = core.now();
-    const opened = openSession({ tenant, id, subject: null, kind: KIND, holder }, policy, now);
+    const opened = openSession({ tenant, id, ...NOBODY, holder }, policy, now);
     const record: SessionRecord = { ...opened, idleMs: idleMsOf(draft.cookie, policy) };
     const data = await toStored(core, ref, new Map([[COOKIE, draft.cookie.json], ...draft.parts]));
     const result = await core.attempt("create", () => core.store.create(record, { now, data }));

@@ -49,6 +49,9 @@ export interface EventDetails {
     readonly confirmed: number;
     readonly reaction: "alert" | "step-up" | "revoke";
     readonly sameContext: boolean;
+    /** Keyed hashes of both contexts: of who confirmed the present token, and of who came. */
+    readonly heldContext?: string | undefined;
+    readonly presentedContext?: string | undefined;
   };
   /** Counted by why the token was refused; nothing was read from the store. */
   "token-forged": { readonly why: string };

@@ -6,7 +6,7 @@
 import { equalText } from "../engine/equal.ts";
 import { ContentionError } from "../engine/errors.ts";
 import type { NearSession, SessionRef, StoredSession } from "../engine/ports.ts";
-import { idleExpiresAt } from "../engine/record.ts";
+import { idleExpiresAt, REFRESH_KIND } from "../engine/record.ts";
 import type { SessionRecord } from "../engine/record.ts";
 import { judgePresented, rotationDue, rotationDueAt } from "../engine/rotation.ts";
 import type { RotationContext, RotationDecision } from "../engine/rotation.ts";
@@ -17,9 +17,18 @@ import type { ParsedToken } from "../tokens/token-format.ts";
 import type { Core, Loaded } from "./core.ts";
 import { hasSealed } from "./data-codec.ts";
 import type { ProvedToken } from "./memo.ts";
-import { ahead, confirm, forked, issue, resend, restore, serve } from "./rotation-steps.ts";
+import {
+  advance,
+  ahead,
+  confirm,
+  forked,
+  issue,
+  resend,
+  restore,
+  serve,
+} from "./rotation-steps.ts";
 import type { Attempt, Judged, LiveVerdict, Presentation, Verdict } from "./rotation-steps.ts";
-import { parsePresented } from "./token-desk.ts";
+import { parsePresented, tokenTypeOf } from "./token-desk.ts";
 
 const UNKNOWN: Verdict = { state: "unknown", why: "no-session" };
 const ATTEMPTS_MAX = 50;
@@ -171,7 +180,7 @@ async function authenticateAnew(core: Core, text: string, how: Presentation): Pr
   }
   const stored = await core.load(ref);
   if (stored === undefined) return unknown(core, ref);
-  if ((stored.record.subject === null) !== (parsed.type === "anonymous")) return unknown(core, ref);
+  if (tokenTypeOf(stored.record) !== parsed.type) return unknown(core, ref);
   const proved = await prove(core, text, parsed, stored.record);
   return plain(core, proved, how, stored) ?? judge(core, { ref, proved, how }, stored);
 }
@@ -245,7 +254,7 @@ async function prove(
 }
 
 /** Loop because a lost compare-and-set is judged anew on what is stored now. */
-async function judge(core: Core, attempt: Attempt, first: StoredSession): Promise<Verdict> {
+export async function judge(core: Core, attempt: Attempt, first: StoredSession): Promise<Verdict> {
   let stored: StoredSession | undefined = first;
   let incarnationSince: number | undefined;
   for (let count = 0; count < ATTEMPTS_MAX; count += 1) {
@@ -272,9 +281,9 @@ async function judge(core: Core, attempt: Attempt, first: StoredSession): Promis
   throw new ContentionError("authenticate");
 }
 
-async function contextOf(
+export async function contextOf(
   core: Core,
-  attempt: Attempt,
+  attempt: Pick<Attempt, "how">,
   loaded: Loaded,
   incarnationSince: number | undefined,
 ): Promise<RotationContext> {
@@ -293,7 +302,8 @@ async function contextOf(
     fingerprint = keyed instanceof Promise ? await keyed : keyed;
   }
   const canSetToken = how.canSetToken && judgement.state === "active";
-  return { now, policy, canSetToken, fingerprint, incarnationSince };
+  const eachUse = loaded.stored.record.kind === REFRESH_KIND;
+  return { now, policy, canSetToken, fingerprint, incarnationSince, eachUse };
 }
 
 /** @returns `undefined` when a compare-and-set was lost. */
@@ -316,6 +326,8 @@ async function act(
       return issue(core, judged, decision.from);
     case "confirm":
       return confirm(core, judged);
+    case "advance":
+      return advance(core, judged);
     case "ahead":
       return ahead(core, judged, decision.roll);
     case "fork":

@@ -86,9 +86,8 @@ async function decideHard(core: Core, ref: SessionRef, decision: HardDecision): 
   let token = "";
   const stored = await core.decide(ref, decision.operation, async (loaded) => {
     const changed = decision.step(loaded);
-    const { tenant, id, subject } = changed;
     const generation = nextGeneration(changed.rotation);
-    const minted = await (await core.keys()).mint({ tenant, id, generation, subject });
+    const minted = await (await core.keys()).mint({ ...changed, generation });
     token = minted.text;
     // The old tokens keep the assurance they had, not the one just reached.
     const holder = { generation, verifier: minted.verifier };

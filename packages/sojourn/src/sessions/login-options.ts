@@ -1,6 +1,7 @@
 /** What a caller may say of a new session, checked: it may come from JSON or plain JavaScript. */
 import type { Authentication } from "../engine/assurance.ts";
 import { ArgumentError } from "../engine/errors.ts";
+import { REFRESH_KIND } from "../engine/record.ts";
 import type { Device } from "../engine/record.ts";
 
 /** What the application says of a new session. The secret and the id are ours alone (ID-14). */
@@ -56,6 +57,9 @@ export function checkLogin(path: string, options: LoginOptions): void {
     throw new ArgumentError(`${path}.${field}`, `unknown field; known are ${known}`);
   }
   for (const field of TEXTS) checkText(`${path}.${field}`, given[field]);
+  if (options.kind === REFRESH_KIND) {
+    throw new ArgumentError(`${path}.kind`, `"${REFRESH_KIND}" is not the application's to open`);
+  }
   for (const field of FLAGS) {
     const value = given[field];
     if (value !== undefined && typeof value !== "boolean") {

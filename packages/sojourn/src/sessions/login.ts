@@ -5,6 +5,7 @@
 import type { EncodedData } from "../engine/data.ts";
 import { ContentionError, InvariantError } from "../engine/errors.ts";
 import type { StoredSession } from "../engine/ports.ts";
+import { REFRESH_KIND } from "../engine/record.ts";
 import type { Core } from "./core.ts";
 import { decodeStored } from "./data-codec.ts";
 import { revokeSession } from "./lifecycle.ts";
@@ -71,11 +72,12 @@ async function assertRoom(
   const { max, onLimit } = core.policies.policyFor({ tenant, client, roles }).concurrency;
   if (max === null || onLimit === "evict-oldest" || onLimit === "evict-idle") return;
   const now = core.now();
-  const page = { now, limit: Math.min(max, LIST_MAX) };
+  const page = { now, limit: LIST_MAX };
   const live = await core.attempt("list", () => core.store.listBySubject(tenant, subject, page));
-  if (live.items.length < max) return;
+  const counted = live.items.filter(({ kind }) => kind !== REFRESH_KIND);
+  if (counted.length < max) return;
   core.emit("limit-reached", { tenant, subject, max, onLimit });
-  throw new LimitReachedError(max, live.items);
+  throw new LimitReachedError(max, counted);
 }
 
 async function openFresh(core: Core, input: OpenInput): Promise<Opened> {

@@ -81,7 +81,8 @@ async function mintFirst(core: Core, input: OpenInput, policy: Policy): Promise<
       ? undefined
       : await bucketOf(core.digest, await core.bucketKey(), tenant, subject);
   const id = newSessionId(core.entropy, bucket === undefined ? {} : { bucket });
-  const minted = await keys.mint({ tenant, id, generation: 1, subject });
+  const { kind = "user" } = options;
+  const minted = await keys.mint({ tenant, id, generation: 1, subject, kind });
   const holder = { generation: 1, verifier: minted.verifier };
   const { fingerprint: context, ...rest } = options;
   const fingerprint = context === undefined ? undefined : await keys.fingerprint(context, []);

@@ -16,11 +16,11 @@ import {
 import type { RotationContext, RotationDecision } from "../engine/rotation.ts";
 import { lockSession, touchDue, touchUrgent } from "../engine/session.ts";
 import type { Judgement } from "../engine/session.ts";
+import { claimedType, parseToken } from "../tokens/token-format.ts";
 import type { ParsedToken } from "../tokens/token-format.ts";
 import type { Core, Loaded } from "./core.ts";
 import { revokeSession, subjectOf } from "./lifecycle.ts";
 import type { ProvedToken } from "./memo.ts";
-import { parsePresented } from "./token-desk.ts";
 import { TOUCH_LAG_MS } from "./touches.ts";
 
 /** A standing before it is given to the application. */
@@ -72,7 +72,9 @@ export interface Judged extends Attempt {
 
 /** The presented token with its secret, for sealing; it was parsed before. */
 function secretOf(judged: Attempt): ParsedToken {
-  const parsed = parsePresented(judged.proved.text);
+  const { text } = judged.proved;
+  const type = claimedType(text);
+  const parsed = type === undefined ? undefined : parseToken(text, type);
   invariant(parsed !== undefined, "a proved token does not parse");
   return parsed;
 }
@@ -129,12 +131,26 @@ export async function issue(
   judged: Judged,
   from: "confirmed" | "previous",
 ): Promise<Verdict | undefined> {
+  return issueOn(core, judged, judged.loaded.stored.record, from);
+}
+
+/** {@link confirm} and {@link issue} as one compare-and-set: where every use rotates. */
+export async function advance(core: Core, judged: Judged): Promise<Verdict | undefined> {
+  const confirmed = confirmPending(judged.loaded.stored.record, judged.context);
+  return issueOn(core, judged, confirmed, "confirmed");
+}
+
+async function issueOn(
+  core: Core,
+  judged: Judged,
+  record: SessionRecord,
+  from: "confirmed" | "previous",
+): Promise<Verdict | undefined> {
   const { loaded, context } = judged;
-  const { record } = loaded.stored;
-  const { tenant, id, subject } = record;
+  const { tenant, id } = record;
   const keys = await core.keys();
   const generation = nextGeneration(record.rotation);
-  const minted = await keys.mint({ tenant, id, generation, subject });
+  const minted = await keys.mint({ ...record, generation });
   const sealed = await keys.successors.seal(secretOf(judged), minted.text, {
     tenant,
     id,
@@ -146,7 +162,9 @@ export async function issue(
     sealed,
     fingerprint: context.fingerprint,
   };
-  const next = issuePending(record, successor, from, loaded.now);
+  const issued = issuePending(record, successor, from, loaded.now);
+  // Where every use rotates this write tells of the activity, too: there is no touch besides.
+  const next = context.eachUse === true ? seen(issued, judged) : issued;
   const written = await write(core, judged, next);
   if (written === undefined) return undefined;
   core.emit("session-rotated", { ...subjectOf(record), generation, how: "sealed" });
@@ -158,18 +176,19 @@ export async function issue(
 }
 
 export async function confirm(core: Core, judged: Judged): Promise<Verdict | undefined> {
-  const { loaded, how, context } = judged;
-  const confirmed = confirmPending(loaded.stored.record, context);
-  const active = how.activity && loaded.judgement.state === "active";
+  const { loaded, context } = judged;
   // Confirmation writes what it saw of activity; the rule for lost cookies reads it.
-  const next = active
-    ? { ...confirmed, seenAt: Math.max(confirmed.seenAt, loaded.now) }
-    : confirmed;
+  const next = seen(confirmPending(loaded.stored.record, context), judged);
   const written = await write(core, judged, next);
   if (written === undefined) return undefined;
   const { generation } = next.rotation;
   core.emit("session-rotated", { ...subjectOf(next), generation, how: "confirmed" });
   return { state: "live", at: loaded.now, stored: written, judgement: loaded.judgement };
+}
+
+function seen(record: SessionRecord, { how, loaded }: Judged): SessionRecord {
+  const active = how.activity && loaded.judgement.state === "active";
+  return active ? { ...record, seenAt: Math.max(record.seenAt, loaded.now) } : record;
 }
 
 export async function restore(core: Core, judged: Judged): Promise<Verdict | undefined> {
@@ -210,6 +229,8 @@ export async function forked(
     ...subjectOf(record),
     generation: proved.generation,
     confirmed: record.rotation.generation,
+    heldContext: record.rotation.fingerprint,
+    presentedContext: judged.context.fingerprint,
   };
   if (reaction === "revoke") {
     core.emit("token-fork", { ...facts, reaction, sameContext });

@@ -24,6 +24,7 @@ import { isTenant } from "./tenant.ts";
 import type { HttpRules } from "./cookie-choice.ts";
 import { awaitFrontier } from "./roll-call.ts";
 import type { FrontierReceipt } from "./roll-call.ts";
+import { RefreshTokens } from "./refresh/refresh-tokens.ts";
 import { Session } from "./session.ts";
 import type { AuthenticateContext, Standing, TokenCarrier } from "./standing.ts";
 import { checkLimit, requireHandle, SubjectSessions } from "./subject.ts";
@@ -86,6 +87,8 @@ export class Sessions<Data extends object = Record<string, unknown>> {
   readonly #watches: Watches;
   /** Tickets that open one live connection each, for clients that cannot send the cookie. */
   readonly tickets: Tickets<Data>;
+  /** Refresh tokens of OAuth clients, each a family of its own below a session. */
+  readonly refreshTokens: RefreshTokens<Data>;
   /** @internal Sockets and streams; `sojourn/websocket` and `sojourn/sse` are its faces. */
   readonly live: LiveRoom<Data>;
 
@@ -96,6 +99,7 @@ export class Sessions<Data extends object = Record<string, unknown>> {
     this.#parts = parts;
     this.#watches = new Watches(parts.core);
     this.tickets = new Tickets<Data>(parts.core, parts.tenant);
+    this.refreshTokens = new RefreshTokens<Data>(parts.core, parts.tenant);
     this.live = new LiveRoom<Data>(parts.core, this.#watches);
   }
 

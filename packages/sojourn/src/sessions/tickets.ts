@@ -104,7 +104,7 @@ function nothingToBindTo(session: { readonly endedReason: Session["endedReason"]
 }
 
 /** @throws {SojournError} */
-function checkStanding<Data extends object>(session: Session<Data>): void {
+export function checkStanding<Data extends object>(session: Session<Data>): void {
   const summary = session.describe();
   if (session.state === "locked") {
     throw new SessionLockedError(

@@ -1,5 +1,7 @@
 /** Everything keyed that the composition needs, over one key ring. */
 import type { Digest, Entropy, MaybePromise, SessionRef } from "../engine/ports.ts";
+import { REFRESH_KIND } from "../engine/record.ts";
+import type { SessionRecord } from "../engine/record.ts";
 import { fingerprintLike } from "../tokens/context.ts";
 import { csrfValue, verifyCsrfValue } from "../tokens/csrf-value.ts";
 import { sessionCipher } from "../tokens/data-cipher.ts";
@@ -20,10 +22,21 @@ import type { TicketDesk } from "../tokens/ticket.ts";
 import { parseToken } from "../tokens/token-format.ts";
 import type { ParsedToken } from "../tokens/token-format.ts";
 
-/** Whose token: sessions without a subject have tokens of their own type (ID-13). */
-export interface TokenPlace extends SessionRef {
+/** Whose token it is, which decides its type. */
+export interface TokenPlace extends SessionRef, Pick<SessionRecord, "subject" | "kind"> {
   readonly generation: number;
-  readonly subject: string | null;
+}
+
+/**
+ * The one type of token that a record has: sessions without a subject and families of refresh
+ * tokens have their own (ID-13), and none stands in for another.
+ */
+export function tokenTypeOf({
+  subject,
+  kind,
+}: Pick<SessionRecord, "subject" | "kind">): "session" | "anonymous" | "refresh" {
+  if (kind === REFRESH_KIND) return "refresh";
+  return subject === null ? "anonymous" : "session";
 }
 
 export interface TokenDesk {
@@ -61,8 +74,8 @@ export async function createTokenDesk(
     successors: successors(tools),
     serviceKeys: serviceKeys(tools),
     tickets: ticketDesk(tools),
-    mint: (place) =>
-      tokens.mint({ ...place, type: place.subject === null ? "anonymous" : "session" }),
+    mint: ({ tenant, id, subject, kind, generation }) =>
+      tokens.mint({ tenant, id, subject, generation, type: tokenTypeOf({ subject, kind }) }),
     hasKey: (kid) => ring.kids.includes(kid),
     verifyMac: (token, tenant) => tokens.verify(token, tenant),
     verifierOf: (token, owner) => tokens.verifierOf(token, owner),

@@ -8,7 +8,15 @@ import { present } from "../../config/present.ts";
 import { answers, backend, open } from "../documents.ts";
 import { callerOf } from "../guards.ts";
 import { invalid, Refusal } from "../problems.ts";
-import { accessTokenBody, accessTokenReply, idParams, jwkSet, revocationPage } from "../schemas.ts";
+import {
+  accessTokenBody,
+  accessTokenReply,
+  idParams,
+  jwkSet,
+  refreshTokenBody,
+  refreshTokenReply,
+  revocationPage,
+} from "../schemas.ts";
 import type { TokenHouse } from "../../main/tokens.ts";
 import type { App, House } from "../types.ts";
 import { instant } from "../views.ts";
@@ -25,7 +33,7 @@ const feedQuery = z.strictObject({
 });
 
 /** @throws {Refusal} 404 where access tokens are off. */
-function tokensOf(house: House): TokenHouse {
+export function tokensOf(house: House): TokenHouse {
   if (house.tokens !== undefined) return house.tokens;
   const detail = "Access tokens are off here: there are no keys for them (tokens.keyFile).";
   throw new Refusal(problemOf("not_found", { detail }));
@@ -43,8 +51,9 @@ export function keySetRoute(app: App, house: House): void {
       },
     },
     async (_request, reply) => {
-      const { accessKeys, feedKeys } = tokensOf(house);
-      const sets = await Promise.all([accessKeys.jwks(), feedKeys.jwks()]);
+      const { accessKeys, feedKeys, introspectionKeys } = tokensOf(house);
+      const all = [accessKeys, feedKeys, introspectionKeys];
+      const sets = await Promise.all(all.map((keys) => keys.jwks()));
       void reply.header("cache-control", `public, max-age=${JWKS_MAX_AGE_SECONDS}`);
       return { keys: sets.flatMap(({ keys }) => keys) };
     },
@@ -87,7 +96,44 @@ export function tokenRoutes(app: App, house: House): void {
       return { token, tokenType, expiresAt: instant(expiresAt), jti, serverTime };
     },
   );
+  refreshRoute(app, house);
   feedRoute(app, house);
+}
+
+function refreshRoute(app: App, house: House): void {
+  app.post(
+    "/v1/sessions/:id/refresh-token",
+    {
+      config: { scope: "sessions:write" },
+      schema: {
+        ...backend,
+        operationId: "issueRefreshToken",
+        summary: "A refresh token for a client of an active session: used at /oauth/token",
+        description:
+          "It is listed below its session as a session of kind refresh, and ends with it.",
+        params: idParams,
+        body: refreshTokenBody,
+        response: answers(refreshTokenReply, "The token, shown this once."),
+      },
+    },
+    async (request) => {
+      const { audiences } = tokensOf(house);
+      const { audience, clientId: client, scope, cnf } = request.body;
+      if (!audiences.includes(audience)) {
+        throw invalid("audience", "is none of those in tokens.audiences");
+      }
+      const session = await liveSession(house, request, request.params.id);
+      const issued = await house.sessions.refreshTokens.issue(session, {
+        client,
+        audience,
+        ...(scope === undefined ? {} : { scope }),
+        ...(cnf === undefined ? {} : { jkt: cnf.jkt }),
+      });
+      const { token, family } = issued;
+      const expiresAt = instant(issued.expiresAt);
+      return { refreshToken: token, id: family, expiresAt, serverTime: instant(house.now()) };
+    },
+  );
 }
 
 function feedRoute(app: App, house: House): void {

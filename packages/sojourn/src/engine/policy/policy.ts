@@ -60,6 +60,31 @@ export interface Policy extends Limits {
   readonly notes: Notes;
 }
 
+const ofRefresh = new WeakMap<Policy, Policy>();
+
+/**
+ * The policy of a family of refresh tokens under `policy`: the limits of `refresh`, a new token at
+ * every use, and an end of the family where two hold tokens of it. RFC 9700 section 4.14.2.
+ */
+export function refreshPolicyOf(policy: Policy): Policy {
+  const known = ofRefresh.get(policy);
+  if (known !== undefined) return known;
+  const { idleMs, absoluteMs } = policy.refresh;
+  const made = Object.freeze<Policy>({
+    ...policy,
+    idleMs,
+    absoluteMs,
+    onIdle: "end",
+    rotateEveryMs: 0,
+    remember: null,
+    concurrency: Object.freeze({ max: null, onLimit: "reject" }),
+    storeDown: "closed",
+    onFork: "revoke",
+  });
+  ofRefresh.set(policy, made);
+  return made;
+}
+
 /** The same fields by dotted path, so that rules, composition and reports are loops over data. */
 export interface FlatPolicy {
   readonly idleMs: number;

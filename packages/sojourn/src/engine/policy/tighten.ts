@@ -1,11 +1,12 @@
 /** Tenants, clients and roles may tighten a policy, never loosen it. */
 import { ConfigError } from "../errors.ts";
 import type { ConfigProblem } from "../errors.ts";
+import { REFRESH_KIND } from "../record.ts";
 import { composePolicies } from "./compose.ts";
 import { explainPolicy } from "./explain.ts";
 import type { Explanation, Part } from "./explain.ts";
 import { strictness } from "./fields.ts";
-import { flatten } from "./policy.ts";
+import { flatten, refreshPolicyOf } from "./policy.ts";
 import type { FieldPath, FlatPolicy, Policy } from "./policy.ts";
 import { isRecord, readGiven } from "./read.ts";
 import type { PolicyOverrides } from "./read.ts";
@@ -28,6 +29,8 @@ export interface Who {
   readonly tenant: string;
   readonly client?: string | undefined;
   readonly roles?: readonly string[] | undefined;
+  /** `"refresh"`: a family of refresh tokens, which has limits of its own. */
+  readonly kind?: string | undefined;
 }
 
 export interface PolicyBook {
@@ -91,11 +94,15 @@ function openBook(base: ResolvedPolicy, layers: Layers): PolicyBook {
     remembered.set(key, policy);
     return policy;
   };
-  const policyFor = (who: Who): Policy => {
+  const sessionPolicy = (who: Who): Policy => {
     if (!configured) return base.policy;
     const applying = layersFor(layers, who);
     if (applying.length > 1) return compose(applying);
     return applying[0]?.effective ?? base.policy;
+  };
+  const policyFor = (who: Who): Policy => {
+    const policy = sessionPolicy(who);
+    return who.kind === REFRESH_KIND ? refreshPolicyOf(policy) : policy;
   };
   const explainFor = (who: Who): Explanation => {
     const parts = [{ label: null, resolved: base }, ...layersFor(layers, who)];

@@ -17,7 +17,7 @@ export const NARROW_SPAN_MS = 1e12;
 
 const STATES: readonly SessionState[] = ["pending", "active", "locked", "ended"];
 /** Beside the state in one byte. */
-const BIT = { hash: 4, subject: 8, elsewhere: 16, idleLocks: 32 } as const;
+const BIT = { hash: 4, subject: 8, elsewhere: 16, idleLocks: 32, refresh: 64 } as const;
 
 /** Bytes of each field, in order; `bits` follows the format, which is the first byte. */
 const WIDTHS = {
@@ -42,6 +42,8 @@ export interface Head {
   /** The subject is not in the bucket that the id names: two bytes before it say in which. */
   readonly elsewhere: boolean;
   readonly idleLocks: boolean;
+  /** A family of refresh tokens, which limits do not count. */
+  readonly refresh: boolean;
   readonly createdAt: number;
   readonly seenAt: number;
   /** Of the pending token; `createdAt` without one. */
@@ -84,11 +86,13 @@ export function decodeHead(row: Buffer): DecodedHead {
     hasSubject: (bits & BIT.subject) > 0,
     elsewhere: (bits & BIT.elsewhere) > 0,
     idleLocks: (bits & BIT.idleLocks) > 0,
+    refresh: (bits & BIT.refresh) > 0,
     ...fields,
   };
 }
 
-type Fields = Omit<DecodedHead, "state" | "inHash" | "hasSubject" | "elsewhere" | "idleLocks">;
+type Bits = "state" | "inHash" | "hasSubject" | "elsewhere" | "idleLocks" | "refresh";
+type Fields = Omit<DecodedHead, Bits>;
 
 function narrowFields(row: Buffer): Fields {
   const createdAt = row.readUIntBE(2, 6);
@@ -152,7 +156,8 @@ function bitsOf(head: Head): number {
     (head.inHash ? BIT.hash : 0) +
     (head.hasSubject ? BIT.subject : 0) +
     (head.elsewhere ? BIT.elsewhere : 0) +
-    (head.idleLocks ? BIT.idleLocks : 0)
+    (head.idleLocks ? BIT.idleLocks : 0) +
+    (head.refresh ? BIT.refresh : 0)
   );
 }
 

@@ -4,7 +4,7 @@
  */
 import { invariant } from "../../engine/invariant.ts";
 import { END_REASONS } from "../../protocol/words.ts";
-import { endsAt } from "../../engine/record.ts";
+import { endsAt, REFRESH_KIND } from "../../engine/record.ts";
 import type { SessionEnd, SessionRecord } from "../../engine/record.ts";
 import type { StoredData } from "../../engine/ports.ts";
 import { ByteReader, ByteWriter } from "./bytes.ts";
@@ -58,6 +58,7 @@ export function encodeRow({ record, data, dataVersion, elsewhere }: RowFacts): E
     hasSubject: record.subject !== null,
     elsewhere: elsewhere !== undefined,
     idleLocks: record.idleLockFactors !== 0,
+    refresh: record.kind === REFRESH_KIND,
     sentAt: pending?.sentAt ?? createdAt,
     due: slotOf(endsAt(record)),
     pending: pending?.generation ?? 0,

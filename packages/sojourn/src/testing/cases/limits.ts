@@ -1,5 +1,6 @@
 /** Concurrency limits, kept in the same step as the create that meets them. */
 import type { SessionStore } from "../../engine/ports.ts";
+import { REFRESH_KIND } from "../../engine/record.ts";
 import type { SessionRecord } from "../../engine/record.ts";
 import { hold, outcome, same } from "../expect.ts";
 import { found, handles, IDLE_MS, MINUTE_MS, opened, revoked } from "../store-case.ts";
@@ -60,6 +61,24 @@ export const limitCases: readonly StoreCase[] = [
       same((await listed(store, tenant, "alice", now)).length, 3, "live sessions afterwards");
     },
   },
+  ...(["reject", "evict-oldest"] as const).map((onLimit): StoreCase => ({
+    name: `counts and ends no family of refresh tokens for a limit (${onLimit})`,
+    async run(store, kit) {
+      const tenant = kit.tenant();
+      const family = { ...kit.recordOf({ tenant }), kind: REFRESH_KIND };
+      await opened(store, family);
+      const now = kit.now + MINUTE_MS;
+      const first = kit.recordOf({ tenant, createdAt: now });
+      const { evicted } = await opened(store, first, { limits: { max: 1, onLimit } });
+      same(evicted.length, 0, "who made room for the first session");
+      same((await listed(store, tenant, "alice", now)).length, 2, "live records");
+      const second = kit.recordOf({ tenant, createdAt: now + 1 });
+      const result = await store.create(second, { now: now + 1, limits: { max: 1, onLimit } });
+      const gone = result.outcome === "created" ? result.evicted.map((one) => one.record) : [];
+      const met = result.outcome === "limit" ? result.sessions : gone;
+      same(idsOf(met), [first.id], "who was in the way of the second");
+    },
+  })),
   {
     name: "keeps the limit by ending the session seen longest ago (evict-idle)",
     async run(store, kit) {

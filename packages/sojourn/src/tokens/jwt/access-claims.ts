@@ -2,7 +2,7 @@
 import type { Flaw } from "./compact.ts";
 import type { JsonObject } from "./strict-json.ts";
 
-/** Names that no template may set. Private ones of ours: `tenant`, `sub_epoch`. */
+/** Names that no template may set. Private ones of ours: `tenant`, `sub_epoch`, `grant`. */
 export const OWN_CLAIMS: readonly string[] = [
   "iss",
   "sub",
@@ -21,6 +21,7 @@ export const OWN_CLAIMS: readonly string[] = [
   "act",
   "tenant",
   "sub_epoch",
+  "grant",
 ];
 
 /** The key a token is bound to: whoever presents it proves to hold that key. RFC 7800. */
@@ -52,6 +53,8 @@ export interface AccessClaims extends JsonObject {
   readonly tenant?: string;
   /** The subject's epoch when it was issued; absent: 0. */
   readonly sub_epoch?: number;
+  /** Handle of the refresh tokens it was issued by: it is revoked with them. */
+  readonly grant?: string;
 }
 
 const TEXT_CHARS_MAX = 1_024;
@@ -95,7 +98,7 @@ function optionalFit(claims: JsonObject): boolean {
   if (!fits(nbf, isInstant) || !fits(claims["auth_time"], isInstant)) return false;
   if (!fits(amr, isTexts) || !fits(cnf, isConfirmation)) return false;
   const texts = fits(sid, isText) && fits(acr, isText) && fits(tenant, isText);
-  return texts && fits(claims["sub_epoch"], isCount);
+  return texts && fits(claims["sub_epoch"], isCount) && fits(claims["grant"], isText);
 }
 
 export interface Expected {

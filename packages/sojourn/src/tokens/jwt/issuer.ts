@@ -50,6 +50,8 @@ export interface IssueRequest {
   readonly scope?: string;
   /** The key that whoever presents the token must prove. */
   readonly cnf?: Confirmation;
+  /** Handle of the refresh tokens that it is issued by. RFC 7009 section 2.1. */
+  readonly grant?: string;
 }
 
 export interface IssuedToken {
@@ -94,7 +96,7 @@ export class AccessIssuer {
    * @throws {SojournError} (rejects) `ERR_KEY_UNAVAILABLE`; retryable.
    */
   async issue(request: IssueRequest): Promise<IssuedToken> {
-    const { session, audience, clientId, scope, cnf } = request;
+    const { session, audience, clientId, scope, cnf, grant } = request;
     const template = this.#templates.get(audience);
     if (template === undefined) {
       throw new ArgumentError("issue.audience", "there is no template for this audience");
@@ -122,6 +124,7 @@ export class AccessIssuer {
       ...(cnf === undefined ? {} : { cnf }),
       ...(session.tenant === "default" ? {} : { tenant: session.tenant }),
       ...(session.epoch === 0 ? {} : { sub_epoch: session.epoch }),
+      ...(grant === undefined ? {} : { grant }),
       ...claimsFor(template, session),
     };
     const expiresAt = exp * SECOND_MS;

@@ -9,6 +9,8 @@ export interface Revocable {
   readonly tenant: string;
   readonly subject: string;
   readonly session: string | undefined;
+  /** The family of refresh tokens that it was issued by: ends are told of it as of a session. */
+  readonly grant?: string | undefined;
   readonly epoch: number;
   readonly issuedAt: number;
 }
@@ -77,19 +79,22 @@ export class RevocationSet {
   }
 
   judge(token: Revocable): Verdict {
-    const { kid, session } = token;
+    const { kid, session, grant } = token;
     if (kid !== undefined && this.#keys.has(kid)) return "key";
     if (token.issuedAt < this.#allBefore) return "all";
     if (session !== undefined && this.#sessions.has(session)) return "session";
+    if (grant !== undefined && this.#sessions.has(grant)) return "session";
     if (this.#subjectEnded(token)) return "subject";
     if (this.#tokens.has(tokenKey(token.issuer, token.jti))) return "token";
     return session !== undefined && this.#locks.has(session) ? "locked" : "live";
   }
 
-  #subjectEnded({ tenant, subject, session, epoch }: Revocable): boolean {
+  #subjectEnded({ tenant, subject, session, grant, epoch }: Revocable): boolean {
     const end = this.#subjects.get(subjectKey(tenant, subject));
     if (end === undefined || epoch >= end.epoch) return false;
-    return session === undefined || session !== end.except || epoch < end.floor;
+    // The session that was excepted goes on; refresh tokens below it do not.
+    if (grant !== undefined || session === undefined || session !== end.except) return true;
+    return epoch < end.floor;
   }
 
   #addSubject(entry: RevocationEntry & { readonly kind: "subject" }): void {

@@ -215,6 +215,7 @@ function provedOf(text: string, claims: AccessClaims, kid: string | undefined): 
       tenant: claims.tenant ?? "default",
       subject: claims.sub,
       session: claims.sid,
+      grant: claims.grant,
       epoch: claims.sub_epoch ?? 0,
       issuedAt: claims.iat * 1_000,
     },

@@ -145,6 +145,7 @@ local function subjectof(raw, h, t)
   return string.sub(raw, from + 3, to), tag(struct.unpack('>I2', raw, from + 1))
 end
 local function named(h) return h[BITS] % 16 >= 8 end
+local function refresh(h) return h[BITS] % 128 >= 64 end
 local function epochof(raw, h, name, t)
   if not named(h) then return 0 end
   local subject, its = subjectof(raw, h, t)
@@ -159,7 +160,7 @@ end
 
 local function idleends(h) return math.min(h[SEEN] + h[IDLE], h[ABSOLUTE]) end
 local function endsat(h)
-  if h[BITS] < 32 or h[STATE] == 0 then return idleends(h) end
+  if h[BITS] % 64 < 32 or h[STATE] == 0 then return idleends(h) end
   return h[ABSOLUTE]
 end
 local function writable(h, epoch) return h[STATE] ~= 3 and h[EPOCH] >= epoch end

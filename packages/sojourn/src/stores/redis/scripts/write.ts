@@ -34,7 +34,9 @@ if max and KEYS[4] then
   for _, other in ipairs(redis.call('ZRANGEBYSCORE', KEYS[4], 0, '+inf')) do
     local raw = other ~= oldname and load(rowkey(tagof(other), other))
     local h = raw and head(raw)
-    if h and live(h, epoch, now) then table.insert(alive, { name = other, raw = raw, h = h }) end
+    if h and live(h, epoch, now) and not refresh(h) then
+      table.insert(alive, { name = other, raw = raw, h = h })
+    end
   end
   local surplus = #alive + 1 - max
   if surplus > 0 then
