@@ -79,6 +79,8 @@ async function furnish(
       tokens = await openTokens(config.tokens, store, {
         now,
         meta: control.meta,
+        proofs: control.proofs,
+        secrets: config.secrets,
         ...(onError ? { onError } : {}),
       });
     }

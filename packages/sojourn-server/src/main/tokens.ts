@@ -1,12 +1,15 @@
 /** What access tokens take: keys, an issuer, and the feed that revokes them. */
 import { ConfigError } from "sojourn";
-import type { SessionStore } from "sojourn";
+import type { ReplayCache, SessionStore } from "sojourn";
 import {
+  createDpop,
   createIssuer,
   createRevocationLog,
   createSigningKeys,
   fileKeys,
+  Nonces,
   type AccessIssuer,
+  type Dpop,
   type RevocationLog,
   type SigningKeys,
   type SigningPurpose,
@@ -22,6 +25,8 @@ export interface TokenHouse {
   /** Sign answers of introspection, where the key file has some. */
   readonly introspectionKeys: SigningKeys;
   readonly clients: readonly string[];
+  /** Proofs on our own endpoints: their addresses begin with the issuer's. */
+  readonly dpop: Dpop;
   readonly log: RevocationLog;
   /** Keep where a service that starts later takes the store's log up: it misses nothing then. */
   keepCheckpoint(): Promise<void>;
@@ -31,6 +36,9 @@ export interface TokenHouse {
 interface TokenTools {
   readonly now: () => number;
   readonly meta: MetaTable;
+  readonly proofs: ReplayCache;
+  /** They make nonces. */
+  readonly secrets: readonly string[];
   readonly onError?: (error: unknown) => void;
 }
 
@@ -74,7 +82,7 @@ async function inOurWords<Made>(setting: string, made: Promise<Made>): Promise<M
 export async function openTokens(
   settings: TokenSettings,
   store: Pick<SessionStore, "tail">,
-  { now, meta, onError }: TokenTools,
+  { now, meta, proofs, secrets, onError }: TokenTools,
 ): Promise<TokenHouse> {
   const { audiences, accessTtlMs } = settings;
   const opened = await openSigningKeys(settings, now, onError);
@@ -90,6 +98,12 @@ export async function openTokens(
         now,
       }))(),
   );
+  const dpop = createDpop({
+    externalUrl: settings.issuer,
+    replays: proofs,
+    nonces: new Nonces({ secrets }),
+    now,
+  });
   let kept = await meta.find(CHECKPOINT);
   const from = kept === undefined ? {} : { from: kept };
   const log = createRevocationLog({ store, keys: [accessKeys], tokenLifeMs: accessTtlMs, ...from });
@@ -100,6 +114,7 @@ export async function openTokens(
     feedKeys,
     introspectionKeys,
     clients: settings.clients,
+    dpop,
     log,
     async keepCheckpoint() {
       const { checkpoint } = log;

@@ -3,7 +3,13 @@
  * document that says so (RFC 8414). Errors are those of RFC 6749 section 5.2, which clients know.
  */
 import type { FastifyReply, FastifyRequest } from "fastify";
-import { ArgumentError, SessionEndedError, SessionLockedError, SojournError } from "sojourn";
+import {
+  ArgumentError,
+  SessionEndedError,
+  SessionLockedError,
+  SojournError,
+  StoreUnavailableError,
+} from "sojourn";
 import type { RefreshLeave } from "sojourn";
 import type { IssuedToken } from "sojourn/tokens";
 import { z } from "zod";
@@ -47,14 +53,15 @@ function tokenRoute(app: App, house: House): void {
         summary: "The refresh grant (RFC 6749 section 6)",
         description:
           "`grant_type=refresh_token`, `refresh_token`; `scope` and `resource` may ask for less. " +
-          "Where the answer has no `refresh_token` the client keeps the one that it sent.",
+          "Where the answer has no `refresh_token` the client keeps the one that it sent. With a " +
+          "`DPoP` proof (RFC 9449) the access token is bound to its key.",
         response: oauthAnswers(
           z.looseObject({ access_token: z.string() }),
           "RFC 6749 section 5.1.",
         ),
       },
     },
-    async (request) => {
+    async (request, reply) => {
       const form = formOf(request);
       const client = await clientOf(house, request, form);
       const grantType = form.get("grant_type");
@@ -62,12 +69,13 @@ function tokenRoute(app: App, house: House): void {
         const code = grantType === undefined ? "invalid_request" : "unsupported_grant_type";
         throw new OAuthError(code, "The grant here is refresh_token.");
       }
-      const leave = await useToken(house, request, { client, form });
-      const issued = await issueFor(house, leave);
+      const jkt = await provedKey(house, request, reply);
+      const leave = await useToken(house, request, { client, form, jkt });
+      const issued = await issueFor(house, leave, jkt);
       const { successor, grant } = leave;
       return {
         access_token: issued.token,
-        token_type: grant.jkt === undefined ? "Bearer" : "DPoP",
+        token_type: jkt === undefined ? "Bearer" : "DPoP",
         expires_in: Math.max(0, Math.floor((issued.expiresAt - house.now()) / SECOND_MS)),
         ...(successor === undefined ? {} : { refresh_token: successor }),
         ...(grant.scope === undefined ? {} : { scope: grant.scope }),
@@ -76,11 +84,36 @@ function tokenRoute(app: App, house: House): void {
   );
 }
 
+/**
+ * The thumbprint of the key that a DPoP proof of this request proves (RFC 9449 section 5).
+ * @returns `undefined` where none came: a grant that is bound to a key is refused then.
+ * @throws {OAuthError} for a proof that is none, and one without a nonce of ours.
+ */
+async function provedKey(
+  house: House,
+  { raw, method }: FastifyRequest,
+  reply: FastifyReply,
+): Promise<string | undefined> {
+  const proof = raw.headersDistinct["dpop"];
+  if (proof === undefined) return undefined;
+  const proved = await tokensOf(house).dpop.verify({ method, path: raw.url ?? "", proof });
+  if (proved.state === "unavailable") throw new StoreUnavailableError("proofs");
+  if (proved.nonce !== undefined) void reply.header("dpop-nonce", proved.nonce);
+  if (proved.state === "proved") return proved.confirmation.jkt;
+  throw new OAuthError(proved.error, "Send a proof for this request, with the nonce given here.");
+}
+
+interface TokenUse {
+  readonly client: OAuthClient;
+  readonly form: Form;
+  readonly jkt: string | undefined;
+}
+
 /** @throws {OAuthError} One answer for whatever is wrong with the token. */
 async function useToken(
   house: House,
   request: FastifyRequest,
-  { client, form }: { readonly client: OAuthClient; readonly form: Form },
+  { client, form, jkt }: TokenUse,
 ): Promise<RefreshLeave> {
   const token = form.get("refresh_token");
   if (token === undefined) throw new OAuthError("invalid_request", "refresh_token is missing.");
@@ -89,6 +122,7 @@ async function useToken(
     client: client.id,
     scope: form.get("scope"),
     audience: form.get("resource"),
+    jkt,
     fingerprint: request.headers["user-agent"] ?? "",
   });
   switch (standing.state) {
@@ -107,9 +141,14 @@ async function useToken(
   }
 }
 
-async function issueFor(house: House, leave: RefreshLeave): Promise<IssuedToken> {
+/** @param jkt The key that was proved: the grant's, where that is bound. */
+async function issueFor(
+  house: House,
+  leave: RefreshLeave,
+  jkt: string | undefined,
+): Promise<IssuedToken> {
   const { session, subjectEpoch, client, family, grant } = leave;
-  const { audience, scope, jkt } = grant;
+  const { audience, scope } = grant;
   try {
     return await tokensOf(house).issuer.issue({
       session,
@@ -167,7 +206,7 @@ function metadataRoute(app: App, house: House): void {
       },
     },
     async () => {
-      const { introspectionKeys, issuer: access } = tokensOf(house);
+      const { introspectionKeys, issuer: access, dpop } = tokensOf(house);
       const { issuer } = access;
       const signing = (await introspectionKeys.jwks()).keys.map(({ alg }) => alg);
       const at = (path: string): string => issuer.replace(/\/$/, "") + path;
@@ -183,6 +222,7 @@ function metadataRoute(app: App, house: House): void {
         revocation_endpoint_auth_methods_supported: ["client_secret_basic", "none"],
         introspection_endpoint: at("/oauth/introspect"),
         introspection_endpoint_auth_methods_supported: ["client_secret_basic"],
+        dpop_signing_alg_values_supported: dpop.algorithms,
         introspection_signing_alg_values_supported: [...new Set(signing)],
       };
     },
