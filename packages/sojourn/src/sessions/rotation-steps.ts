@@ -20,6 +20,7 @@ import type { ParsedToken } from "../tokens/token-format.ts";
 import type { Core, Loaded } from "./core.ts";
 import { revokeSession, subjectOf } from "./lifecycle.ts";
 import type { ProvedToken } from "./memo.ts";
+import type { Unproven } from "./session-body.ts";
 import { parsePresented } from "./token-desk.ts";
 import { TOUCH_LAG_MS } from "./touches.ts";
 
@@ -47,6 +48,7 @@ export interface LiveVerdict {
   readonly judgement: Judgement;
   readonly assurance?: Assurance | undefined;
   readonly successor?: string | undefined;
+  readonly unproven?: Unproven | undefined;
   /** Known to hold nothing encrypted, or something. */
   readonly readable?: boolean;
 }

@@ -16,7 +16,16 @@ import { CSRF_MAC_BYTES, renderToken } from "../http/csrf-token.ts";
 import { updateData, writeData } from "./data-writer.ts";
 import { explainSession } from "./explain.ts";
 import type { SessionExplanation } from "./explain.ts";
-import { extend, hardRotate, lock, revokeSession, setRoles, stepUp, unlock } from "./lifecycle.ts";
+import {
+  extend,
+  hardRotate,
+  lock,
+  reprove,
+  revokeSession,
+  setRoles,
+  stepUp,
+  unlock,
+} from "./lifecycle.ts";
 import type { Expectation, RevokeWords } from "./lifecycle.ts";
 import { loginFrom } from "./login.ts";
 import { checkLogin, checkSubject } from "./login-options.ts";
@@ -210,7 +219,7 @@ export class Session<Data extends object = Record<string, unknown>> {
         from,
       });
       await this.#body.adopt(opened.stored);
-      this.#body.carry(opened.token, "login");
+      await this.#body.carry(opened.token, "login");
       return { token: opened.token, evicted: opened.evicted };
     });
   }
@@ -260,7 +269,11 @@ export class Session<Data extends object = Record<string, unknown>> {
   /** Record a factor just given: raises assurance, completes `pending`, rotates hard. RFC 9470. */
   stepUp(given: Authentication, expected: Expectation = {}): Promise<{ token: string }> {
     return this.#body.work(async () => {
-      return this.#rotated(await stepUp(this.#body.core, this.#body.required(), given, expected));
+      const { core } = this.#body;
+      const record = this.#body.claimed();
+      const unproven = this.#body.live?.unproven;
+      if (unproven !== undefined) return this.#rotated(await reprove(core, record, given, unproven));
+      return this.#rotated(await stepUp(core, record, given, expected));
     });
   }
 
@@ -274,7 +287,11 @@ export class Session<Data extends object = Record<string, unknown>> {
   /** Lift a lock with the factors just given; rotates hard. @throws {ArgumentError} if too few. */
   unlock(given: Authentication, expected: Expectation = {}): Promise<{ token: string }> {
     return this.#body.work(async () => {
-      return this.#rotated(await unlock(this.#body.core, this.#body.required(), given, expected));
+      const { core } = this.#body;
+      const record = this.#body.claimed();
+      const unproven = this.#body.live?.unproven;
+      if (unproven !== undefined) return this.#rotated(await reprove(core, record, given, unproven));
+      return this.#rotated(await unlock(core, record, given, expected));
     });
   }
 
@@ -320,7 +337,7 @@ export class Session<Data extends object = Record<string, unknown>> {
     readonly token: string;
   }): Promise<{ token: string }> {
     await this.#body.adopt(result.stored);
-    this.#body.carry(result.token, "hard");
+    await this.#body.carry(result.token, "hard");
     return { token: result.token };
   }
 }

@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { SessionRecord } from "../../engine/record.ts";
 import { END_REASONS } from "../../protocol/words.ts";
+import { BINDING_TIERS } from "../../engine/record.ts";
 import { RedisRowError } from "./faults.ts";
 import { dataInHash, decodeHead, isRow, NARROW, WIDE } from "./head.ts";
 import { decodeData, decodeRecord, encodeRow } from "./row.ts";
@@ -60,6 +61,17 @@ const optional = {
   parent: text,
   actor: text,
   remember: fc.boolean(),
+  binding: fc.record(
+    {
+      tier: fc.constantFrom(...BINDING_TIERS),
+      key: text,
+      thumbprint: text,
+      boundAt: instant,
+      proofs: count,
+      lastProof: fc.record({ challenge: text, at: instant }),
+    },
+    { requiredKeys: ["tier", "key", "thumbprint", "boundAt", "proofs"] },
+  ),
 };
 const required = {
   id: fc.constant("A".repeat(24)),
