@@ -1,181 +1,51 @@
-/**
- * Sessions bound to the device (DBSC) in Chromium, over HTTPS, with keys in software. What the
- * browser does is read from its own events, what the server saw from the requests.
- */
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import type { Express, Request, Response } from "express";
-import type { BrowserContext, CDPSession, Page } from "playwright-core";
-import { dbscMiddleware } from "sojourn/dbsc";
-import type { SessionsOptions } from "sojourn";
-import { FaultyStore } from "sojourn/testing";
+/** Sessions bound to the device (DBSC) in Chromium, over HTTPS, with keys in software. */
 import { MemoryStore } from "sojourn/stores/memory";
+import { FaultyStore } from "sojourn/testing";
 import { afterEach, describe, expect, it } from "vitest";
-import { makeCertificate } from "./support/certificate.ts";
-import { launchProfile, soon } from "./support/chromium.ts";
-import { APP, sessionOf, startSite } from "./support/site.ts";
-import type { Site } from "./support/site.ts";
+import {
+  ALICE,
+  BOUND,
+  closeWorlds,
+  GRACE_MS,
+  loseBoundCookie,
+  me,
+  names,
+  newFolder,
+  openProfile,
+  post,
+  refreshes,
+  signIn,
+  startWorld,
+} from "./support/bound-site.ts";
+import type { Me, Profile, World } from "./support/bound-site.ts";
+import { soon } from "./support/chromium.ts";
+import { APP } from "./support/site.ts";
 
-const certificate = makeCertificate();
-const BOUND = "__Host-session-bound";
 const MINUTE_MS = 60_000;
 
-/** One request to an endpoint, and what was answered. */
-interface Call {
-  readonly path: string;
-  readonly proof: boolean;
-  readonly status: number;
-  readonly body: string;
+afterEach(closeWorlds);
+
+/** A bound session past its first moments, in a profile of its own. */
+async function boundWorld(
+  options: Parameters<typeof startWorld>[0] = {},
+): Promise<{ world: World; profile: Profile }> {
+  const world = await startWorld(options);
+  const profile = await openProfile(world);
+  await signIn(world, profile);
+  world.skewMs += GRACE_MS;
+  return { world, profile };
 }
 
-interface BrowserEvent {
-  readonly succeeded: boolean;
-  readonly creationEventDetails?: { readonly fetchResult: string };
-  readonly refreshEventDetails?: { readonly refreshResult: string; readonly fetchResult?: string };
-  readonly terminationEventDetails?: { readonly deletionReason: string };
-  readonly challengeEventDetails?: { readonly challengeResult: string };
+/** The outcomes that the browser told of so far. */
+function told({ events }: Profile): string[] {
+  return events.flatMap(({ creationEventDetails, refreshEventDetails, terminationEventDetails }) => [
+    ...(creationEventDetails === undefined ? [] : [`created: ${creationEventDetails.fetchResult}`]),
+    ...(refreshEventDetails === undefined ? [] : [refreshEventDetails.refreshResult]),
+    ...(terminationEventDetails === undefined ? [] : [terminationEventDetails.deletionReason]),
+  ]);
 }
 
-interface World {
-  readonly site: Site;
-  readonly folder: string;
-  readonly calls: Call[];
-  readonly skipped: string[];
-  readonly unproven: object[];
-  readonly bound: object[];
-  /** Cut the connection after this many more answers were made. */
-  cut: number;
-  skewMs: number;
-}
-
-const open: { worlds: World[]; contexts: BrowserContext[]; folders: string[] } = {
-  worlds: [],
-  contexts: [],
-  folders: [],
-};
-
-afterEach(async () => {
-  await Promise.all(open.contexts.splice(0).map((context) => context.close()));
-  await Promise.all(open.worlds.splice(0).map(({ site }) => site.close()));
-  for (const folder of open.folders.splice(0)) rmSync(folder, { recursive: true, force: true });
-});
-
-function newFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), "sojourn-profile-"));
-  open.folders.push(folder);
-  return folder;
-}
-
-/** Keep what leaves, and let some of it be lost on the way. */
-function watch(world: World, req: Request, res: Response): void {
-  const { writeHead, end } = res;
-  const proof = req.headers["secure-session-response"] !== undefined;
-  let status = 0;
-  res.writeHead = ((code: number, ...rest: unknown[]) => {
-    status = code;
-    return (writeHead as (...args: unknown[]) => Response).call(res, code, ...rest);
-  }) as typeof writeHead;
-  res.end = ((body: string) => {
-    world.calls.push({ path: req.path, proof, status, body });
-    if (world.cut > 0 && proof) {
-      world.cut -= 1;
-      req.socket.destroy();
-      return res;
-    }
-    return (end as (...args: unknown[]) => Response).call(res, body);
-  }) as typeof end;
-}
-
-async function startWorld(options: Partial<SessionsOptions> = {}): Promise<World> {
-  const parts = { calls: [], skipped: [], unproven: [], bound: [], cut: 0, skewMs: 0 };
-  const world = { ...parts, folder: newFolder() } as unknown as World & { site: Site };
-  world.site = await startSite(certificate, {
-    options: {
-      dbsc: {},
-      clock: { now: () => Date.now() + world.skewMs, learn: () => undefined },
-      ...options,
-    },
-    first: (app: Express, sessions) => {
-      const endpoints = dbscMiddleware(sessions);
-      app.use((req, res, next) => {
-        const skipped = req.headers["secure-session-skipped"];
-        if (typeof skipped === "string") world.skipped.push(skipped);
-        if (req.path.startsWith("/dbsc/")) watch(world, req, res);
-        void endpoints(req, res, next);
-      });
-      sessions.events.on("binding-unproven", (event) => world.unproven.push(event));
-      sessions.events.on("session-bound", (event) => world.bound.push(event));
-    },
-    routes: (app) => {
-      app.get("/form", (_req, res) => {
-        res.type("html").send('<form method="post" action="/login"><button>Sign in</button></form>');
-      });
-      app.post("/quiet-login", async (req, res) => {
-        await sessionOf(req).login("alice", { amr: ["pwd"] });
-        res.json({});
-      });
-    },
-  });
-  open.worlds.push(world);
-  return world;
-}
-
-interface Profile {
-  readonly context: BrowserContext;
-  readonly page: Page;
-  readonly events: BrowserEvent[];
-}
-
-async function openProfile(world: World, folder: string = world.folder): Promise<Profile> {
-  const context = await launchProfile(folder, certificate.trustedKey);
-  open.contexts.push(context);
-  const page = context.pages()[0] ?? (await context.newPage());
-  const events: BrowserEvent[] = [];
-  const cdp = (await context.newCDPSession(page)) as unknown as {
-    send(method: string, parameters?: object): Promise<unknown>;
-    on(name: string, listener: (event: BrowserEvent) => void): CDPSession;
-  };
-  await cdp.send("Network.enable");
-  await cdp.send("Network.enableDeviceBoundSessions", { enable: true });
-  cdp.on("Network.deviceBoundSessionEventOccurred", (event) => events.push(event));
-  await page.goto(world.site.url(APP));
-  return { context, page, events };
-}
-
-interface Me {
-  readonly subject: string | null;
-  readonly state: string;
-}
-
-function me(page: Page): Promise<Me | number> {
-  return page.evaluate(async () => {
-    const response = await fetch("/me");
-    return response.ok ? ((await response.json()) as Me) : response.status;
-  });
-}
-
-function post(page: Page, path: string): Promise<number> {
-  return page.evaluate(async (path) => (await fetch(path, { method: "POST" })).status, path);
-}
-
-const names = async (context: BrowserContext) =>
-  (await context.cookies()).map(({ name }) => name).toSorted();
-
-/** Sign in, and wait until the browser has bound the session. */
-async function signIn(world: World, profile: Profile): Promise<void> {
-  await post(profile.page, "/quiet-login");
-  await soon(() => names(profile.context)).toContain(BOUND);
-}
-
-async function loseBoundCookie({ context }: Profile): Promise<void> {
-  await context.clearCookies({ name: BOUND });
-}
-
-const refreshes = ({ calls }: World) => calls.filter(({ path }) => path === "/dbsc/refresh");
-const ALICE = { subject: "alice", state: "active" };
-/** The past of every binding: requests under way when it began had no cookie to bring. */
-const GRACE_MS = 11_000;
+const outcomes = (world: World) => refreshes(world).map(({ proof, status }) => [proof, status]);
 
 describe("a device-bound session in Chromium", () => {
   it("[DB-01] [DB-09] is bound after a login and renews its cookie, once for 12", async () => {
@@ -210,5 +80,111 @@ describe("a device-bound session in Chromium", () => {
       }),
     );
     expect(world.unproven).toEqual([]);
+  });
+
+  it("[DB-01] is bound by a form that redirects as well", async () => {
+    const world = await startWorld();
+    const profile = await openProfile(world);
+    await profile.page.goto(world.site.url(APP, "/form"));
+    await profile.page.getByRole("button").click();
+    await soon(() => names(profile.context)).toContain(BOUND);
+    expect(world.calls.map(({ status }) => status)).toEqual([200]);
+  });
+
+  it("[DB-05] survives answers that were lost: the same proof comes again", async () => {
+    const { world, profile } = await boundWorld();
+    world.cut = 1;
+    await loseBoundCookie(profile);
+    expect(await me(profile.page)).toMatchObject(ALICE);
+    // Used up by the answer that was lost; then a challenge, and a new proof.
+    expect(outcomes(world)).toEqual([
+      [true, 200],
+      [true, 403],
+      [true, 200],
+    ]);
+    expect(await names(profile.context)).toContain(BOUND);
+    expect(told(profile)).not.toContain("FatalError");
+    expect(world.unproven).toEqual([]);
+  });
+
+  it("[DB-03] lives on when the browser is started again", async () => {
+    const { world, profile } = await boundWorld();
+    await profile.context.close();
+    const again = await openProfile(world);
+    await loseBoundCookie(again);
+    expect(await me(again.page)).toMatchObject(ALICE);
+    expect(outcomes(world).at(-1)).toEqual([true, 200]);
+    for (const [proof, status] of outcomes(world)) expect(status).toBe(proof ? 200 : 403);
+    expect(world.unproven).toEqual([]);
+  });
+
+  it("[DB-06] [DB-08] outlives an outage of the store, and says that it could not", async () => {
+    const store = new FaultyStore(new MemoryStore());
+    const { world, profile } = await boundWorld({ store });
+    await loseBoundCookie(profile);
+    store.setDown(true);
+    expect(await me(profile.page)).toBe(503);
+    expect(refreshes(world).map(({ status }) => status)).toEqual([503]);
+    expect(world.skipped[0]).toMatch(/^server_error;session_identifier="?ses_/);
+    store.setDown(false);
+    await soon(() => me(profile.page)).toMatchObject(ALICE);
+    expect(await names(profile.context)).toContain(BOUND);
+    expect(told(profile)).not.toContain("ServerRequested");
+  });
+
+  it("[DB-07] [DB-08] is nobody's while the browser's quota of signatures is used up", async () => {
+    const { world, profile } = await boundWorld();
+    for (let round = 0; round < 8 && world.skipped.length === 0; round += 1) {
+      await loseBoundCookie(profile);
+      await me(profile.page);
+    }
+    expect(world.skipped[0]).toMatch(/^quota_exceeded;/);
+    expect(await me(profile.page)).toEqual({ subject: null, state: "locked" });
+    expect(world.unproven).toContainEqual(
+      expect.objectContaining({ why: "missing", skipped: "quota_exceeded" }),
+    );
+  });
+
+  it("[TE-11] ends with the session: refresh says so, and no cookie leaves", async () => {
+    const { world, profile } = await boundWorld();
+    await world.site.sessions.subject("alice").revokeAll();
+    await loseBoundCookie(profile);
+    expect(await me(profile.page)).toMatchObject({ subject: null });
+    expect(refreshes(world).map(({ status, body }) => [status, JSON.parse(body)])).toEqual([
+      [200, { session_identifier: expect.stringMatching(/^ses_/), continue: false }],
+    ]);
+    expect(await names(profile.context)).not.toContain(BOUND);
+    await soon(() => told(profile)).toContain("ServerRequested");
+  });
+
+  it("[TE-11] is over after a logout, whatever the browser still has", async () => {
+    const { world, profile } = await boundWorld();
+    const cookies = await profile.context.cookies();
+    await post(profile.page, "/logout");
+    expect(await names(profile.context)).toEqual([]);
+    await profile.context.addCookies(cookies.filter(({ name }) => name !== BOUND));
+    expect(await me(profile.page)).toMatchObject({ subject: null });
+    expect(await names(profile.context)).not.toContain(BOUND);
+    for (const { body } of refreshes(world)) expect(body).toContain('"continue":false');
+  });
+
+  it("[DB-11] is worth nothing in another profile once the bound time is over", async () => {
+    const { world, profile } = await boundWorld();
+    const thief = await openProfile(world, newFolder());
+    await thief.context.addCookies(await profile.context.cookies());
+    // Both cookies were copied: until the shorter one ends they are as good as the original.
+    expect(await me(thief.page)).toMatchObject(ALICE);
+    await thief.context.clearCookies({ name: BOUND });
+    expect(await me(thief.page)).toEqual({ subject: null, state: "locked" });
+    await thief.context.addCookies(await profile.context.cookies());
+
+    world.skewMs += 10 * MINUTE_MS;
+    expect(await me(thief.page)).toEqual({ subject: null, state: "locked" });
+    expect(world.unproven.at(-1)).toMatchObject({ why: "expired", enforcement: "step-up" });
+    expect(await post(thief.page, "/dbsc/refresh")).toBe(400);
+    // The browser of the owner counts by its own clock, which has not moved.
+    await loseBoundCookie(profile);
+    expect(await me(profile.page)).toMatchObject(ALICE);
+    expect(await me(thief.page)).toEqual({ subject: null, state: "locked" });
   });
 });
