@@ -22,6 +22,8 @@ import { soon } from "./support/chromium.ts";
 import { APP } from "./support/site.ts";
 
 const MINUTE_MS = 60_000;
+/** So that the session cookie outlives the browser. */
+const REMEMBERED = { idleMs: 1_440 * MINUTE_MS, absoluteMs: 10_080 * MINUTE_MS };
 
 afterEach(closeWorlds);
 
@@ -38,11 +40,15 @@ async function boundWorld(
 
 /** The outcomes that the browser told of so far. */
 function told({ events }: Profile): string[] {
-  return events.flatMap(({ creationEventDetails, refreshEventDetails, terminationEventDetails }) => [
-    ...(creationEventDetails === undefined ? [] : [`created: ${creationEventDetails.fetchResult}`]),
-    ...(refreshEventDetails === undefined ? [] : [refreshEventDetails.refreshResult]),
-    ...(terminationEventDetails === undefined ? [] : [terminationEventDetails.deletionReason]),
-  ]);
+  return events.flatMap(
+    ({ creationEventDetails, refreshEventDetails, terminationEventDetails }) => [
+      ...(creationEventDetails === undefined
+        ? []
+        : [`created: ${creationEventDetails.fetchResult}`]),
+      ...(refreshEventDetails === undefined ? [] : [refreshEventDetails.refreshResult]),
+      ...(terminationEventDetails === undefined ? [] : [terminationEventDetails.deletionReason]),
+    ],
+  );
 }
 
 const outcomes = (world: World) => refreshes(world).map(({ proof, status }) => [proof, status]);
@@ -108,7 +114,9 @@ describe("a device-bound session in Chromium", () => {
   });
 
   it("[DB-03] lives on when the browser is started again", async () => {
-    const { world, profile } = await boundWorld();
+    const { world, profile } = await boundWorld({
+      policy: { extends: "saas", remember: REMEMBERED },
+    });
     await profile.context.close();
     const again = await openProfile(world);
     await loseBoundCookie(again);

@@ -106,7 +106,9 @@ export async function startWorld(options: Partial<SessionsOptions> = {}): Promis
     },
     routes: (app) => {
       app.get("/form", (_req, res) => {
-        res.type("html").send('<form method="post" action="/login"><button>Sign in</button></form>');
+        res
+          .type("html")
+          .send('<form method="post" action="/login"><button>Sign in</button></form>');
       });
       app.post("/quiet-login", async (req, res) => {
         await sessionOf(req).login("alice", { amr: ["pwd"], remember: true });
@@ -169,7 +171,8 @@ export async function loseBoundCookie({ context }: Profile): Promise<void> {
   await context.clearCookies({ name: BOUND });
 }
 
-export const refreshes = ({ calls }: World): Call[] => calls.filter(({ path }) => path === "/dbsc/refresh");
+export const refreshes = ({ calls }: World): Call[] =>
+  calls.filter(({ path }) => path === "/dbsc/refresh");
 export const ALICE = { subject: "alice", state: "active" };
 /** The past of every binding: requests under way when it began had no cookie to bring. */
 export const GRACE_MS = 11_000;

@@ -55,6 +55,7 @@ export function dbscMiddleware<Data extends object>(
 function deskOf<Data extends object>(of: Sessions<Data>): BindingDesk {
   checkSessions(of);
   if (of.binding !== undefined) return of.binding;
-  const message = "is missing: the endpoints answer where createSessions({ dbsc: {} }) binds sessions";
+  const message =
+    "is missing: the endpoints answer where createSessions({ dbsc: {} }) binds sessions";
   throw new ConfigError([{ path: "dbsc", message }]);
 }

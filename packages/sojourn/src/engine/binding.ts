@@ -22,8 +22,10 @@ export interface NewKey {
 
 /** True while an authentication is fresh and a key of this tier would be news. */
 export function mayBind(record: SessionRecord, tier: BindingTier, now: number): boolean {
-  const { assurance, binding, subject } = record;
-  if (subject === null || now - assurance.authTime > BIND_WITHIN_MS) return false;
+  const { assurance, binding, subject, state } = record;
+  // A pending session is bound with the factor that completes it.
+  if (subject === null || state !== "active") return false;
+  if (now - assurance.authTime > BIND_WITHIN_MS) return false;
   if (binding === undefined) return true;
   const raises = BINDING_TIERS.indexOf(tier) > BINDING_TIERS.indexOf(binding.tier);
   // A tier rises with an authentication of its own, not with the one that the lower tier had.

@@ -95,7 +95,8 @@ export class BindingDesk {
     const key = { tier: "dbsc" as const, ...(await proofKey(proof.key)) };
     let bound = false;
     const stored = await this.#core.decide(session, "bind", ({ stored: { record }, ...loaded }) => {
-      const next = loaded.judgement.state === "locked" ? undefined : bindKey(record, key, loaded.now);
+      const next =
+        loaded.judgement.state === "locked" ? undefined : bindKey(record, key, loaded.now);
       bound = next !== undefined;
       return next === record ? undefined : next;
     });
@@ -132,20 +133,22 @@ export class BindingDesk {
     const over = loaded === undefined || loaded.judgement.state === "ended";
     // Ended, unknown, or bound no more: the browser forgets it, and no cookie leaves.
     if (over || binding?.tier !== "dbsc") return terminated(handle);
-    const { record } = loaded.stored;
-    const text = view.header(RESPONSE_HEADER);
-    const proof = readProof(readText(text) ?? "", "refresh");
-    if (text === undefined) return this.#challenged(record);
-    if (typeof proof === "string") return this.#refused(record, proof, "refresh");
     try {
-      const answered = await this.#answered(record, proof);
-      if (typeof answered === "string") return await this.#refused(record, answered, "refresh");
-      return await this.#granted(answered, view);
+      return await this.#renew(loaded.stored.record, view);
     } catch (error) {
       // A logout that landed meanwhile.
       if (error instanceof SessionEndedError) return terminated(handle);
       throw error;
     }
+  }
+
+  async #renew(record: SessionRecord, view: RequestView): Promise<BindingAnswer> {
+    const header = view.header(RESPONSE_HEADER);
+    if (header === undefined) return this.#challenged(record);
+    const proof = readProof(readText(header) ?? "", "refresh");
+    const answered = typeof proof === "string" ? proof : await this.#answered(record, proof);
+    if (typeof answered === "string") return this.#refused(record, answered, "refresh");
+    return this.#granted(answered, view);
   }
 
   /** Use the challenge up, once the stored key has signed for it. */

@@ -1,6 +1,6 @@
 /** Options of device-bound sessions (DBSC), checked once. */
 import { ConfigError } from "../engine/errors.ts";
-import { unknownOptions } from "../engine/given.ts";
+import type { ConfigProblem } from "../engine/errors.ts";
 import type { Policy } from "../engine/policy/policy.ts";
 import { cookieRules } from "../http/cookie-rules.ts";
 import type { CookieRules } from "../http/cookie-rules.ts";
@@ -47,18 +47,7 @@ const PATH = /^(?:\/[A-Za-z0-9._~-]+)+$/;
 /** @throws {ConfigError} listing every problem. */
 export function dbscRules(options: DbscOptions): DbscRules {
   const { path = "/dbsc", enforcement, onSkipped, cookieName = "session-bound" } = options;
-  const problems = [...unknownOptions(options, DBSC_OPTIONS, "dbsc.")];
-  if (typeof path !== "string" || !PATH.test(path)) {
-    problems.push({ path: "dbsc.path", message: 'takes a path such as "/dbsc", no slash at its end' });
-  }
-  if (enforcement !== undefined && !LEVELS.includes(enforcement)) {
-    const message = 'takes "observe", "step-up" or "require"';
-    problems.push({ path: "dbsc.enforcement", message });
-  }
-  if (onSkipped !== undefined && onSkipped !== "degraded" && !LEVELS.includes(onSkipped)) {
-    const message = 'takes "degraded", "observe", "step-up" or "require"';
-    problems.push({ path: "dbsc.onSkipped", message });
-  }
+  const problems = problemsOf(options);
   const cookie = boundCookie(cookieName);
   if (cookie instanceof ConfigError) problems.push(...cookie.problems);
   if (cookie instanceof ConfigError || problems.length > 0) throw new ConfigError(problems);
@@ -70,6 +59,30 @@ export function dbscRules(options: DbscOptions): DbscRules {
     enforcementBy: ({ binding }) =>
       enforcement ?? (binding === "require-where-supported" ? "require" : "step-up"),
   };
+}
+
+const ACCEPTED: Readonly<
+  Record<"path" | "enforcement" | "onSkipped", readonly [string, (value: unknown) => boolean]>
+> = {
+  path: [
+    'takes a path such as "/dbsc", no slash at its end',
+    (value) => typeof value === "string" && PATH.test(value),
+  ],
+  enforcement: ['takes "observe", "step-up" or "require"', (value) => LEVELS.includes(value)],
+  onSkipped: [
+    'takes "degraded", "observe", "step-up" or "require"',
+    (value) => value === "degraded" || LEVELS.includes(value),
+  ],
+};
+
+function problemsOf(options: DbscOptions): ConfigProblem[] {
+  const problems: ConfigProblem[] = [];
+  for (const key of ["path", "enforcement", "onSkipped"] as const) {
+    const [message, fits] = ACCEPTED[key];
+    const value = options[key];
+    if (value !== undefined && !fits(value)) problems.push({ path: `dbsc.${key}`, message });
+  }
+  return problems;
 }
 
 function boundCookie(name: string): CookieRules | ConfigError {

@@ -11,6 +11,7 @@ import { readSkipped, registrationHeader, SKIPPED_HEADER } from "../tokens/dbsc/
 import { NONCE_BYTES } from "../tokens/dbsc/mark.ts";
 import { handleOf } from "../protocol/words.ts";
 import type { DbscRules, Enforcement } from "./binding-rules.ts";
+import type { HttpRules } from "./cookie-choice.ts";
 import type { Core } from "./core.ts";
 import { subjectOf } from "./lifecycle.ts";
 import type { RequestView } from "./request-view.ts";
@@ -34,14 +35,14 @@ export function isBound(verdict: { readonly state: string }): verdict is LiveVer
 
 /** The verdict as it stands for this request. No I/O; one MAC. */
 export async function judgeBound(
-  core: Core,
-  rules: DbscRules,
+  { core, http }: { readonly core: Core; readonly http: HttpRules },
   verdict: LiveVerdict,
   view: RequestView,
 ): Promise<LiveVerdict> {
   const { record } = verdict.stored;
   const { binding } = record;
-  if (binding === undefined) return verdict;
+  const rules = http.bound;
+  if (binding === undefined || rules === undefined) return verdict;
   const why = await unprovenWhy(core, rules, { record, binding, now: verdict.at }, view);
   // Requests under way when the key was taken had no cookie to bring, or that of a session before.
   if (why === undefined || verdict.at - binding.boundAt < BOUND_GRACE_MS) return verdict;
@@ -68,7 +69,6 @@ function weakened(
   // A new token would make two holders of one, and this one may be a copy.
   const { successor: _withheld, ...kept } = verdict;
   if (enforcement === "degraded") return { ...kept, assurance: NO_ASSURANCE };
-  if (verdict.judgement.state === "pending") factors = 1;
   const unproven = { factors, mends: enforcement === "step-up" };
   return { ...kept, judgement: { state: "locked", factors }, unproven };
 }

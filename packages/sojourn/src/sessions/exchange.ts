@@ -19,36 +19,18 @@ import { authenticate } from "./authenticate.ts";
 import { isBound, judgeBound, offerBinding } from "./bound-requests.ts";
 import type { Presentation, Verdict } from "./rotation-steps.ts";
 import { forbidCaching } from "./cache-fields.ts";
+import type { Household, Waiting } from "./exchange-parts.ts";
 import { rulesOf } from "./cookie-choice.ts";
-import type { HttpRules } from "./cookie-choice.ts";
 import type { CookieNotice } from "./cookie-notice.ts";
-import type { Conversions } from "./conversion.ts";
-import type { Core } from "./core.ts";
 import type { AbsenceReason } from "./explain.ts";
 import type { ForeignSessions } from "./foreign.ts";
 import { Notices } from "./notices.ts";
 import { Session } from "./session.ts";
 import type { RequestView, ResponseHead } from "./request-view.ts";
 import type { CredentialFate } from "./session-body.ts";
-import type { Sessions } from "./sessions.ts";
 import type { TokenCarrier } from "./standing.ts";
 
 export type { RequestView, ResponseHead } from "./request-view.ts";
-
-interface Household<Data extends object> {
-  readonly core: Core;
-  readonly http: HttpRules;
-  readonly tenant: string;
-  readonly sessions: Sessions<Data>;
-  readonly conversions: Conversions | undefined;
-}
-
-interface Waiting {
-  readonly token: string;
-  readonly sealed: boolean;
-  readonly takenAt: number;
-  readonly persistUntil: number | undefined;
-}
 
 const BEARER_PREFIX = "sj1";
 const EVENT_STREAM = "text/event-stream";
@@ -103,9 +85,7 @@ export class Exchange<Data extends object = Record<string, unknown>>
       const ours = token === undefined ? undefined : await authenticate(house.core, token, how);
       const found = exchange.#mayConvert ? await exchange.#convert(ours, how) : ours;
       if (found === undefined) return exchange;
-      const { bound } = house.http;
-      const binds = bound !== undefined && isBound(found);
-      const verdict = binds ? await judgeBound(house.core, bound, found, view) : found;
+      const verdict = isBound(found) ? await judgeBound(house, found, view) : found;
       const session = exchange.#take(verdict);
       // Asked for our class: what is behind it (`read-only.ts`) makes other questions slower.
       exchange.#session = session instanceof Session ? session : await session;

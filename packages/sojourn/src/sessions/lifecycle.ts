@@ -180,7 +180,7 @@ export async function reprove(
   core: Core,
   ref: SessionRef,
   given: Authentication,
-  unproven: Unproven,
+  unproven: Unproven & Expectation,
 ): Promise<Rotated> {
   if (!unproven.mends) {
     throw new ArgumentError("unlock", "the session is bound to a device: only a login replaces it");
@@ -189,6 +189,7 @@ export async function reprove(
     operation: "unlock",
     refuseOld: true,
     step: ({ stored, judgement, now }) => {
+      checkVersion(stored, unproven);
       const needed = judgement.state === "locked" ? judgement.factors : 1;
       const factors = Math.max(needed, unproven.factors);
       return unbind(unlockSession(stored.record, factors, given, now));

@@ -38,10 +38,7 @@ export interface UnprovedProof {
 }
 
 /** @param stage A proof brings its key at registration and at no other time. */
-export function readProof(
-  text: string,
-  stage: "register" | "refresh",
-): UnprovedProof | ProofFlaw {
+export function readProof(text: string, stage: "register" | "refresh"): UnprovedProof | ProofFlaw {
   const head = readCompact(text, RULES);
   if (typeof head === "string") return "form";
   const alg = head.alg as Algorithm;
