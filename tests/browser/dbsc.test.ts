@@ -33,7 +33,7 @@ async function boundWorld(
 ): Promise<{ world: World; profile: Profile }> {
   const world = await startWorld(options);
   const profile = await openProfile(world);
-  await signIn(world, profile);
+  await signIn(profile);
   world.skewMs += GRACE_MS;
   return { world, profile };
 }
@@ -57,7 +57,7 @@ describe("a device-bound session in Chromium", () => {
   it("[DB-01] [DB-09] is bound after a login and renews its cookie, once for 12", async () => {
     const world = await startWorld();
     const profile = await openProfile(world);
-    await signIn(world, profile);
+    await signIn(profile);
     expect(world.calls).toEqual([
       { path: "/dbsc/register", proof: true, status: 200, body: expect.any(String) },
     ]);

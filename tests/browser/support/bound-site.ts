@@ -162,7 +162,7 @@ export const names = async (context: BrowserContext): Promise<string[]> =>
   (await context.cookies()).map(({ name }) => name).toSorted();
 
 /** Sign in, and wait until the browser has bound the session. */
-export async function signIn(world: World, profile: Profile): Promise<void> {
+export async function signIn(profile: Profile): Promise<void> {
   await post(profile.page, "/quiet-login");
   await soon(() => names(profile.context)).toContain(BOUND);
 }

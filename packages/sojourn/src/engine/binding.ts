@@ -10,7 +10,7 @@ export const BIND_WITHIN_MS = 120_000;
 /** How long a challenge may be answered. */
 export const CHALLENGE_MS = 300_000;
 /** How long one that was not answered is good after a sibling was. */
-export const PREVIOUS_CHALLENGE_MS = 60_000;
+const PREVIOUS_CHALLENGE_MS = 60_000;
 /** Requests that left before the first bound cookie arrived. */
 export const BOUND_GRACE_MS = 10_000;
 

@@ -138,7 +138,10 @@ export class SessionBody {
     return result;
   }
 
-  /** @throws {SessionEndedError | SessionLockedError | ArgumentError} when there is nothing to act on. */
+  /**
+   * @throws {SessionEndedError | ArgumentError} when there is nothing to act on.
+   * @throws {SessionLockedError} when the device did not prove itself.
+   */
   required(): SessionRecord {
     const unproven = this.#live?.unproven;
     if (unproven !== undefined) throw new SessionLockedError(unproven.factors);

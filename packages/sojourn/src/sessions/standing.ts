@@ -34,7 +34,7 @@ export interface TokenCarrier {
    * @param persistUntil Keep the cookie until then; absent: for the browser session.
    */
   set(token: string, how: "login" | "hard" | "sealed" | "anonymous", persistUntil?: number): void;
-  /** An authentication has been recorded: the answer may offer to bind the session to the device. */
+  /** A factor has been recorded: the answer may offer to bind the session to the device. */
   offer(record: SessionRecord): Promise<void> | void;
   /** The answer to a logout, and nothing else. */
   clear(): void;

@@ -69,13 +69,10 @@ describe("marks", () => {
 
   it("hold while secrets are rolled over, and not after", async () => {
     const text = await makeMark(ring, "refresh", place, mark);
-    const [next, last] = await Promise.all(
-      [[secret(2), secret(1)], [secret(2)]].map((secrets) =>
-        createKeyRing({ secrets, digest: platform.digest }),
-      ),
-    );
-    expect(await readMark(next as KeyRing, "refresh", place, text)).toEqual(mark);
-    expect(await readMark(last as KeyRing, "refresh", place, text)).toBeUndefined();
+    const next = await createKeyRing({ secrets: [secret(2), secret(1)], digest: platform.digest });
+    const last = await createKeyRing({ secrets: [secret(2)], digest: platform.digest });
+    expect(await readMark(next, "refresh", place, text)).toEqual(mark);
+    expect(await readMark(last, "refresh", place, text)).toBeUndefined();
   });
 });
 
