@@ -176,5 +176,8 @@ describe("what the policy does about a request that does not prove its device", 
     victim.loseBoundCookie();
     expect(await victim.visit(undefined, skipped)).toMatchObject(is);
     expect(await victim.visit()).toMatchObject(NOBODY);
+    // It explains a cookie that is missing, and none that is not this session's.
+    victim.jar.set(BOUND, "A".repeat(48));
+    expect(await victim.visit(undefined, skipped)).toMatchObject(NOBODY);
   });
 });

@@ -56,7 +56,9 @@ describe("the offer to bind", () => {
   ] as const)("[DB-01] is not made %s", async (_where, options, origin) => {
     const place = boundPlace(options);
     place.act = (session) => session.login("alice", { amr: ["pwd"] });
-    const answer = await place.handle(new Request(`${origin}/`));
+    const from = { remoteAddress: "127.0.0.1" };
+    const answer = await place.handle(new Request(`${origin}/`), from);
+    expect(answer.headers.getSetCookie()).toHaveLength(1);
     expect(answer.headers.get("secure-session-registration")).toBeNull();
   });
 });
@@ -270,6 +272,13 @@ describe("refresh", () => {
     const [only] = (await unbound.place.sessions.subject("alice").list()).items;
     unbound.id = `ses_${only?.id}`;
     expect(await (await unbound.refresh()).json()).toMatchObject({ continue: false });
+  });
+
+  it("[TE-11] leaves neither cookie behind at a logout", async () => {
+    const browser = await boundBrowser();
+    expect([...browser.jar.keys()]).toEqual(["__Host-session", BOUND]);
+    await browser.visit((session) => session.logout());
+    expect([...browser.jar.keys()]).toEqual([]);
   });
 
   it("gives no cookie that outlives the session", async () => {

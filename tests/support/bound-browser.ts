@@ -8,6 +8,7 @@ import { createSessions } from "sojourn";
 import type { Session, Sessions, SessionsOptions } from "sojourn";
 import { dbscHandler } from "sojourn/dbsc";
 import { sessions as fetchAdapter } from "sojourn/fetch";
+import type { FetchConnection } from "sojourn/fetch";
 import { ManualClock } from "sojourn/testing";
 
 export const ORIGIN = "https://app.example";
@@ -30,7 +31,7 @@ export interface BoundPlace {
   readonly sessions: Sessions<Data>;
   readonly clock: ManualClock;
   readonly events: { readonly name: string }[];
-  handle(request: Request): Promise<Response>;
+  handle(request: Request, connection?: FetchConnection): Promise<Response>;
   /** What the next request does. */
   act: Act | undefined;
 }
@@ -64,8 +65,8 @@ export function boundPlace(given: PlaceOptions = {}): BoundPlace {
     clock,
     events,
     act: undefined as Act | undefined,
-    handle: async (request: Request) =>
-      (await endpoints?.(request)) ?? (await application(request)),
+    handle: async (request: Request, connection?: FetchConnection) =>
+      (await endpoints?.(request, connection)) ?? (await application(request, connection)),
   };
   return place;
 }
