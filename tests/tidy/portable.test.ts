@@ -33,6 +33,7 @@ function outside(entry: string): string[] {
 it.each([
   "index.ts",
   "adapters/fetch.ts",
+  "adapters/dbsc.ts",
   "adapters/sse.ts",
   "adapters/hono.ts",
   "stores/memory.ts",

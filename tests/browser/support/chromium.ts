@@ -1,5 +1,5 @@
 /** Debian's Chromium, started with an empty profile and without anything that calls home. */
-import type { Browser } from "playwright-core";
+import type { Browser, BrowserContext } from "playwright-core";
 import { chromium } from "playwright-core";
 import { expect } from "vitest";
 import { findProgram } from "../../../tools/system-packages.mjs";
@@ -28,6 +28,22 @@ export function launchChromium(options: LaunchOptions = {}): Promise<Browser> {
   if (trustedKey !== undefined) args.push(`--ignore-certificate-errors-spki-list=${trustedKey}`);
   const ignoreDefaultArgs = backForwardCache ? ["--disable-back-forward-cache"] : [];
   return chromium.launch({ executablePath, args, ignoreDefaultArgs });
+}
+
+/** Device-bound sessions with keys in software: off by default on Linux, and no TPM is needed. */
+const BOUND = "DeviceBoundSessions,EnableBoundSessionCredentialsSoftwareKeysForManualTesting";
+
+/** A profile on disk, kept across restarts, in which sessions can be bound to the device. */
+export function launchProfile(folder: string, trustedKey: string): Promise<BrowserContext> {
+  const executablePath = findProgram("chromium");
+  if (executablePath === undefined) throw new Error("chromium is missing: npm test says how");
+  const args = [
+    ...FLAGS,
+    "--host-resolver-rules=MAP * 127.0.0.1",
+    `--ignore-certificate-errors-spki-list=${trustedKey}`,
+    `--enable-features=${BOUND}`,
+  ];
+  return chromium.launchPersistentContext(folder, { executablePath, args });
 }
 
 const SOON_MS = 10_000;

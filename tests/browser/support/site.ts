@@ -35,7 +35,7 @@ export interface SiteParts {
   /** Over what a site has anyway. */
   readonly options?: Partial<SessionsOptions>;
   /** Before the session middleware. */
-  readonly first?: (app: Express) => void;
+  readonly first?: (app: Express, sessions: Sessions<SiteData>) => void;
   /** Behind it, before the common routes. */
   readonly routes?: (app: Express, sessions: Sessions<SiteData>) => void;
 }
@@ -55,7 +55,7 @@ export async function startSite(
     warn: () => undefined,
     ...options,
   });
-  first?.(app);
+  first?.(app, sessions);
   // Pages of other sites have no session; only the application's host has the middleware.
   const middleware = sessionMiddleware(sessions);
   app.use((req, res, next) => (req.hostname === APP ? middleware(req, res, next) : next()));

@@ -85,6 +85,25 @@ export interface Rotation extends Holder {
   readonly forgiving?: number;
 }
 
+/** What proves that a client holds its key, weakest first. A session without a binding has none. */
+export type BindingTier = "webcrypto" | "dpop" | "dbsc";
+/** Their numbers in stored rows, and their order. Add at the end, never renumber. */
+export const BINDING_TIERS: readonly BindingTier[] = ["webcrypto", "dpop", "dbsc"];
+
+/** The key that a session is bound to. Public: nothing in it can be presented. Invariant I12. */
+export interface DeviceBinding {
+  readonly tier: BindingTier;
+  /** JSON text of the key's required members in the order of RFC 7638. */
+  readonly key: string;
+  /** SHA-256 of `key`, as base64url. */
+  readonly thumbprint: string;
+  readonly boundAt: number;
+  /** Proofs accepted since; the registration is not counted. */
+  readonly proofs: number;
+  /** Which challenge the last of them answered, and when. */
+  readonly lastProof?: { readonly challenge: string; readonly at: number };
+}
+
 /** One session as stored. Its data lies beside it, see `ports.ts`. */
 export interface SessionRecord {
   /** 24 base64url characters: region 1, bucket 2, random 15 bytes. */
@@ -122,6 +141,7 @@ export interface SessionRecord {
   readonly actor?: string;
   /** Opened with the longer "remember me" limits. */
   readonly remember?: boolean;
+  readonly binding?: DeviceBinding;
   /** Present iff `state` is `"ended"`. */
   readonly end?: SessionEnd;
 }

@@ -60,6 +60,17 @@ export interface EventDetails {
   /** The store is behind what clients hold: a failover lost writes. */
   "generation-ahead": { readonly generation: number; readonly confirmed: number };
   "limit-reached": { readonly max: number; readonly onLimit: string };
+  /** The client proved a key, and the session is bound to it from now on. */
+  "session-bound": { readonly tier: string; readonly thumbprint: string };
+  /** A request of a bound session came without the proof of its device. */
+  "binding-unproven": {
+    readonly why: string;
+    readonly enforcement: string;
+    /** What the browser says of it, which anyone can say. */
+    readonly skipped?: string;
+  };
+  /** A proof that is worth nothing; the client is told none of it. */
+  "proof-refused": { readonly why: string; readonly stage: "register" | "refresh" };
   "cookie-conflict": NoticeDetails & { readonly cookie: string };
   /** `sent`: it left, and the browser or a proxy will not keep it. */
   "cookie-not-set": NoticeDetails & { readonly sent: boolean };
@@ -93,6 +104,9 @@ export const EVENT_NAMES: readonly EventName[] = [
   "token-unknown",
   "generation-ahead",
   "limit-reached",
+  "session-bound",
+  "binding-unproven",
+  "proof-refused",
   "cookie-conflict",
   "cookie-not-set",
   "credential-ignored",

@@ -5,6 +5,7 @@ import { cookieRules } from "../http/cookie-rules.ts";
 import type { CookieRules } from "../http/cookie-rules.ts";
 import type { CsrfRules } from "../http/csrf.ts";
 import type { ForwardedRules } from "../http/forwarded.ts";
+import type { DbscRules } from "./binding-rules.ts";
 import type { CookieSettings } from "./options.ts";
 
 export interface CookieJar {
@@ -20,6 +21,8 @@ export interface HttpRules {
   /** Unsafe requests must carry a session-bound token as well. */
   readonly csrfToken: boolean;
   readonly production: boolean;
+  /** Sessions are bound to devices where the browser can. */
+  readonly bound: DbscRules | undefined;
 }
 
 /** @throws {ConfigError} listing every problem. */

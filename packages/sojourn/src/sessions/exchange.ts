@@ -13,39 +13,24 @@ import { problemOfError } from "../http/problem.ts";
 import type { ProblemAnswer } from "../http/problem.ts";
 import { idOfHandle } from "../protocol/words.ts";
 import { CrossSiteError, SojournError } from "../engine/errors.ts";
+import type { SessionRecord } from "../engine/record.ts";
+import { REGISTRATION_HEADER } from "../tokens/dbsc/headers.ts";
 import { authenticate } from "./authenticate.ts";
+import { isBound, judgeBound, offerBinding } from "./bound-requests.ts";
 import type { Presentation, Verdict } from "./rotation-steps.ts";
 import { forbidCaching } from "./cache-fields.ts";
+import type { Household, Waiting } from "./exchange-parts.ts";
 import { rulesOf } from "./cookie-choice.ts";
-import type { HttpRules } from "./cookie-choice.ts";
 import type { CookieNotice } from "./cookie-notice.ts";
-import type { Conversions } from "./conversion.ts";
-import type { Core } from "./core.ts";
 import type { AbsenceReason } from "./explain.ts";
 import type { ForeignSessions } from "./foreign.ts";
 import { Notices } from "./notices.ts";
 import { Session } from "./session.ts";
 import type { RequestView, ResponseHead } from "./request-view.ts";
 import type { CredentialFate } from "./session-body.ts";
-import type { Sessions } from "./sessions.ts";
 import type { TokenCarrier } from "./standing.ts";
 
 export type { RequestView, ResponseHead } from "./request-view.ts";
-
-interface Household<Data extends object> {
-  readonly core: Core;
-  readonly http: HttpRules;
-  readonly tenant: string;
-  readonly sessions: Sessions<Data>;
-  readonly conversions: Conversions | undefined;
-}
-
-interface Waiting {
-  readonly token: string;
-  readonly sealed: boolean;
-  readonly takenAt: number;
-  readonly persistUntil: number | undefined;
-}
 
 const BEARER_PREFIX = "sj1";
 const EVENT_STREAM = "text/event-stream";
@@ -60,6 +45,8 @@ export class Exchange<Data extends object = Record<string, unknown>>
   readonly #rules: CookieRules;
   /** False where no credential may travel. Loopback development and `secure: false` are fine. */
   readonly #encrypted: boolean;
+  readonly #https: boolean;
+  #offered: string | undefined;
   #viaBearer = false;
   #tokenNeeded = false;
   /** Credentials of other systems may be looked at, where ours is worth nothing. */
@@ -80,6 +67,7 @@ export class Exchange<Data extends object = Record<string, unknown>>
     const { jar, forwarded } = house.http;
     const proxied = forwarded.networks.length > 0;
     const https = proxied ? clientOf(forwarded, view).protocol === "https" : view.encrypted;
+    this.#https = https;
     this.#rules = rulesOf(jar, https, view.remoteAddress);
     this.#encrypted = https || !this.#rules.secure;
   }
@@ -95,8 +83,9 @@ export class Exchange<Data extends object = Record<string, unknown>>
     try {
       const how = exchange.#presentation();
       const ours = token === undefined ? undefined : await authenticate(house.core, token, how);
-      const verdict = exchange.#mayConvert ? await exchange.#convert(ours, how) : ours;
-      if (verdict === undefined) return exchange;
+      const found = exchange.#mayConvert ? await exchange.#convert(ours, how) : ours;
+      if (found === undefined) return exchange;
+      const verdict = isBound(found) ? await judgeBound(house, found, view) : found;
       const session = exchange.#take(verdict);
       // Asked for our class: what is behind it (`read-only.ts`) makes other questions slower.
       exchange.#session = session instanceof Session ? session : await session;
@@ -307,6 +296,13 @@ export class Exchange<Data extends object = Record<string, unknown>>
   }
 
   /** @internal For the session of this exchange. */
+  async offer(record: SessionRecord): Promise<void> {
+    const { core, http } = this.#house;
+    if (http.bound === undefined || !this.#https || this.#viaBearer) return;
+    this.#offered = await offerBinding(core, http.bound, record);
+  }
+
+  /** @internal For the session of this exchange. */
   clear(): void {
     if (this.#viaBearer) return;
     this.#waiting = undefined;
@@ -364,6 +360,8 @@ export class Exchange<Data extends object = Record<string, unknown>>
     if (this.#cleared) {
       head.addCookie(clearCookie(this.#rules));
       head.set("clear-site-data", CLEAR_SITE_DATA);
+      const { bound } = this.#house.http;
+      if (bound !== undefined) head.addCookie(clearCookie(bound.cookie));
       return true;
     }
     const waiting = this.#waiting;
@@ -379,6 +377,7 @@ export class Exchange<Data extends object = Record<string, unknown>>
     const line = serializeCookie(this.#rules, token, maxAge);
     if (core.emitter.wanted("cookie-not-set")) this.#notices.doubt(head, line);
     head.addCookie(line);
+    if (this.#offered !== undefined) head.set(REGISTRATION_HEADER, this.#offered);
     return true;
   }
 

@@ -7,6 +7,7 @@ import {
   SojournError,
 } from "../engine/errors.ts";
 import type { Authentication } from "../engine/assurance.ts";
+import { unbind } from "../engine/binding.ts";
 import type { RevokeResult, SessionRef, StoredSession } from "../engine/ports.ts";
 import { idleExpiresAt } from "../engine/record.ts";
 import type { SessionRecord } from "../engine/record.ts";
@@ -15,6 +16,7 @@ import { changeRoles, lockSession, stepUpSession, unlockSession } from "../engin
 import type { Core, Loaded } from "./core.ts";
 import { announceEnds } from "./events.ts";
 import { checkRoles } from "./login-options.ts";
+import type { Unproven } from "./session-body.ts";
 
 /** Why a person or program acts, and who. Both go into the record, the audit and the events. */
 export interface RevokeWords {
@@ -166,6 +168,34 @@ export async function unlock(
     ...subjectOf(rotated.stored.record),
     amr: [...(given.amr ?? [])],
   });
+  return rotated;
+}
+
+/**
+ * Factors given again by a client that could not prove the device: they take its place, and the
+ * session is bound no more. The old tokens are refused at once.
+ */
+export async function reprove(
+  core: Core,
+  ref: SessionRef,
+  given: Authentication,
+  unproven: Unproven & Expectation,
+): Promise<Rotated> {
+  if (!unproven.mends) {
+    throw new ArgumentError("unlock", "the session is bound to a device: only a login replaces it");
+  }
+  const rotated = await decideHard(core, ref, {
+    operation: "unlock",
+    refuseOld: true,
+    step: ({ stored, judgement, now }) => {
+      checkVersion(stored, unproven);
+      const needed = judgement.state === "locked" ? judgement.factors : 1;
+      const factors = Math.max(needed, unproven.factors);
+      return unbind(unlockSession(stored.record, factors, given, now));
+    },
+  });
+  const amr = [...(given.amr ?? [])];
+  core.emit("session-unlocked", { ...subjectOf(rotated.stored.record), amr });
   return rotated;
 }
 

@@ -11,6 +11,8 @@ import type { CsrfOptions } from "../http/csrf.ts";
 import { forwardedRules } from "../http/forwarded.ts";
 import type { ForwardedHeader, ForwardedOptions } from "../http/forwarded.ts";
 import { readSecrets } from "../tokens/secrets.ts";
+import { DBSC_OPTIONS, dbscRules } from "./binding-rules.ts";
+import type { DbscOptions } from "./binding-rules.ts";
 import { cookieJarRules } from "./cookie-choice.ts";
 import { convertProblems } from "./foreign.ts";
 import type { ForeignSessions } from "./foreign.ts";
@@ -50,6 +52,8 @@ export interface SessionsOptions {
   readonly tenant?: string;
   readonly cookie?: CookieSettings;
   readonly csrf?: Omit<CsrfOptions, "development">;
+  /** Bind sessions to the device where the browser can (DBSC). `sojourn/dbsc` has the endpoints. */
+  readonly dbsc?: DbscOptions;
   /** Networks of reverse proxies whose forwarding headers count. Default: none. */
   readonly proxies?: readonly string[];
   readonly forwardedHeader?: ForwardedHeader;
@@ -89,6 +93,7 @@ const KNOWN: Readonly<Record<string, readonly string[] | undefined>> = {
   tenant: undefined,
   cookie: ["name", "secure", "sameSite", "domain", "prefix", "partitioned", "embedded"],
   csrf: ["origins", "trusted", "exempt", "reportOnly"],
+  dbsc: DBSC_OPTIONS,
   proxies: undefined,
   forwardedHeader: undefined,
   stalenessMs: undefined,
@@ -136,11 +141,13 @@ export function checkOptions(given: SessionsOptions, production: boolean): Check
   const csrf = collect(problems, () => csrfRules({ ...origins, development: !production }));
   const forwarded = collect(problems, () => forwardedRules(forwardedOptions(options)));
   const jar = collect(problems, () => cookieJarRules(cookie, policies?.base.cookie, production));
+  const bound = collect(problems, () => options.dbsc && dbscRules(options.dbsc));
   if (!policies || !secrets || !csrf || !forwarded || !jar || problems.length > 0) {
     throw new ConfigError(problems);
   }
   const csrfToken = policies.base.csrf === "fetch-metadata+token";
-  return { policies, secrets, tenant, http: { csrf, forwarded, jar, csrfToken, production } };
+  const http = { csrf, forwarded, jar, csrfToken, production, bound };
+  return { policies, secrets, tenant, http };
 }
 
 function forwardedOptions(options: SessionsOptions): ForwardedOptions {

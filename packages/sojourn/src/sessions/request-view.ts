@@ -25,3 +25,19 @@ export interface ResponseHead {
   /** Add one `Set-Cookie`, leaving the application's own alone. */
   addCookie(value: string): void;
 }
+
+/**
+ * The same request where only its session is asked for: no activity, no new token, and no judgement
+ * of where it came from, which is then the caller's.
+ */
+export function quiet(view: RequestView): RequestView {
+  return {
+    method: "GET",
+    path: view.path,
+    header: (name) => view.header(name),
+    remoteAddress: view.remoteAddress,
+    encrypted: view.encrypted,
+    activity: false,
+    canSetToken: false,
+  };
+}

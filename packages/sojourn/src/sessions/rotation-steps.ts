@@ -21,6 +21,7 @@ import type { ParsedToken } from "../tokens/token-format.ts";
 import type { Core, Loaded } from "./core.ts";
 import { revokeSession, subjectOf } from "./lifecycle.ts";
 import type { ProvedToken } from "./memo.ts";
+import type { Unproven } from "./session-body.ts";
 import { TOUCH_LAG_MS } from "./touches.ts";
 
 /** A standing before it is given to the application. */
@@ -47,6 +48,7 @@ export interface LiveVerdict {
   readonly judgement: Judgement;
   readonly assurance?: Assurance | undefined;
   readonly successor?: string | undefined;
+  readonly unproven?: Unproven | undefined;
   /** Known to hold nothing encrypted, or something. */
   readonly readable?: boolean;
 }

@@ -14,6 +14,13 @@ import { explaining } from "./read-only.ts";
 import type { AbsenceReason } from "./explain.ts";
 import type { TokenCarrier } from "./standing.ts";
 
+/** A bound session whose device did not prove itself in this request: nobody's, as if locked. */
+export interface Unproven {
+  readonly factors: number;
+  /** Factors given again take the place of the device. Otherwise only a login does. */
+  readonly mends: boolean;
+}
+
 /** A live session as it was when it was last read. */
 export interface LiveState {
   readonly stored: StoredSession;
@@ -24,6 +31,7 @@ export interface LiveState {
   readonly data?: EncodedData | undefined;
   /** What a replaced token is still worth, below the record's own assurance. */
   readonly assurance?: Assurance | undefined;
+  readonly unproven?: Unproven | undefined;
 }
 
 /** What a credential was worth, and when it ceased to be. */
@@ -130,8 +138,18 @@ export class SessionBody {
     return result;
   }
 
-  /** @throws {SessionEndedError | ArgumentError} when there is nothing to act on. */
+  /**
+   * @throws {SessionEndedError | ArgumentError} when there is nothing to act on.
+   * @throws {SessionLockedError} when the device did not prove itself.
+   */
   required(): SessionRecord {
+    const unproven = this.#live?.unproven;
+    if (unproven !== undefined) throw new SessionLockedError(unproven.factors);
+    return this.claimed();
+  }
+
+  /** {@link required}, for those who are about to prove who they are. */
+  claimed(): SessionRecord {
     const live = this.#live;
     if (live !== undefined) return live.stored.record;
     if (this.#ended !== undefined) throw new SessionEndedError(this.#ended.reason);
@@ -167,7 +185,7 @@ export class SessionBody {
     const options = fingerprint === undefined ? {} : { fingerprint };
     const opened = await loginFrom(core, { tenant, subject: null, options, from: undefined });
     await this.adopt(opened.stored);
-    this.carry(opened.token, "anonymous");
+    await this.carry(opened.token, "anonymous");
     return opened.stored.record;
   }
 
@@ -189,9 +207,10 @@ export class SessionBody {
   }
 
   /** Hand a new token to whoever can take it to the client. */
-  carry(token: string, how: "login" | "hard" | "anonymous"): void {
+  async carry(token: string, how: "login" | "hard" | "anonymous"): Promise<void> {
     const record = this.#live?.stored.record;
     if (record === undefined) return;
+    if (how !== "anonymous") await this.carrier?.offer(record);
     this.carrier?.set(token, how, record.remember === true ? record.absoluteExpiresAt : undefined);
   }
 

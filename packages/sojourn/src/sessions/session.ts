@@ -8,7 +8,6 @@ import { requirementProblems, unmetBy } from "../engine/assurance.ts";
 import { ArgumentError } from "../engine/errors.ts";
 import type { Authentication, Requirement, Unmet } from "../engine/assurance.ts";
 import { summaryOf } from "../engine/liveness.ts";
-import type { StoredSession } from "../engine/ports.ts";
 import { idleExpiresAt } from "../engine/record.ts";
 import type { Assurance, Device, SessionSummary } from "../engine/record.ts";
 import { warnAt } from "../engine/session.ts";
@@ -16,8 +15,17 @@ import { CSRF_MAC_BYTES, renderToken } from "../http/csrf-token.ts";
 import { updateData, writeData } from "./data-writer.ts";
 import { explainSession } from "./explain.ts";
 import type { SessionExplanation } from "./explain.ts";
-import { extend, hardRotate, lock, revokeSession, setRoles, stepUp, unlock } from "./lifecycle.ts";
-import type { Expectation, RevokeWords } from "./lifecycle.ts";
+import {
+  extend,
+  hardRotate,
+  lock,
+  reprove,
+  revokeSession,
+  setRoles,
+  stepUp,
+  unlock,
+} from "./lifecycle.ts";
+import type { Expectation, RevokeWords, Rotated } from "./lifecycle.ts";
 import { loginFrom } from "./login.ts";
 import { checkLogin, checkSubject } from "./login-options.ts";
 import type { LoginOptions } from "./login-options.ts";
@@ -210,7 +218,7 @@ export class Session<Data extends object = Record<string, unknown>> {
         from,
       });
       await this.#body.adopt(opened.stored);
-      this.#body.carry(opened.token, "login");
+      await this.#body.carry(opened.token, "login");
       return { token: opened.token, evicted: opened.evicted };
     });
   }
@@ -260,7 +268,7 @@ export class Session<Data extends object = Record<string, unknown>> {
   /** Record a factor just given: raises assurance, completes `pending`, rotates hard. RFC 9470. */
   stepUp(given: Authentication, expected: Expectation = {}): Promise<{ token: string }> {
     return this.#body.work(async () => {
-      return this.#rotated(await stepUp(this.#body.core, this.#body.required(), given, expected));
+      return this.#rotated(await this.#prove(stepUp, given, expected));
     });
   }
 
@@ -274,7 +282,7 @@ export class Session<Data extends object = Record<string, unknown>> {
   /** Lift a lock with the factors just given; rotates hard. @throws {ArgumentError} if too few. */
   unlock(given: Authentication, expected: Expectation = {}): Promise<{ token: string }> {
     return this.#body.work(async () => {
-      return this.#rotated(await unlock(this.#body.core, this.#body.required(), given, expected));
+      return this.#rotated(await this.#prove(unlock, given, expected));
     });
   }
 
@@ -315,12 +323,18 @@ export class Session<Data extends object = Record<string, unknown>> {
     });
   }
 
-  async #rotated(result: {
-    readonly stored: StoredSession;
-    readonly token: string;
-  }): Promise<{ token: string }> {
+  /** Factors also stand in for a device that did not prove itself, where the policy lets them. */
+  #prove(prove: typeof unlock, given: Authentication, expected: Expectation): Promise<Rotated> {
+    const { core, live } = this.#body;
+    const record = this.#body.claimed();
+    const { unproven } = live ?? {};
+    if (unproven === undefined) return prove(core, record, given, expected);
+    return reprove(core, record, given, { ...unproven, ...expected });
+  }
+
+  async #rotated(result: Rotated): Promise<{ token: string }> {
     await this.#body.adopt(result.stored);
-    this.#body.carry(result.token, "hard");
+    await this.#body.carry(result.token, "hard");
     return { token: result.token };
   }
 }

@@ -14,7 +14,8 @@ import type { Core } from "./core.ts";
 import { decodeStored, encodeInitial, hasSealed } from "./data-codec.ts";
 import type { EventListener } from "./emitter.ts";
 import { Exchange } from "./exchange.ts";
-import type { RequestView } from "./exchange.ts";
+import { quiet } from "./request-view.ts";
+import type { RequestView } from "./request-view.ts";
 import { revokeSession } from "./lifecycle.ts";
 import type { RevokeHow } from "./lifecycle.ts";
 import { loginFrom } from "./login.ts";
@@ -22,6 +23,7 @@ import { checkLogin, checkSubject } from "./login-options.ts";
 import type { LoginOptions } from "./login-options.ts";
 import { isTenant } from "./tenant.ts";
 import type { HttpRules } from "./cookie-choice.ts";
+import { BindingDesk } from "./binding-desk.ts";
 import { awaitFrontier } from "./roll-call.ts";
 import type { FrontierReceipt } from "./roll-call.ts";
 import { RefreshTokens } from "./refresh/refresh-tokens.ts";
@@ -91,6 +93,8 @@ export class Sessions<Data extends object = Record<string, unknown>> {
   readonly refreshTokens: RefreshTokens<Data>;
   /** @internal Sockets and streams; `sojourn/websocket` and `sojourn/sse` are its faces. */
   readonly live: LiveRoom<Data>;
+  /** @internal Where sessions are bound to devices; `sojourn/dbsc` is its face. */
+  readonly binding: BindingDesk | undefined;
 
   /** Use `createSessions`. */
   constructor(parts: SessionsParts) {
@@ -101,6 +105,10 @@ export class Sessions<Data extends object = Record<string, unknown>> {
     this.tickets = new Tickets<Data>(parts.core, parts.tenant);
     this.refreshTokens = new RefreshTokens<Data>(parts.core, parts.tenant);
     this.live = new LiveRoom<Data>(parts.core, this.#watches);
+    const { core, tenant, http } = parts;
+    const find = async (view: RequestView) => (await this.exchange(quiet(view))).session.describe();
+    const rules = http.bound;
+    this.binding = rules && new BindingDesk({ core, tenant, rules, find });
   }
 
   /** Every transition, with reason and actor. `"*"` hears all. Events of this process only. */

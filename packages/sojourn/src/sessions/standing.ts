@@ -1,5 +1,6 @@
 /** What a credential is worth now. Three answers, never two: trouble is thrown, no standing. */
 import type { EndReason } from "../protocol/words.ts";
+import type { SessionRecord } from "../engine/record.ts";
 import type { Session } from "./session.ts";
 
 export type Standing<Data extends object = Record<string, unknown>> =
@@ -33,6 +34,8 @@ export interface TokenCarrier {
    * @param persistUntil Keep the cookie until then; absent: for the browser session.
    */
   set(token: string, how: "login" | "hard" | "sealed" | "anonymous", persistUntil?: number): void;
+  /** A factor has been recorded: the answer may offer to bind the session to the device. */
+  offer(record: SessionRecord): Promise<void> | void;
   /** The answer to a logout, and nothing else. */
   clear(): void;
   /** A change has been asked for: the response must wait for it. */

@@ -4,6 +4,8 @@ import { REFRESH_KIND } from "../engine/record.ts";
 import type { SessionRecord } from "../engine/record.ts";
 import { fingerprintLike } from "../tokens/context.ts";
 import { csrfValue, verifyCsrfValue } from "../tokens/csrf-value.ts";
+import { makeMark, readMark } from "../tokens/dbsc/mark.ts";
+import type { Mark, MarkKind, MarkPlace } from "../tokens/dbsc/mark.ts";
 import { sessionCipher } from "../tokens/data-cipher.ts";
 import type { SessionCipher } from "../tokens/data-cipher.ts";
 import { createKeyRing } from "../tokens/key-ring.ts";
@@ -39,10 +41,17 @@ export function tokenTypeOf({
   return subject === null ? "anonymous" : "session";
 }
 
+/** Challenges, authorizations and bound cookies of device-bound sessions. */
+export interface Marks {
+  make(kind: MarkKind, place: MarkPlace, mark: Mark): MaybePromise<string>;
+  read(kind: MarkKind, place: MarkPlace, text: string): MaybePromise<Mark | undefined>;
+}
+
 export interface TokenDesk {
   readonly successors: Successors;
   readonly serviceKeys: ServiceKeys;
   readonly tickets: TicketDesk;
+  readonly marks: Marks;
   mint(place: TokenPlace): MaybePromise<MintedToken>;
   /** True when one of the secrets has this key id. */
   hasKey(kid: number): boolean;
@@ -74,6 +83,10 @@ export async function createTokenDesk(
     successors: successors(tools),
     serviceKeys: serviceKeys(tools),
     tickets: ticketDesk(tools),
+    marks: {
+      make: (kind, place, mark) => makeMark(ring, kind, place, mark),
+      read: (kind, place, text) => readMark(ring, kind, place, text),
+    },
     mint: ({ tenant, id, subject, kind, generation }) =>
       tokens.mint({ tenant, id, subject, generation, type: tokenTypeOf({ subject, kind }) }),
     hasKey: (kid) => ring.kids.includes(kid),

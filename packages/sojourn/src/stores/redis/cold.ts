@@ -12,6 +12,7 @@ import type {
   Rotation,
   SessionRecord,
 } from "../../engine/record.ts";
+import { readBinding, writeBinding } from "./binding.ts";
 import { ByteReader, ByteWriter, packsInto } from "./bytes.ts";
 
 /**
@@ -42,6 +43,7 @@ const HAS = {
   oddSizes: 524_288,
   /** The last one issued is neither pending nor, without one, confirmed. */
   issuedOthers: 1_048_576,
+  binding: 2_097_152,
 } as const;
 
 /** With the number of methods above them. */
@@ -83,6 +85,7 @@ export function encodeCold(record: SessionRecord): Buffer {
   if (record.actor !== undefined) out.text(record.actor);
   if (record.idleLockFactors !== 0) out.count(record.idleLockFactors);
   if (record.lockFactors !== undefined) out.count(record.lockFactors);
+  if (record.binding !== undefined) writeBinding(out, record.binding, createdAt);
   return out.bytes();
 }
 
@@ -139,6 +142,7 @@ function partsOf(record: SessionRecord): number {
     [record.lockFactors !== undefined, HAS.lockFactors],
     [hasOddSizes(rotation), HAS.oddSizes],
     [rotation.lastIssued !== (pending ?? rotation).generation, HAS.issuedOthers],
+    [record.binding !== undefined, HAS.binding],
   ];
   return parts.reduce((sum, [present, bit]) => (present ? sum + bit : sum), 0);
 }
@@ -166,11 +170,14 @@ export function decodeCold(row: Buffer, from: number, head: HeadFacts): ColdFact
   const actor = (parts & HAS.actor) > 0 ? { actor: read.text() } : undefined;
   const asked = (parts & (HAS.remember | HAS.notRemembered)) > 0;
   const remember = asked ? { remember: (parts & HAS.remember) > 0 } : undefined;
-  const facts = { kind, authenticatedAt, assurance };
+  const idleLockFactors = (parts & HAS.idleLock) > 0 ? read.count() : 0;
+  const lockFactors = (parts & HAS.lockFactors) > 0 ? read.count() : 0;
+  const bound = (parts & HAS.binding) > 0 ? { binding: readBinding(read, createdAt) } : undefined;
+  const facts = { kind, authenticatedAt, assurance, ...bound };
   return {
     rotation,
-    idleLockFactors: (parts & HAS.idleLock) > 0 ? read.count() : 0,
-    lockFactors: (parts & HAS.lockFactors) > 0 ? read.count() : 0,
+    idleLockFactors,
+    lockFactors,
     rest: { ...facts, ...client, ...roles, ...device, ...parent, ...actor, ...remember },
   };
 }

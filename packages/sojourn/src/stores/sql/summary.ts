@@ -7,6 +7,7 @@ import { END_REASONS } from "../../protocol/words.ts";
 import type { SessionState } from "../../protocol/words.ts";
 import { invariant } from "../../engine/invariant.ts";
 import type { Device, SessionEnd, SessionSummary } from "../../engine/record.ts";
+import { bindingParts, decodeBinding } from "./binding.ts";
 import { assuranceParts, decodeAssurance, json, numberOf, parse } from "./parts.ts";
 import type { Part, Parts } from "./parts.ts";
 
@@ -90,6 +91,7 @@ export function decodeSummary(
     ...(end === undefined && given(row[10]) ? { lockFactors: Number(row[10]) } : {}),
     assurance: decodeAssurance(cold[0], createdAt),
     ...decodeCold(cold, names.text(row[13])),
+    ...decodeBinding(cold[9], createdAt),
     ...(end === undefined ? {} : { end }),
   };
 }
@@ -138,6 +140,7 @@ export function encodeCold(record: SessionSummary): string | null {
     record.parent,
     record.actor,
     record.remember === undefined ? 0 : record.remember ? 1 : 2,
+    record.binding && bindingParts(record.binding, createdAt),
   ]);
 }
 

@@ -2,6 +2,7 @@ import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { oddLetter } from "../../../../../tests/support/odd-text.ts";
 import { END_REASONS } from "../../protocol/words.ts";
+import { BINDING_TIERS } from "../../engine/record.ts";
 import type { Assurance, SessionRecord } from "../../engine/record.ts";
 import { encodeRotation } from "./codec-rotation.ts";
 import { decodeData, decodeRecord, encodeData, encodeSummary, RECORD_WIDTH } from "./codec.ts";
@@ -38,6 +39,12 @@ const plainAssurance = fc
   });
 const anyAssurance = fc.oneof(assurance, plainAssurance);
 const holder = { generation: count, verifier };
+
+const binding = joined(
+  plain({ tier: fc.constantFrom(...BINDING_TIERS), key: text, thumbprint: text }),
+  plain({ boundAt: at, proofs: count }),
+  some("lastProof", plain({ challenge: text, at })),
+);
 
 const rotation = joined(
   plain({ ...holder, confirmedAt: at, lastIssued: count }),
@@ -94,6 +101,7 @@ const record = joined(
   some("device", joined(some("id", text), some("label", text), some("address", text))),
   some("parent", text),
   some("actor", text),
+  some("binding", binding),
   some("remember", fc.boolean()),
   fc.constant({ tenant: "t" }),
 ) as fc.Arbitrary<SessionRecord>;

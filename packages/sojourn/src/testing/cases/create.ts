@@ -35,6 +35,14 @@ export const createCases: readonly StoreCase[] = [
         parent: "ses_parent",
         actor: "support-7",
         remember: true,
+        binding: {
+          tier: "dbsc",
+          key: '{"crv":"P-256","kty":"EC","x":"f8","y":"x_"}',
+          thumbprint: "cn-I_WNMClehiVp51i_0VpOENW1upEerA8sEam5hn-s",
+          boundAt: kit.now + 300,
+          proofs: 2,
+          lastProof: { challenge: "bm9uY2U1", at: kit.now + 400 },
+        },
         idleLockFactors: 1,
       });
       const created = await opened(store, full, { data: { a: "1", b: '{"x":null}' } });

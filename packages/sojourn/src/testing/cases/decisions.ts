@@ -52,7 +52,15 @@ export const decisionCases: readonly StoreCase[] = [
       const record = kit.recordOf({ tenant, state: "locked", lockFactors: 2, roles: ["staff"] });
       await opened(store, withPending(record, 2, kit.now));
       const { lockFactors: _lifted, roles: _dropped, ...rest } = record;
-      const decision: SessionRecord = { ...rest, version: 77, state: "active", client: "app" };
+      const key = {
+        tier: "dbsc",
+        key: "{}",
+        thumbprint: "t",
+        boundAt: kit.now,
+        proofs: 0,
+      } as const;
+      const changed = { ...rest, version: 77, client: "app", binding: key };
+      const decision: SessionRecord = { ...changed, state: "active" };
       same(await store.replace(decision, 1), "replaced", "replace");
       const stored = (await found(store, record)).record;
       same(stored, { ...decision, version: 2 }, "the stored decision, absent fields absent");
