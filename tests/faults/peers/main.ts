@@ -4,6 +4,7 @@ import { argv, exit, stdout } from "node:process";
 import { parseArgs } from "node:util";
 import { SeededRandom } from "sojourn/testing";
 import { run } from "../driver.ts";
+import type { StoreSpec } from "../messages.ts";
 import { story } from "../table.ts";
 import { worlds } from "../worlds.ts";
 import { peers } from "./peers.ts";
@@ -95,9 +96,23 @@ async function struck(
     return `answers no call: ${Object.keys(errors).join(", ")}`;
   } catch (error) {
     say(`${entry.title}: ${row.title}: could not be run: ${String(error)}`);
-    return "could not be run";
+    const code = await refusal(entry, world.store);
+    return code === undefined ? "could not be run" : `answers no call: ${code}`;
   } finally {
     await world.stop();
+  }
+}
+
+/** Why nothing can be opened: a store that refuses the server says so. */
+async function refusal(entry: PeerEntry, store: StoreSpec): Promise<string | undefined> {
+  const node = await entry.load(store);
+  try {
+    await node.open("user-1", {});
+    return undefined;
+  } catch (error) {
+    return String((error as { readonly code?: unknown }).code);
+  } finally {
+    await node.close();
   }
 }
 
