@@ -1,5 +1,5 @@
 /** Servers that cannot be reached or may not be used: one line says why, and no secret. */
-import { createServer } from "node:net";
+import { connect, createServer } from "node:net";
 import type { AddressInfo, Server } from "node:net";
 import { createClient } from "redis";
 import { SojournError } from "sojourn";
@@ -26,6 +26,14 @@ afterAll(async () => {
   hangsUp.close();
   await world.end();
 });
+
+async function listens(port: number): Promise<boolean> {
+  const socket = connect(port, "127.0.0.1");
+  return new Promise<boolean>((resolve) => {
+    socket.once("connect", () => resolve(true));
+    socket.once("error", () => resolve(false));
+  }).finally(() => socket.destroy());
+}
 
 async function refusalOf(url: string): Promise<SojournError> {
   const client = createClient({ url, disableOfflineQueue: true });
@@ -64,6 +72,9 @@ describe("a driver that goes on trying for ever", () => {
   it("fails its later calls at once with the same reason, and recovers by itself", async () => {
     const engine = await startRedis();
     process.kill(engine.pid, "SIGKILL");
+    // It dies in its own time, and until then hangs up.
+    const port = Number(new URL(engine.url).port);
+    await vi.waitFor(() => expect(listens(port)).resolves.toBe(false), 5_000);
     const client = openClient(engine.url);
     const store = new RedisStore({ client, acceptRisks: ["no-aof"] });
     stores.push(store);
