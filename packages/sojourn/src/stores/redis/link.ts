@@ -11,6 +11,8 @@ import { replyCode, storeFault } from "./faults.ts";
 
 /** A connection that owes answers and gave none for so long gets no more commands. */
 const STALLED_MS = 1_000;
+/** In which a server that lives answers what a busy process wrote late. */
+const ANSWER_MS = 50;
 export const BYTES: typeof TEXT = bytesOption(Buffer);
 
 export interface Script {
@@ -148,7 +150,7 @@ export class Link implements Commands {
     this.#movedAt = performance.now();
   }
 
-  /** Answers may have come while this process was too busy to read them: it reads first. */
+  /** A process may have been too busy to read its answers, or even to ask: it does so first. */
   async #isStalled(): Promise<boolean> {
     const before = this.#movedAt;
     this.#reading ??= readOnce().finally(() => void (this.#reading = undefined));
@@ -157,9 +159,9 @@ export class Link implements Commands {
   }
 }
 
-/** A whole turn of the event loop, in which sockets are read. */
+/** Whole turns of the event loop, in which sockets are written and read, and the way between. */
 function readOnce(): Promise<void> {
   return new Promise((resolve) => {
-    setImmediate(() => void setImmediate(resolve));
+    setImmediate(() => void setTimeout(resolve, ANSWER_MS));
   });
 }
