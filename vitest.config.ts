@@ -53,14 +53,22 @@ const PROCESSORS = availableParallelism();
 const WAITING_MIN = 3;
 const WAITING = ["contract", "faults", "integration", "examples"];
 
+/**
+ * Projects whose files share the process of their worker. Most of the time of a short file goes
+ * into reading and compiling the same modules again, and a property of thousands of runs is over
+ * sooner in code that is compiled already. A file that replaces a global puts it back.
+ */
+const SHARING = ["unit", "abuse"];
+
 function project(name: string, include: string[], testTimeout: number) {
   const waits = WAITING.includes(name);
   const maxWorkers = waits ? Math.max(WAITING_MIN, PROCESSORS) : PROCESSORS;
   // Of projects that run together, those with another number of workers take turns.
   const sequence = { groupOrder: waits ? 1 : 0 };
+  const isolate = !SHARING.includes(name);
   return {
     extends: true as const,
-    test: { name, include, testTimeout, hookTimeout: testTimeout, maxWorkers, sequence },
+    test: { name, include, testTimeout, hookTimeout: testTimeout, maxWorkers, isolate, sequence },
   };
 }
 
@@ -78,6 +86,7 @@ export default defineConfig({
       project("faults", ["tests/faults/**/*.test.ts"], LONG_TEST_MS),
       project("integration", ["tests/integration/**/*.test.ts"], LONG_TEST_MS),
       project("browser", ["tests/browser/**/*.test.ts"], LONG_TEST_MS),
+      project("console", ["tests/console/**/*.test.ts"], LONG_TEST_MS),
       project("examples", ["tests/examples/**/*.test.ts"], EXAMPLE_MS),
       project("tidy", ["tests/tidy.test.ts", "tests/tidy/**/*.test.ts"], LONG_TEST_MS),
     ],

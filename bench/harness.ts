@@ -25,6 +25,8 @@ export interface Effort {
   readonly sampleMs: number;
   /** How many a suite makes that depends on their number; its own choice if absent. */
   readonly sessions?: number;
+  /** How long the sweep is measured at most. Default 10. */
+  readonly minutes?: number;
 }
 
 export const FULL: Effort = { samples: 15, sampleMs: 120 };
@@ -78,6 +80,33 @@ export async function spent(operations: number, run: () => unknown): Promise<Sam
   const wallNs = Number(hrtime.bigint() - start);
   const used = cpuUsage(cpu);
   return { wallUs: wallNs / 1000 / operations, cpuUs: (used.user + used.system) / operations };
+}
+
+/** Calls of one turn, and turns before the first that counts. */
+export const TURN = 100;
+export const WARM_UP = 40;
+
+/**
+ * Two ways of the same, by short turns: both meet the same machine, and the median leaves its moods
+ * out. Who comes second meets what the first left over, so they change places.
+ */
+export async function sideBySide(
+  rounds: number,
+  ours: Case,
+  theirs: Case,
+): Promise<{ readonly figures: readonly Figure[]; readonly percent: number }> {
+  const [a, b]: [Sample[], Sample[]] = [[], []];
+  const turns = [
+    async (): Promise<unknown> => a.push(await sample(ours, TURN)),
+    async (): Promise<unknown> => b.push(await sample(theirs, TURN)),
+  ];
+  for (let round = -WARM_UP; round < rounds; round += 1) {
+    if (round === 0) for (const samples of [a, b]) samples.length = 0;
+    for (const turn of turns) await turn();
+    turns.reverse();
+  }
+  const figures = [figureOf(ours.name, a), figureOf(theirs.name, b)];
+  return { figures, percent: percentOf(a, b, "cpuUs") };
 }
 
 /** Median over rounds of `a` in percent of `b` beside it. */

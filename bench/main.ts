@@ -1,16 +1,20 @@
 /**
  * `npm run bench`: figures beside other libraries in the same run, with the ratios asked for.
  * `npm run bench:stores`: the engines, and several processes on them.
- * `-- --quick` for a glance, `-- --only verify,express` for some of them, `--sessions N` for how
- * many the sweep meets.
+ * `npm run bench:service`: the service over HTTP, its latency, and floods.
+ * `-- --quick` for a glance, `-- --only verify,express` for some of them; `--sessions N` for how
+ * many the sweep meets, `--minutes M` for how long it is measured at most.
  */
 import { argv } from "node:process";
 import { parseArgs } from "node:util";
 import { FULL, QUICK } from "./harness.ts";
 import type { Effort } from "./harness.ts";
 import { expressOverhead, fastifyOverhead, honoOverhead, koaOverhead } from "./http/overhead.ts";
+import { audit } from "./micro/audit.ts";
 import { accessTokens } from "./micro/access-tokens.ts";
+import { boundAndEncrypted } from "./micro/bound-and-encrypted.ts";
 import { lifecycle } from "./micro/lifecycle.ts";
+import { lockouts } from "./micro/lockouts.ts";
 import { nearCache } from "./micro/near-cache.ts";
 import { sealedSessions } from "./micro/sealed-sessions.ts";
 import { verify } from "./micro/verify.ts";
@@ -26,11 +30,16 @@ import { redis } from "./stores/redis.ts";
 import { refresh } from "./stores/refresh.ts";
 import { sweep } from "./stores/sweep.ts";
 
+import { floods } from "./service/floods.ts";
+import { latency } from "./service/latency.ts";
+import { rates } from "./service/rates.ts";
+
 type Suites = Readonly<Record<string, (effort: Effort) => Promise<Section>>>;
 
 const LIBRARY: Suites = {
   verify,
   "access-tokens": accessTokens,
+  "bound-and-encrypted": boundAndEncrypted,
   sealed: sealedSessions,
   "near-cache": nearCache,
   lifecycle,
@@ -39,6 +48,8 @@ const LIBRARY: Suites = {
   fastify: fastifyOverhead,
   koa: koaOverhead,
   hono: honoOverhead,
+  audit,
+  lockouts,
   "start-up": startUp,
 };
 const STORES: Suites = {
@@ -51,20 +62,29 @@ const STORES: Suites = {
   sweep,
 };
 
+const SERVICE: Suites = { rates, latency, floods };
+
 const { values } = parseArgs({
   args: argv.slice(2),
   options: {
     quick: { type: "boolean" },
     only: { type: "string" },
     stores: { type: "boolean" },
+    service: { type: "boolean" },
     sessions: { type: "string" },
+    minutes: { type: "string" },
   },
 });
-const suites = { ...LIBRARY, ...STORES };
-const names = values.only?.split(",") ?? Object.keys(values.stores === true ? STORES : LIBRARY);
+const suites = { ...LIBRARY, ...STORES, ...SERVICE };
+const group = values.stores === true ? STORES : values.service === true ? SERVICE : LIBRARY;
+const names = values.only?.split(",") ?? Object.keys(group);
 const pace = values.quick === true ? QUICK : FULL;
-const effort =
-  values.sessions === undefined ? pace : { ...pace, sessions: Number(values.sessions) };
+const { sessions, minutes } = values;
+const effort = {
+  ...pace,
+  ...(sessions === undefined ? {} : { sessions: Number(sessions) }),
+  ...(minutes === undefined ? {} : { minutes: Number(minutes) }),
+};
 const sections: Section[] = [];
 for (const name of names) {
   const suite = suites[name as keyof typeof suites];
@@ -79,7 +99,8 @@ for (const name of names) {
 if (values.only === undefined && values.quick !== true) {
   const file = save(
     sections,
-    `${new Date().toISOString().slice(0, 10)}${values.stores ? "-stores" : ""}`,
+    new Date().toISOString().slice(0, 10) +
+      (group === LIBRARY ? "" : group === STORES ? "-stores" : "-service"),
   );
   console.log(`\nkept in ${file}`);
 }

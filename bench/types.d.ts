@@ -46,3 +46,20 @@ declare module "pg" {
     end(): Promise<void>;
   }
 }
+
+declare module "autocannon" {
+  interface Result {
+    readonly duration: number;
+    readonly "2xx": number;
+    readonly non2xx: number;
+    readonly errors: number;
+    readonly timeouts: number;
+  }
+  export default function autocannon(options: {
+    readonly url: string;
+    readonly requests: readonly object[];
+    readonly connections: number;
+    readonly duration?: number;
+    readonly amount?: number;
+  }): Promise<Result>;
+}

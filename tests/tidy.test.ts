@@ -41,7 +41,10 @@ function escaped(text: string): string {
 
 describe("source files", () => {
   it(`have at most ${FILE_LINES_MAX} lines`, () => {
-    expect(code.filter((file) => lineCount(file) > FILE_LINES_MAX)).toEqual([]);
+    // What npm run clients writes is as long as the interface is wide.
+    const written = code.filter((file) => !read(file).startsWith("/* Written by npm run "));
+    expect(written.length).toBeLessThan(code.length);
+    expect(written.filter((file) => lineCount(file) > FILE_LINES_MAX)).toEqual([]);
   });
 
   it(`have lines of at most ${LINE_COLUMNS_MAX} columns, literals and addresses excepted`, () => {

@@ -1,8 +1,8 @@
 /**
- * The public declarations of the library, subpath by subpath, as one text in the repository: what
+ * The public declarations of both libraries, subpath by subpath, as one text: what
  * changes for those who import Sojourn is then a diff somebody reads.
  *
- *   node tools/api-snapshot.mjs            write docs/api/sojourn.d.txt from packages/sojourn/dist
+ *   node tools/api-snapshot.mjs            write docs/api/sojourn.d.txt from the build
  *   node tools/api-snapshot.mjs --check    fail when the build says something else
  *
  * It reads the compiler's declaration files as text. They are regular: a statement begins in the
@@ -13,7 +13,7 @@ import { dirname, join, resolve } from "node:path";
 import { argv } from "node:process";
 import { root } from "./setup.mjs";
 
-const library = join(root, "packages", "sojourn");
+const libraries = ["sojourn", "sojourn-client"].map((name) => join(root, "packages", name));
 const snapshot = join(root, "docs", "api", "sojourn.d.txt");
 
 /** @typedef {Map<string, string>} Declarations Exported name → its text without comments. */
@@ -102,18 +102,23 @@ function tidy(statement) {
     .join("\n");
 }
 
-function render() {
-  const { exports } = JSON.parse(readFileSync(join(library, "package.json"), "utf8"));
+/** @param {string} library The folder of a package. */
+function sectionsOf(library) {
+  const { name, exports } = JSON.parse(readFileSync(join(library, "package.json"), "utf8"));
   const sections = Object.entries(exports).filter(([, value]) => typeof value === "object");
-  const texts = sections.map(([subpath, value]) => {
+  return sections.map(([subpath, value]) => {
     const found = [...declarations(join(library, value.types))].toSorted(([a], [b]) =>
       a < b ? -1 : 1,
     );
-    const title = `sojourn${subpath.slice(1)}`;
+    const title = name + subpath.slice(1);
     return [`## ${title}`, ...found.map(([, text]) => tidy(text))].join("\n\n");
   });
-  const head = "Public declarations of sojourn. Written by npm run api; npm test compares.";
-  return `${[head, ...texts].join("\n\n")}\n`;
+}
+
+function render() {
+  const head =
+    "Public declarations of sojourn and sojourn-client. Written by npm run api; npm test compares.";
+  return `${[head, ...libraries.flatMap(sectionsOf)].join("\n\n")}\n`;
 }
 
 const now = render();

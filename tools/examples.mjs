@@ -5,6 +5,8 @@
  *
  *   npm run example nextjs     install one and start its development server
  *   npm run examples           install and build all, as their tests do
+ *
+ * One needs neither: `gateway` is programs of the system, started together.
  */
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -16,6 +18,7 @@ import { cleanEnvironment, isProgram, node, prepare, root, run } from "./setup.m
 import { openState } from "./state.mjs";
 
 export const EXAMPLES = ["h3", "nextjs", "react-router", "sveltekit"];
+const GATEWAY = "gateway";
 
 /** Not sources: what installing, building and running leave behind. */
 const MADE =
@@ -147,11 +150,13 @@ export async function buildExample(name) {
 async function main() {
   await prepare();
   const [name] = argv.slice(2);
-  if (name !== undefined && !EXAMPLES.includes(name)) {
-    console.error(`npm run example takes one of: ${EXAMPLES.join(", ")}`);
+  const names = [GATEWAY, ...EXAMPLES];
+  if (name !== undefined && !names.includes(name)) {
+    console.error(`npm run example takes one of: ${names.join(", ")}`);
     exit(2);
   }
   await buildLibrary();
+  if (name === GATEWAY) exit(await run(node, [join(root, "examples", GATEWAY, "start.mjs")]));
   if (name === undefined) {
     for (const one of EXAMPLES) {
       console.log(`Installing and building ${one} …`);

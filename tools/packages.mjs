@@ -24,6 +24,7 @@ import { node, root, run } from "./setup.mjs";
 /** Every published package; only a library has types that a program resolves. */
 const packages = [
   { folder: "packages/sojourn", library: true },
+  { folder: "packages/sojourn-client", library: true },
   { folder: "packages/sojourn-server", library: false },
 ];
 
@@ -72,18 +73,22 @@ async function checkImports(folder) {
  *
  * @param {string} folder An empty folder but for the tarball.
  * @param {string} tarball
- * @param {{ name: string, exports: Record<string, unknown> }} manifest
+ * @param {{ name: string, files: string[], exports: Record<string, unknown> }} manifest
  */
 async function importFrom(folder, tarball, manifest) {
   mkdirSync(join(folder, "node_modules"));
   execFileSync("tar", ["-xzf", tarball], { cwd: folder });
   renameSync(join(folder, "package"), join(folder, "node_modules", manifest.name));
-  if (!hasPages(folder, join(folder, "node_modules", manifest.name, "dist"))) return false;
+  const shipsPages = manifest.files.includes("docs");
+  if (shipsPages && !hasPages(folder, join(folder, "node_modules", manifest.name, "dist"))) {
+    return false;
+  }
   link(folder, "@types");
   const subpaths = Object.keys(manifest.exports).filter((path) => path !== "./package.json");
   const plain = subpaths.filter((path) => !Object.hasOwn(FRAMEWORKS, path));
   const names = (paths) => paths.map((path) => manifest.name + path.slice(1));
   if (!(await importAll(folder, names(plain)))) return false;
+  if (plain.length === subpaths.length) return true;
   for (const peer of Object.values(FRAMEWORKS).flat()) link(folder, peer);
   return importAll(folder, names(subpaths));
 }

@@ -5,24 +5,48 @@
  * State lives in `.sojourn/` of the repository: the generated secret, the database, and what the
  * two processes print. Deleting that folder starts afresh.
  */
+import { execFile } from "node:child_process";
 import { exit } from "node:process";
+import { promisify } from "node:util";
 import { build } from "./build.mjs";
 import { freePort, launch } from "./launch.mjs";
-import { prepare } from "./setup.mjs";
+import { node, prepare, root } from "./setup.mjs";
 import { openState, settings } from "./state.mjs";
 
 const SERVICE_PORT = 7380;
 
+const SOJOURN = "packages/sojourn-server/dist/cli/main.js";
+const INVITE = ["console", "invite", "--name", "admin", "--role", "admin", "--json"];
+
+/**
+ * A link that signs the person before this terminal in to the console. It is said nowhere else.
+ *
+ * @param {Record<string, string>} env
+ * @returns {Promise<string>} what is wrong where there is none.
+ */
+async function invited(env) {
+  try {
+    const options = { cwd: root, env: { ...process.env, ...env } };
+    const { stdout } = await promisify(execFile)(node, [SOJOURN, ...INVITE], options);
+    return JSON.parse(stdout).link;
+  } catch (error) {
+    return `none: ${String(/** @type {{ stderr?: string }} */ (error).stderr ?? error).trim()}`;
+  }
+}
+
 /**
  * @param {{ url: string }} service
  * @param {{ url: string }} notes
+ * @param {string} link
  */
-function greet(service, notes) {
+function greet(service, notes, link) {
   console.log(`
   Sojourn service   ${service.url}
-    Sign in: make a service key with
-      npm run sojourn -- keys create --name trial
-    and send it as  Authorization: Bearer sj1k_…  (the page above links to the API document).
+    Your code asks it with a service key:  npm run sojourn -- keys create --name trial
+    sent as  Authorization: Bearer sj1k_…  (the page above links to the API document).
+
+  Console           ${link}
+    The link works once, for 15 minutes; register a passkey there. The next start makes another.
 
   Notes demo        ${notes.url}
     Sign in: alice with "correct horse", or bob with "battery staple". Do it in two browsers, and end
@@ -38,7 +62,7 @@ async function main() {
   const state = openState();
   const port = await freePort(SERVICE_PORT);
   const demoPort = await freePort(port + 1);
-  const service = launch("service", ["packages/sojourn-server/dist/cli/main.js", "serve"], {
+  const service = launch("service", [SOJOURN, "serve"], {
     log: state.serviceLog,
     env: settings(state, port),
   });
@@ -67,7 +91,8 @@ async function main() {
     });
   }
   await Promise.all([service.ready(), notes.ready()]);
-  if (!stopping) greet(service, notes);
+  if (stopping) return;
+  greet(service, notes, await invited(settings(state, port)));
 }
 
 await main();

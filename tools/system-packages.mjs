@@ -27,7 +27,7 @@ const SERVER_RUNNERS = ["contract", "faults", "differential", "integration", "ex
 const programs = [
   {
     name: "chromium",
-    runners: ["browser", "examples"],
+    runners: ["browser", "console", "examples"],
     commands: ["chromium", "chromium-browser", "google-chrome-stable", "google-chrome"],
     paths: [
       "/Applications/Chromium.app/Contents/MacOS/Chromium",
@@ -46,7 +46,7 @@ const programs = [
   },
   {
     name: "valkey-server",
-    runners: ["contract", "integration"],
+    runners: ["contract", "integration", "oldest-node"],
     commands: ["valkey-server"],
     paths: [fetchedValkey],
     debian: ["valkey-server"],
@@ -86,6 +86,54 @@ const programs = [
     paths: ["/usr/sbin/haproxy"],
     debian: ["haproxy"],
     elsewhere: "install HAProxy 2.6 or newer (macOS: brew install haproxy)",
+  },
+  {
+    name: "nginx",
+    runners: ["integration", "examples"],
+    commands: ["nginx"],
+    paths: ["/usr/sbin/nginx"],
+    debian: ["nginx-light"],
+    elsewhere: "install nginx 1.22 or newer (macOS: brew install nginx)",
+  },
+  {
+    name: "caddy",
+    runners: ["integration"],
+    commands: ["caddy"],
+    paths: [],
+    debian: ["caddy"],
+    elsewhere: "install Caddy 2.6 or newer (macOS: brew install caddy)",
+  },
+  {
+    name: "prometheus",
+    runners: ["integration"],
+    commands: ["prometheus"],
+    paths: [],
+    debian: ["prometheus"],
+    elsewhere: "install Prometheus 2.42 or newer (macOS: brew install prometheus)",
+  },
+  {
+    name: "python3",
+    runners: ["integration", "examples"],
+    commands: ["python3"],
+    paths: [],
+    debian: ["python3"],
+    elsewhere: "install Python 3.9 or newer (macOS: brew install python)",
+  },
+  {
+    name: "curl",
+    runners: ["integration"],
+    commands: ["curl"],
+    paths: [],
+    debian: ["curl"],
+    elsewhere: "install curl 7.76 or newer (macOS has it)",
+  },
+  {
+    name: "jq",
+    runners: ["integration"],
+    commands: ["jq"],
+    paths: [],
+    debian: ["jq"],
+    elsewhere: "install jq 1.6 or newer (macOS: brew install jq)",
   },
 ];
 

@@ -19,7 +19,8 @@ const INTERRUPTED = 130;
 /** @typedef {{ name: string, passed: number, failed: number, seconds: number }} Row */
 
 /** What `--slow` runs: the runners that go further then, most by SOJOURN_SLOW in their tests. */
-const SLOW = ["build", "contract", "simulation", "faults", "integration", "oldest-node"];
+const names = "build contract simulation faults abuse integration browser oldest-node";
+const SLOW = names.split(" ");
 
 function selection() {
   const { values } = parseArgs({

@@ -5,13 +5,13 @@ import { generateKeyPairSync } from "node:crypto";
 import { createIssuer, createSigningKeys, createVerifier, environmentKeys } from "sojourn/tokens";
 import { rotateKeys } from "sojourn/tokens";
 import type { RevocationFeed } from "sojourn/tokens";
-import { compare, figureOf, percentOf, spent } from "../harness.ts";
-import type { Effort, Figure, Sample } from "../harness.ts";
+import { compare, sideBySide } from "../harness.ts";
+import type { Effort } from "../harness.ts";
 import { atLeast, atMost } from "../report.ts";
 import type { Section } from "../report.ts";
 
-const ISSUER = "https://auth.example";
-const AUDIENCE = "https://api.example";
+export const ISSUER = "https://auth.example";
+export const AUDIENCE = "https://api.example";
 /** Revocations that the verifier holds meanwhile. */
 const REVOKED = 10_000;
 const HELD = 512;
@@ -42,7 +42,7 @@ export async function accessTokens(effort: Effort): Promise<Section> {
     effort,
   );
   const pair = await sideBySide(
-    effort.samples * 4,
+    effort.samples * 8,
     { name: "sojourn verifier, ES256 each time", run: () => uncached.verify(token) },
     { name: "jose jwtVerify, ES256", run: () => jwtVerify(token, key, check) },
   );
@@ -60,36 +60,9 @@ export async function accessTokens(effort: Effort): Promise<Section> {
   };
 }
 
-interface Side {
-  readonly name: string;
-  run(): unknown;
-}
-
-const CALLS = 100;
-
-/** By turns and in short ones: both meet the same machine, and the median leaves its moods out. */
-async function sideBySide(
-  rounds: number,
-  ours: Side,
-  theirs: Side,
-): Promise<{ readonly figures: readonly Figure[]; readonly percent: number }> {
-  const samples: [Sample[], Sample[]] = [[], []];
-  const turn = (side: Side): Promise<Sample> =>
-    spent(CALLS, async () => {
-      for (let call = 0; call < CALLS; call += 1) await side.run();
-    });
-  for (const side of [ours, theirs]) for (let call = 0; call < 5; call += 1) await turn(side);
-  for (let round = 0; round < rounds; round += 1) {
-    samples[0].push(await turn(ours));
-    samples[1].push(await turn(theirs));
-  }
-  const figures = [figureOf(ours.name, samples[0]), figureOf(theirs.name, samples[1])];
-  return { figures, percent: percentOf(samples[0], samples[1], "cpuUs") };
-}
-
 type Stage = Awaited<ReturnType<typeof staged>>;
 
-async function staged() {
+export async function staged() {
   const now = Date.now();
   const rotation = { purpose: "access-token", now, leadMs: 0, overlapMs: 0 } as const;
   const { document } = await rotateKeys(rotation);

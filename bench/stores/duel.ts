@@ -61,8 +61,8 @@ export function recording(pool: PostgresPool): Recording {
   return {
     pool: {
       connect: async () => wrap(await pool.connect()),
-      on: (event, listener) => pool.on(event, listener),
-      off: (event, listener) => pool.off(event, listener),
+      on: pool.on.bind(pool),
+      off: pool.off.bind(pool),
     },
     take: () => {
       const taken = sent;

@@ -1,6 +1,6 @@
 /**
  * The sweep of many expired sessions while verifies go on in the same process, strict, at a steady
- * pace: how much longer the slow ones take meanwhile. `--only sweep --sessions 1000000`.
+ * pace: how much longer the slow ones take meanwhile. `--only sweep --sessions N --minutes M`.
  */
 import { randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -23,7 +23,10 @@ const PER_SUBJECT = 4;
 const VERIFIED = 1000;
 /** Verifies a second. */
 const PACE = 200;
-const QUIET_MS = { full: 15_000, quick: 4000 } as const;
+/** Long enough for every session verified to have been touched, which is done once a minute. */
+const QUIET_MS = 62_000;
+/** A sweep that takes longer is measured for so long, and then left: `--minutes`. */
+const MINUTES_MAX = 10;
 /** Deltas of one call, and calls at once, when the store is filled. */
 const FILL = { each: 1280, atOnce: 4 } as const;
 const P99_RATIO_MAX = 2;
@@ -49,6 +52,7 @@ const ENGINES: Readonly<Record<string, () => Promise<Engine>>> = {
 export async function sweep(effort: Effort): Promise<Section> {
   const quick = effort.samples < FULL.samples;
   const count = effort.sessions ?? (quick ? SESSIONS.quick : SESSIONS.full);
+  const measuredMaxMs = (effort.minutes ?? MINUTES_MAX) * 60_000;
   const goals: Goal[] = [];
   const notes: string[] = [];
   for (const [name, start] of Object.entries(ENGINES)) {
@@ -58,11 +62,16 @@ export async function sweep(effort: Effort): Promise<Section> {
     try {
       const tokens = await opened(sessions);
       await fill(store, count);
-      const before = await paced(sessions, tokens, sleep(quick ? QUIET_MS.quick : QUIET_MS.full));
+      const before = await paced(sessions, tokens, sleep(QUIET_MS));
       const began = performance.now();
-      const sweeping = sweptAll(sessions, count);
-      const during = await paced(sessions, tokens, sweeping);
+      const swept = { ended: 0 };
+      const sweeping = sweepAll(sessions, swept);
+      const during = await paced(sessions, tokens, atMostFor(measuredMaxMs, sweeping));
       const seconds = (performance.now() - began) / 1000;
+      const { ended } = swept;
+      if (seconds * 1000 < measuredMaxMs && ended !== count) {
+        throw new Error(`${ended} of ${count} were ended`);
+      }
       goals.push(
         atMost(
           `${name}: p99 of verifies, sweeping ÷ quiet`,
@@ -71,10 +80,12 @@ export async function sweep(effort: Effort): Promise<Section> {
           "×",
         ),
       );
-      notes.push(
-        `${name}: ${count.toLocaleString("en")} ended in ${round(seconds)} s; verify p99 ` +
-          `${round(p99(before))} ms quiet (${before.length}), ${round(p99(during))} ms (${during.length})`,
-      );
+      const note =
+        `${name}: ${ended.toLocaleString("en")} of ${count.toLocaleString("en")} ended in ` +
+        `${round(seconds)} s; verify p99 ` +
+        `${round(p99(before))} ms quiet (${before.length}), ${round(p99(during))} ms (${during.length})`;
+      console.error(note);
+      notes.push(note);
     } finally {
       await sessions.close();
       await store.close();
@@ -118,11 +129,15 @@ async function fill(store: SessionStore, count: number): Promise<void> {
   await Promise.all(Array.from({ length: FILL.atOnce }, worker));
 }
 
-/** @throws unless every one of them was ended. */
-async function sweptAll(sessions: Sessions, count: number): Promise<void> {
-  let ended = 0;
-  for (let now = -1; now !== 0; ended += now) now = await sessions.sweep();
-  if (ended !== count) throw new Error(`${ended} of ${count} were ended`);
+async function sweepAll(sessions: Sessions, swept: { ended: number }): Promise<void> {
+  sessions.events.on("session-ended", () => void (swept.ended += 1));
+  while ((await sessions.sweep()) > 0);
+}
+
+async function atMostFor(ms: number, work: Promise<void>): Promise<void> {
+  const stop = new AbortController();
+  await Promise.race([work, sleep(ms, undefined, { signal: stop.signal, ref: false })]);
+  stop.abort();
 }
 
 /** Milliseconds from the instant at which each verify was due to its answer. */

@@ -43,7 +43,10 @@ async function stop() {
   closeStreams();
   const closed = new Promise((resolve) => void server.close(resolve));
   server.closeIdleConnections();
+  // Browsers open connections ahead; on one that never asked anything a server waits for ever.
+  const hurry = setTimeout(() => server.closeAllConnections(), 2 * SECOND_MS);
   await closed;
+  clearTimeout(hurry);
   await sessions.close();
   await store.close();
 }

@@ -62,7 +62,12 @@ describe("a proof", () => {
   it("[DP-03] of a request with a query is for its path", async () => {
     const world = await dpopWorld();
     const { alice } = world;
-    for (const path of ["/notes?page=2", "http://10.0.0.7:8080/notes?page=2", "/%6Eotes"]) {
+    for (const path of [
+      "/notes?page=2",
+      "/notes?q=\\",
+      "http://10.0.0.7:8080/notes?page=2",
+      "/%6Eotes",
+    ]) {
       expect(await whyOf(world.ask(alice.token, await alice.proof(), { path }))).toBe("active");
     }
     for (const path of ["/other?x=/notes", "*", "notes", "api.example:443", "", "/notes\u00e9"]) {

@@ -53,6 +53,20 @@ describe.each(MODES)("a proof, %s,", (_mode, options) => {
 });
 
 describe("the cache of replays", () => {
+  it("[DP-04] knows a name by its key and address: nobody uses up the names of another", async () => {
+    const world = await dpopWorld();
+    const { alice, mallory } = world;
+    const named = (of: typeof alice, path = "/notes") =>
+      of.odd({}, { jti: "1", htu: `https://api.example${path}` });
+    expect(await whyOf(world.ask(mallory.token, await named(mallory)))).toBe("active");
+    expect(await whyOf(world.ask(alice.token, await named(alice)))).toBe("active");
+    const elsewhere = { path: "/other" };
+    const other = await named(alice, "/other");
+    expect(await whyOf(world.ask(alice.token, other, elsewhere))).toBe("active");
+    expect(await whyOf(world.ask(alice.token, await named(alice)))).toBe("replayed");
+    expect(await whyOf(world.ask(alice.token, other, elsewhere))).toBe("replayed");
+  });
+
   it("[DP-04] cannot be filled by whoever has nothing but keys", async () => {
     const world = await dpopWorld({ replays: memoryReplays({ max: 1 }) });
     const { alice, mallory } = world;

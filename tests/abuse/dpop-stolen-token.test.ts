@@ -10,6 +10,17 @@ describe("a stolen token", () => {
     expect(await whyOf(world.ask(alice.token, proof))).toBe("binding");
   });
 
+  it("[DP-05, RT-05] bound to a key is refused with a proof by another, where tokens are issued", async () => {
+    const { dpop, alice, mallory } = await dpopWorld();
+    const stateBy = async (of: typeof alice) => {
+      const proof = await of.proof({ token: null });
+      const request = { proof, method: "GET", path: "/notes", boundTo: alice.jkt };
+      return dpop.verify(request);
+    };
+    expect(await stateBy(mallory)).toMatchObject({ state: "refused", why: "other_key" });
+    expect(await stateBy(alice)).toMatchObject({ state: "proved" });
+  });
+
   it("[DP-05] is refused with its owner's proof for another token", async () => {
     const world = await dpopWorld();
     const { alice } = world;

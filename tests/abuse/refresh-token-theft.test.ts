@@ -1,16 +1,16 @@
 /** A refresh token is copied, and both holders go on: whoever comes second is noticed. */
 import { describe, expect, it } from "vitest";
 import { MINUTE, world } from "../support/world.ts";
-import type { World } from "../support/world.ts";
+import type { World, WorldOptions } from "../support/world.ts";
 
 const GRANT = { client: "app", audience: "https://api.example" };
 
-async function stolen() {
-  const place = world();
+async function stolen(options: WorldOptions = {}) {
+  const place = world(options);
   const { session } = await place.sessions.open({ subject: "alice" });
   const phone = { ...GRANT, fingerprint: "phone" };
   const { token, family } = await place.sessions.refreshTokens.issue(session, phone);
-  return { place, token, family };
+  return { place, session, token, family };
 }
 
 function use(place: World, token: string, fingerprint = "phone") {
@@ -63,4 +63,21 @@ describe("a stolen refresh token", () => {
     expect((await use(place, thief ?? "", "thief")).state).toBe("refused");
     expect(place.named("token-fork")).toHaveLength(1);
   });
+
+  it.each(["alert", "step-up", "revoke"] as const)(
+    "[DE-06] ends the family, and not its session, also where the policy says %s of sessions",
+    async (onFork) => {
+      const { place, session, token, family } = await stolen({
+        policy: { extends: "saas", onFork },
+      });
+      await goOn(place, token, 2);
+      expect((await use(place, token, "thief")).state).toBe("refused");
+      const [fork] = place.named("token-fork");
+      expect(fork).toMatchObject({ session: family, reaction: "revoke", sameContext: false });
+      expect(new Set([fork?.heldContext, fork?.presentedContext, undefined]).size).toBe(3);
+      const ended = place.named("session-ended");
+      expect(ended).toMatchObject([{ session: family, reason: "reuse_detected" }]);
+      expect((await place.sessions.find(session.id ?? ""))?.state).toBe("active");
+    },
+  );
 });

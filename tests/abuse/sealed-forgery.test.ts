@@ -63,7 +63,7 @@ describe("a sealed cookie", () => {
     const named = edgeWith({ cookie: { name: "basket" } });
     expect(await named.read(`__Host-basket=${good}`)).toEqual(SEALED);
     const plain = edgeWith({ cookie: { secure: false } });
-    expect(await plain.read(`sealed=${good}`)).toEqual(SEALED);
+    expect(await plain.read(`session=${good}`)).toEqual(SEALED);
     activeIn(await edge.read(box.header));
   });
 
@@ -159,6 +159,7 @@ describe("options", () => {
       boundMs: 0,
       renewEveryMs: 1,
       chunksMax: 9,
+      dbsc: { cookieName: "a b", path: "/a" },
       leeway: 1,
     };
     const problems = (() => {
@@ -180,6 +181,8 @@ describe("options", () => {
         "boundMs",
         "renewEveryMs",
         "chunksMax",
+        "dbsc.cookieName",
+        "dbsc.path",
       ]),
     );
   });

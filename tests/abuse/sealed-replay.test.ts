@@ -81,6 +81,72 @@ describe("copies of a sealed session after its logout", () => {
   });
 });
 
+describe("copies whose session an authority brings up again after its deadline", () => {
+  it.each(["seenAt", "absoluteExpiresAt"] as const)(
+    "have ended by their %s (I11)",
+    async (past) => {
+      const world = sealedWorld();
+      const { session, token, box } = await world.signIn();
+      world.clock.advance(TEN_MINUTES_MS);
+      const facts = factsOf(session, token);
+      const idle = { seenAt: world.clock.now() - facts.session.idleMs };
+      const over = past === "seenAt" ? idle : { absoluteExpiresAt: world.clock.now() };
+      const answer = { ...facts, session: { ...facts.session, ...over } };
+      const lagging = world.edgeWith({
+        authority: { check: () => Promise.resolve({ state: "live", ...answer }) },
+      });
+      const reason = past === "seenAt" ? "idle_timeout" : "absolute_timeout";
+      expect(await lagging.read(box.header)).toEqual({ state: "ended", reason });
+    },
+  );
+});
+
+describe("copies whose session ends while the authority is asked", () => {
+  it.each([
+    ["answers", false],
+    ["fails", true],
+  ])("are judged by what is known when it %s (I3)", async (_how, fails) => {
+    const world = sealedWorld();
+    const { session, box } = await world.signIn();
+    world.clock.advance(TEN_MINUTES_MS);
+    const slow = world.edgeWith({
+      authority: {
+        async check() {
+          const facts = factsOf(session, "");
+          await session.logout();
+          world.clock.advance(BOUND_MS);
+          if (fails) throw new Error("timed out");
+          return { state: "live", ...facts };
+        },
+      },
+    });
+    expect(await slow.read(box.header)).toEqual({ state: "ended", reason: "revoked" });
+  });
+
+  it.each([
+    ["answers", false],
+    ["fails", true],
+  ])(
+    "are not served when the feed fell silent meanwhile and it %s (I3, I7)",
+    async (_how, fails) => {
+      const world = sealedWorld();
+      const { session, box } = await world.signIn();
+      world.clock.advance(TEN_MINUTES_MS);
+      const slow = world.edgeWith({
+        authority: {
+          check() {
+            world.feed.trouble = new Error("unreachable");
+            world.clock.advance(BOUND_MS);
+            if (fails) return Promise.reject(new Error("timed out"));
+            return Promise.resolve({ state: "live", ...factsOf(session, "") });
+          },
+        },
+      });
+      expect(await slow.read(box.header)).toEqual({ state: "unavailable", why: "feed" });
+    },
+  );
+});
+
 describe("copies after everything of a subject was revoked", () => {
   it("[TE-02] are worth nothing, and the session that was spared goes on", async () => {
     const world = sealedWorld();
@@ -161,5 +227,18 @@ describe("a sealed session that was sealed ahead of its time", () => {
     expect(world.asked).toHaveLength(1);
     world.away = true;
     expect(await world.edge.read(box.header)).toMatchObject({ state: "unavailable" });
+  });
+
+  it("is taken there too when everything from before an instant is to go", async () => {
+    const world = sealedWorld();
+    const { session, token } = await world.signIn();
+    const ahead = MINUTE_MS - 1;
+    const fast = { wall: () => world.clock.now() + ahead, monotonic: () => world.clock.now() };
+    const box = new CookieBox();
+    box.take(await world.edgeWith({ time: fast }).seal(factsOf(session, token)));
+    world.clock.advance(1);
+    world.feed.entries.push({ kind: "all", at: world.clock.now() });
+    activeIn(await world.edge.read(box.header));
+    expect(world.asked).toHaveLength(1);
   });
 });

@@ -1,5 +1,6 @@
 /** A thief has the session cookie of a device-bound session, with or without the bound cookie. */
 import { describe, expect, it } from "vitest";
+import { warrantOf } from "../../packages/sojourn/src/sessions/warrant.ts";
 import { BOUND, BoundBrowser, boundBrowser, SESSION } from "../support/bound-browser.ts";
 import type { PlaceOptions } from "../support/bound-browser.ts";
 
@@ -85,6 +86,26 @@ describe("a stolen cookie of a device-bound session", () => {
     expect(victim.jar.get(SESSION)).not.toBe(before);
   });
 
+  it("[DB-11] vouches for nothing that would go without the bound cookie", async () => {
+    const { victim, thief, place } = await robbed();
+    const { sessions } = place;
+    const { tickets, refreshTokens } = sessions;
+    const grant = { client: "app", audience: "https://api.example" };
+    let warrant: unknown;
+    const vouched = async (browser: BoundBrowser) => {
+      const ticket = await browser.visit((session) => tickets.issue(session));
+      const refresh = await browser.visit((session) => refreshTokens.issue(session, grant));
+      await browser.visit(async (session) => void (warrant = warrantOf(session)));
+      return [ticket, refresh, { warrant }];
+    };
+    const [id] = (await sessions.subject("alice").list()).items.map((one) => one.id);
+    const all = [ALICE, ALICE, { warrant: expect.objectContaining({ id }) as object }];
+    expect(await vouched(victim)).toMatchObject(all);
+    thief.loseBoundCookie();
+    const locked = { code: "session_locked" };
+    expect(await vouched(thief)).toMatchObject([locked, locked, { warrant: undefined }]);
+  });
+
   it("[DB-11] is nobody's as a bearer token either", async () => {
     const { thief } = await robbed();
     const headers = { authorization: `Bearer ${thief.jar.get(SESSION)}` };
@@ -144,6 +165,28 @@ describe("what the policy does about a request that does not prove its device", 
       await thief.visit((session) => session[how]({ amr: [] }).catch(() => undefined));
     }
     expect(await thief.visit()).toMatchObject(NOBODY);
+  });
+
+  it("[DB-11] step-up: takes the factors of a lock, where there are more", async () => {
+    const { victim } = await robbed();
+    const prove = (amr: string[]) => victim.visit((session) => session.stepUp({ amr }));
+    await victim.visit((session) => session.lock(2));
+    victim.loseBoundCookie();
+    expect(await prove(["pwd"])).toMatchObject({ status: 422 });
+    expect(await victim.visit()).toMatchObject(NOBODY);
+    await prove(["pwd", "otp"]);
+    expect(await victim.visit()).toMatchObject(ALICE);
+  });
+
+  it("[DB-11] step-up: takes the factors of the policy, where there are more", async () => {
+    const policy = { extends: "saas", reauthFactors: 2 } as const;
+    const { victim } = await robbed({ policy });
+    const prove = (amr: string[]) => victim.visit((session) => session.stepUp({ amr }));
+    victim.loseBoundCookie();
+    expect(await prove(["pwd"])).toMatchObject({ status: 422 });
+    expect(await victim.visit()).toMatchObject(NOBODY);
+    await prove(["pwd", "otp"]);
+    expect(await victim.visit()).toMatchObject(ALICE);
   });
 
   it("[DB-11] require: only a login helps", async () => {

@@ -107,9 +107,11 @@ describe("the demo in Chromium", () => {
       expect.stringContaining("Chrome on Linux"),
     ]);
     await devices.getByLabel("End Chrome on Linux").click();
-    const ending = performance.now();
     const tabs = [first, second].map((tab) => signedOut(tab, "from another device"));
+    const answered = devices.waitForResponse((answer) => answer.request().method() !== "GET");
     await devices.getByRole("button", { name: "End session" }).click();
+    await answered;
+    const ending = performance.now();
     expect(Math.max(...(await Promise.all(tabs))) - ending).toBeLessThan(1_000);
 
     expect(await statusOf(replay, hasty)).toBe(401);
@@ -147,7 +149,15 @@ describe("the demo in Chromium", () => {
     const context = await browser.newContext();
     const page = await signIn(context);
     await context.setOffline(true);
-    await page.getByText("No connection. You are still signed in").waitFor();
+    const lost = page.getByText("No connection. You are still signed in");
+    await lost.waitFor();
+    // An answer that was under way changes nothing.
+    await page.route("**/pin", (route) => route.fulfill({ body: "{}" }));
+    const late = page.waitForResponse("**/pin");
+    await page.locator(".pin").first().click();
+    await late;
+    await page.waitForTimeout(100);
+    expect(await lost.isVisible()).toBe(true);
     await context.setOffline(false);
     await page.getByText("No connection").waitFor({ state: "hidden" });
 

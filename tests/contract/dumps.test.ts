@@ -1,13 +1,12 @@
 /** The attacker reads everything a real engine keeps: its files, its write-ahead log, a backup. */
 import { randomBytes } from "node:crypto";
-import { readdirSync, readFileSync, statSync } from "node:fs";
-import { join } from "node:path";
 import { createSessions } from "sojourn";
 import type { SessionStore } from "sojourn";
 import { PostgresStore } from "sojourn/stores/postgres";
 import { ManualClock } from "sojourn/testing";
 import { expect, it, onTestFinished } from "vitest";
 import { startPostgres } from "../../tools/engines.mjs";
+import { filesBelow } from "../support/files.ts";
 import { poolTo } from "../support/postgres.ts";
 import { redisWorld } from "../support/redis-world.ts";
 import { secretPart, successorIn } from "../support/world.ts";
@@ -18,12 +17,6 @@ interface Place {
   readonly store: SessionStore;
   /** Everything that is on the engine's disk by now. */
   read(): Promise<Buffer>;
-}
-
-function filesBelow(folder: string): Buffer {
-  const names = readdirSync(folder, { recursive: true, encoding: "utf8" });
-  const paths = names.map((name) => join(folder, name));
-  return Buffer.concat(paths.filter((path) => statSync(path).isFile()).map((p) => readFileSync(p)));
 }
 
 async function postgres(): Promise<Place> {

@@ -78,6 +78,44 @@ describe("a PostgreSQL server that is killed in a storm of writes", () => {
     await store.close();
   });
 
+  it("I3: tells a follower of what took the numbers of transactions that a crash undid", async () => {
+    const store = new PostgresStore({ pool });
+    const reading: { after?: Promise<void> } = {};
+    const slow = intercepted(pool, async (text) => {
+      await reading.after;
+      return text;
+    });
+    const reader = new PostgresStore({ pool: slow, tailPollMs: 10 });
+    const records = await many(store, 100);
+    const heard = new Set<string>();
+    let [proofs, gaps] = [0, 0];
+    const following = reader.tail("now", {
+      change: (change) => {
+        if (change.kind === "session" && change.what === "ended") heard.add(change.ref.id);
+      },
+      frontier: () => void (proofs += 1),
+      gap: () => void (gaps += 1),
+    });
+    const proven = async (): Promise<void> => {
+      const before = proofs;
+      await expect.poll(() => proofs, { timeout: 5000 }).toBeGreaterThan(before + 1);
+    };
+    // Touches need not reach the disk, and the follower has seen their transactions end.
+    for (const ref of records) await store.touch([{ ref, seenAt: ref.seenAt + 1 }]);
+    await proven();
+    const { opened, open } = gate();
+    reading.after = opened;
+    await crashServer();
+    await recovered(store);
+    for (const record of records) await store.revoke(record, end, { now: end.at });
+    open();
+    await proven();
+    const missed = records.filter(({ id }) => !heard.has(id)).length;
+    expect(gaps > 0 ? 0 : missed, "ends it was told neither of, nor to have missed").toBe(0);
+    following.close();
+    await Promise.all([store.close(), reader.close()]);
+  });
+
   it("writes ends through to disk where its own default is not to wait", async () => {
     const relaxed = intercepted(pool, async (text) => text);
     await pool.query("ALTER SYSTEM SET synchronous_commit = off");

@@ -209,6 +209,7 @@ async function inUse(below?: number) {
   const sessions = await openedSessions(world, await world.kit(), below);
   const heard = listen(reader);
   await untilProven(heard);
+  await world.replicated();
   return { world, writer, reader, sessions, heard };
 }
 

@@ -1,8 +1,5 @@
-/** Faults of a real Redis: killed, full, stopped, emptied; and what the tail makes of them. */
+/** Faults of a real Redis: full, stopped, emptied; and what the tail makes of them. */
 import { randomBytes } from "node:crypto";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createSessions, StoreUnavailableError } from "sojourn";
 import type { SessionRecord, StoreChange, Subscription } from "sojourn";
@@ -12,11 +9,9 @@ import { openClient, redisWorld } from "../support/redis-world.ts";
 import type { RedisWorld } from "../support/redis-world.ts";
 
 const worlds: RedisWorld[] = [];
-const folders: string[] = [];
 
 afterEach(async () => {
   await Promise.all(worlds.splice(0).map((world) => world.end()));
-  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
 });
 
 async function start(...args: readonly string[]): Promise<RedisWorld> {
@@ -44,46 +39,6 @@ async function reasonOf(call: Promise<unknown>): Promise<string> {
   expect(error).toBeInstanceOf(StoreUnavailableError);
   return (error as Error).message;
 }
-
-describe.each(["everysec", "always"])("a server killed with appendfsync %s", (policy) => {
-  it("has every revocation that was acknowledged after its restart (I2)", async () => {
-    const folder = mkdtempSync(join(tmpdir(), "sojourn-aof-"));
-    folders.push(folder);
-    const args = ["--dir", folder, "--appendonly", "yes", "--appendfsync", policy];
-    const first = await start(...args);
-    const { kit } = first;
-    const store = first.store({ acceptRisks: [] });
-    const tenant = kit.tenant();
-    const sessions = Array.from({ length: 2_000 }, (_, index) =>
-      kit.recordOf({ tenant, subject: `user-${index}` }),
-    );
-    await Promise.all(sessions.map((one) => store.create(one, { now: kit.now })));
-    const before = await store.health();
-    const acknowledged: SessionRecord[] = [];
-    const levels = new Set<string>();
-    const end = { reason: "revoked", at: kit.now } as const;
-    const revocations = sessions.map(async (one) => {
-      const result = await store.revoke(one, end, { now: kit.now });
-      acknowledged.push(one);
-      levels.add(result.durability);
-      if (acknowledged.length === 700) process.kill(first.pid, "SIGKILL");
-    });
-    await Promise.allSettled(revocations);
-    expect(acknowledged.length).toBeGreaterThanOrEqual(700);
-    expect([...levels]).toEqual([policy === "always" ? "local" : "memory"]);
-
-    const second = await start(...args);
-    const again = second.store({ acceptRisks: [] });
-    const found = await Promise.all(acknowledged.map((one) => again.find(one)));
-    const kept = found.filter((one) => one?.record.state === "ended").length;
-    // With `everysec` a slow disk may cost the last two seconds, which a quick one never does.
-    if (policy === "always") expect(kept).toBe(acknowledged.length);
-    else expect(kept).toBeGreaterThan(0);
-    const after = await again.health();
-    expect(after.incarnation).not.toBe(before.incarnation);
-    expect(after.incarnationSince).toBeGreaterThan(before.incarnationSince);
-  });
-});
 
 describe("a server at its maxmemory", () => {
   async function full(): Promise<{ world: RedisWorld; store: RedisStore; kept: SessionRecord[] }> {

@@ -1,17 +1,39 @@
+import { createCluster } from "redis";
 import { RedisReplays } from "sojourn/stores/redis";
+import type { RedisReplaysOptions } from "sojourn/stores/redis";
 import { memoryReplays } from "sojourn/tokens";
 import type { ReplayCache } from "sojourn";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { startCluster } from "../../tools/engines.mjs";
 import { openClient, redisWorld } from "../support/redis-world.ts";
 import type { RedisWorld } from "../support/redis-world.ts";
 
 let world: RedisWorld;
-beforeAll(async () => void (world = await redisWorld()));
-afterAll(() => world.end());
+let nodes: Awaited<ReturnType<typeof startCluster>>;
+const made: RedisReplays[] = [];
+beforeAll(async () => {
+  [world, nodes] = await Promise.all([redisWorld(), startCluster({ replicasPer: 0 })]);
+}, 60_000);
+afterAll(async () => {
+  await Promise.all(made.map((one) => one.close()));
+  await Promise.all([world.end(), nodes.stop()]);
+});
+
+function redisReplays(client: RedisReplaysOptions["client"]): RedisReplays {
+  const replays = new RedisReplays({ client, prefix: "app:" });
+  made.push(replays);
+  return replays;
+}
+
+function clusterClient() {
+  const rootNodes = nodes.urls.map((url) => ({ url }));
+  return createCluster({ rootNodes, defaults: { disableOfflineQueue: true } });
+}
 
 const open: [string, () => ReplayCache][] = [
   ["memory", () => memoryReplays()],
-  ["Redis", () => new RedisReplays({ client: openClient(world.url), prefix: "app:" })],
+  ["Redis", () => redisReplays(openClient(world.url))],
+  ["Redis Cluster", () => redisReplays(clusterClient())],
 ];
 
 describe.each(open)("replays in %s", (name, make) => {
@@ -35,9 +57,30 @@ describe.each(open)("replays in %s", (name, make) => {
   });
 });
 
+describe("replays in Redis Cluster", () => {
+  it("[DP-04] take each of many keys once, wherever they lie", async () => {
+    const [one, two] = [redisReplays(clusterClient()), redisReplays(clusterClient())];
+    const now = Date.now();
+    const keys = Array.from({ length: 200 }, (_, at) => `spread-${at}`);
+    const claims = keys.flatMap((key) => [one, two].map((it) => it.claim(key, now + 60_000, now)));
+    expect((await Promise.all(claims)).filter(Boolean)).toHaveLength(keys.length);
+    expect(await two.claim("spread-0", now + 60_000, now)).toBe(false);
+  });
+
+  it("leave a client open that others opened", async () => {
+    const client = openClient(world.url);
+    await client.connect();
+    const replays = new RedisReplays({ client });
+    await replays.claim("open", Date.now() + 60_000, Date.now());
+    await replays.close();
+    expect(await client.ping()).toBe("PONG");
+    client.destroy();
+  });
+});
+
 describe("replays in Redis", () => {
   it("are forgotten by the server when they are over, and not before", async () => {
-    const replays = new RedisReplays({ client: openClient(world.url), prefix: "app:" });
+    const replays = redisReplays(openClient(world.url));
     const now = Date.now();
     await replays.claim("span", now + 90_000, now);
     const left = Number(await world.admin.sendCommand(["PTTL", "app:p:span"]));

@@ -220,26 +220,26 @@ const sabotages: Record<string, Broken> = {
         await good.revoke(record, options.end, { now: options.now });
         ended.push({ record, end: options.end });
       }
-      return { epoch: 1, ended, durability: "memory" };
+      return { epoch: 1, before: 0, ended, durability: "memory" };
     },
   })),
-  "revoke-all forgets to raise the excepted session": breaks(
-    "keeps the excepted session alive",
-    (good) => ({
-      revokeSubject: (tenant, subject, { except: _ignored, ...options }) =>
-        good.revokeSubject(tenant, subject, options),
-    }),
-  ),
+  "revoke-all does not leap": breaks("raises the epoch above one", (good) => ({
+    revokeSubject: (tenant, subject, { above: _ignored, ...options }) =>
+      good.revokeSubject(tenant, subject, options),
+  })),
+  "revoke-all forgets to raise the excepted": breaks("keeps the excepted session", (good) => ({
+    revokeSubject: (tenant, subject, { except: _ignored, ...options }) =>
+      good.revokeSubject(tenant, subject, options),
+  })),
   "lists show expired sessions": breaks("to the millisecond", (good) => ({
-    listBySubject: (tenant, subject, page) =>
-      good.listBySubject(tenant, subject, { ...page, now: 0 }),
+    listBySubject: (who, name, page) => good.listBySubject(who, name, { ...page, now: 0 }),
   })),
   "lists page by offset": breaks("keeps pages stable", (good) => ({
     async listBySubject(tenant, subject, { now, cursor, limit = 50 }) {
       const { items } = await good.listBySubject(tenant, subject, { now, limit: 200 });
       const from = Number(cursor ?? 0) || 0;
-      const page = { items: items.slice(from, from + limit) };
-      return from + limit < items.length ? { ...page, cursor: String(from + limit) } : page;
+      const more = from + limit < items.length ? { cursor: String(from + limit) } : {};
+      return { items: items.slice(from, from + limit), ...more };
     },
   })),
   "sweep ends what was renewed since it looked": breaks(

@@ -55,7 +55,7 @@ describe("a response that sets the cookie", () => {
       "cdn-cache-control": "public, max-age=600",
       "surrogate-control": "max-age=600",
     };
-    exchange.commit({
+    void exchange.commit({
       get: (name) => headers[name],
       set: (name, value) => void (headers[name] = value),
       addCookie: () => undefined,

@@ -1,5 +1,5 @@
 /** `sojourn signing …` beside a running service. */
-import { chmodSync, existsSync, statSync } from "node:fs";
+import { chmodSync, existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, afterEach, describe, expect, it } from "vitest";
 import { runCommandLine } from "../../packages/sojourn-server/src/cli/run.ts";
@@ -45,13 +45,14 @@ function kidOf({ json }: { json: Json }, purpose: string): string {
 }
 
 describe("signing", () => {
-  it("begins a file for its owner alone, and rotates what is in it", async () => {
+  it("[KY-01] begins a file for its owner alone, lists all of it, and rotates it", async () => {
     const path = keyFile();
     expect((await cli(path, "signing", "rotate")).code).toBe(0);
     expect(statSync(path).mode & 0o777).toBe(0o600);
     expect(await states(path)).toEqual([
       ["access-token", "signing"],
       ["revocation-feed", "signing"],
+      ["introspection", "signing"],
     ]);
     await cli(path, "signing", "rotate", "--lead", "1h", "--alg", "EdDSA");
     expect(await states(path)).toEqual([
@@ -59,6 +60,8 @@ describe("signing", () => {
       ["access-token", "published"],
       ["revocation-feed", "signing"],
       ["revocation-feed", "published"],
+      ["introspection", "signing"],
+      ["introspection", "published"],
     ]);
   });
 
@@ -97,9 +100,44 @@ describe("signing", () => {
     expect(await kids()).toContain(kidOf(next, "access-token"));
   });
 
+  it("[KY-06] revokes a key of every purpose that is rotated", async () => {
+    const path = keyFile();
+    const { json } = await cli(path, "signing", "rotate");
+    const made = json["items"] as Json[];
+    expect(made).toHaveLength(3);
+    for (const { kid, purpose } of made) {
+      const revoked = await cli(path, "signing", "revoke", String(kid));
+      expect([revoked.code, revoked.json["purpose"]]).toEqual([0, purpose]);
+    }
+    const { keys } = JSON.parse(readFileSync(path, "utf8")) as { keys: Json[] };
+    expect(keys.map(({ revokedAt }) => typeof revokedAt)).toEqual(["string", "string", "string"]);
+  });
+
+  it("takes a key's id that begins like an option", async () => {
+    const odd = `-${"x".repeat(42)}`;
+    const path = keyFile();
+    await cli(path, "signing", "rotate");
+    const { code, err } = await cli(path, "signing", "revoke", odd);
+    expect([code, err]).toEqual([1, expect.stringContaining(`no signing key is "${odd}"`)]);
+  });
+
+  it("[KY-06] loses no revocation that comes while new keys are made", async () => {
+    const path = keyFile();
+    const kid = kidOf(await cli(path, "signing", "rotate"), "access-token");
+    // Making RSA keys takes its time.
+    const rotating = cli(path, "signing", "rotate", "--alg", "RS256");
+    expect((await cli(path, "signing", "revoke", kid)).code).toBe(0);
+    expect((await rotating).code).toBe(0);
+    expect(await states(path)).toContainEqual(["access-token", "revoked"]);
+    expect(await states(path)).toHaveLength(6);
+  });
+
   it("says what it needs, and touches no file that others may open", async () => {
     const without = await cli(undefined, "signing", "rotate");
     expect([without.code, without.err]).toEqual([2, expect.stringContaining("--token-keys")]);
+    expect(without.err).toContain("more: sojourn signing rotate --help");
+    const other = await cli(undefined, "signing", "revoke", "x");
+    expect(other.err).toContain("more: sojourn signing revoke --help");
     const path = keyFile();
     expect((await cli(path, "signing", "revoke", "x")).code).not.toBe(0);
     expect(existsSync(path)).toBe(false);

@@ -90,11 +90,29 @@ describe("registration", () => {
     expect(eventsOf(browser, "session-bound")).toMatchObject([{ tier: "dbsc", subject: "alice" }]);
   });
 
-  it("gives the same answer to the same proof, whose first answer was lost", async () => {
+  it.each(["null", "http://app.example", "https://app.example/a", "https://u@app.example"])(
+    "[DB-09] names its own host where the origin sent is none of HTTPS: %s",
+    async (origin) => {
+      const browser = await signedIn();
+      const headers = {
+        "secure-session-response": browser.registration(),
+        origin,
+        host: "app.example",
+      };
+      const answer = await browser.send("/dbsc/register", headers);
+      expect(await answer.json()).toMatchObject({ scope: { origin: ORIGIN } });
+    },
+  );
+
+  it("[DB-05] gives a proof whose answer was lost the same answer, for two minutes", async () => {
     const browser = await signedIn();
     const proof = browser.registration();
     expect((await browser.register(proof)).status).toBe(200);
+    await browser.place.clock.advanceAsync(2 * MINUTE_MS);
     expect((await browser.register(proof)).status).toBe(200);
+    await browser.place.clock.advanceAsync(1);
+    const answer = await browser.register(proof);
+    expect([answer.status, answer.headers.getSetCookie()]).toEqual([403, []]);
   });
 
   it.each([
@@ -140,6 +158,18 @@ describe("registration", () => {
     const proof = browser.registration();
     await browser.place.clock.advanceAsync(2 * MINUTE_MS + 1);
     expect((await browser.register(proof)).status).toBe(403);
+  });
+
+  it("[DB-06] is 503 in an outage, at the read and at the write, and may be tried again", async () => {
+    const store = new FaultyStore(new MemoryStore());
+    const browser = await signedIn({ store });
+    const proof = browser.registration();
+    store.setDown(true);
+    expect((await browser.register(proof)).status).toBe(503);
+    store.setDown(false);
+    store.fail("replace", "before");
+    expect((await browser.register(proof)).status).toBe(503);
+    expect((await browser.register(proof)).status).toBe(200);
   });
 
   it("[TR-08] answers the page that signed in, and no other site, frame or method", async () => {
@@ -308,6 +338,22 @@ describe("the options of device-bound sessions", () => {
     ["an unknown level", { dbsc: { enforcement: "deny" } }, "dbsc.enforcement"],
     ["an unknown reaction", { dbsc: { onSkipped: "allow" } }, "dbsc.onSkipped"],
     ["a misspelt field", { dbsc: { paths: "/a" } }, "dbsc.paths"],
+    [
+      "[DB-08] a header that anyone can send, for full rights",
+      { dbsc: { onSkipped: "observe" } },
+      "dbsc.onSkipped",
+    ],
+    ["the session cookie's own name", { dbsc: { cookieName: "session" } }, "dbsc.cookieName"],
+    [
+      "a session cookie that other hosts get",
+      { dbsc: {}, cookie: { domain: "app.example", prefix: "__Secure-" } },
+      "cookie.domain",
+    ],
+    [
+      "a session cookie of embedded pages",
+      { dbsc: {}, cookie: { partitioned: true } },
+      "cookie.sameSite",
+    ],
     [
       "[DB-07] a life below five minutes",
       { dbsc: {}, policy: { extends: "saas", boundTokenTtlMs: 299_999 } },

@@ -1,4 +1,6 @@
 /** The notes demo over HTTP, as a process of its own. */
+import { once } from "node:events";
+import { connect } from "node:net";
 import { DatabaseSync } from "node:sqlite";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createSessions } from "sojourn";
@@ -284,9 +286,11 @@ describe("the demo as a server", () => {
   });
 
   it.each(["SIGTERM", "SIGINT"] as const)(
-    "%s ends it cleanly with a stream open, and sessions outlive it",
+    "%s ends it cleanly with a stream and a silent connection open, and sessions outlive it",
     async (signal) => {
       const cookie = await signIn("bob");
+      const silent = connect(Number(new URL(demo.url).port), "127.0.0.1");
+      await once(silent, "connect");
       const next = await listen(cookie);
       await next("hello");
       expect(await demo.stop(signal)).toBe(0);

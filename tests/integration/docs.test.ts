@@ -20,7 +20,7 @@ import { EVENT_NAMES } from "../../packages/sojourn/src/protocol/events.ts";
 import { PROBLEM_CODES, PROBLEMS } from "../../packages/sojourn/src/protocol/problem.ts";
 import { END_REASONS } from "../../packages/sojourn/src/protocol/words.ts";
 import { files, read, root } from "../tidy/repository.ts";
-import { folder, SECRET, startTestService } from "./service-harness.ts";
+import { folder, SECRET, startTestService, surroundings } from "./service-harness.ts";
 
 const PAGE_LINES_MAX = 150;
 const AT_ONCE = 2;
@@ -91,7 +91,7 @@ function run(
 ): Promise<{ code: number | null; said: string }> {
   const child = spawn(process.execPath, [...args], {
     cwd: home,
-    env: { PATH: process.env["PATH"] ?? "", SOJOURN_SECRET: SECRET, PORT: "0" },
+    env: { ...surroundings(), SOJOURN_SECRET: SECRET, PORT: "0" },
     stdio: ["ignore", "pipe", "pipe"],
     timeout: RUN_MS_MAX,
   });
@@ -186,7 +186,7 @@ describe("the documents", () => {
   });
 
   it("list every setting of the service with its flag, variable and default", () => {
-    const rows = read("docs/operations/service.md").split("\n");
+    const rows = read("docs/operations/settings.md").split("\n");
     for (const { path, flag, env, standard } of SETTINGS) {
       const cells = [path, flag === undefined ? undefined : `--${flag}`, env].map((text) =>
         text === undefined ? "–" : `\`${text}\``,
@@ -213,7 +213,7 @@ describe("the documents", () => {
   });
 
   it("show an example of every command", () => {
-    const page = read("docs/operations/cli.md");
+    const page = read("docs/operations/cli.md") + read("docs/operations/cli-administration.md");
     expect(COMMANDS.filter(({ name }) => !page.includes(`sojourn ${name}`))).toEqual([]);
   });
 
@@ -225,7 +225,8 @@ describe("the documents", () => {
     const operations = paths.flatMap(([path, methods]) =>
       Object.keys(methods).map((method) => `\`${method.toUpperCase()} ${path}\``),
     );
-    const page = read("docs/operations/http-api.md");
+    const page =
+      read("docs/operations/http-api.md") + read("docs/operations/http-api-administration.md");
     expect(operations.length).toBeGreaterThan(20);
     const hidden = operations.filter((name) => !name.startsWith("`HEAD") && !page.includes(name));
     expect(hidden).toEqual([]);

@@ -9,7 +9,14 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Client } from "pg";
 import { createClient } from "redis";
 import { describe, expect, it } from "vitest";
-import { startHaproxy, startMemcached, startPostgres, startRedis } from "../../tools/engines.mjs";
+import {
+  startCaddy,
+  startHaproxy,
+  startMemcached,
+  startNginx,
+  startPostgres,
+  startRedis,
+} from "../../tools/engines.mjs";
 import { root } from "../tidy/repository.ts";
 
 const GONE_WITHIN_MS = 10_000;
@@ -80,6 +87,41 @@ frontend front
     expect(await (await fetch(haproxy.url)).text()).toBe("hello");
     await haproxy.stop();
     expect(runs(haproxy.pid)).toBe(false);
+  });
+
+  it.each([
+    [
+      "nginx",
+      () =>
+        startNginx(
+          (address) => `
+pid nginx.pid;
+events {}
+http {
+  access_log off;
+  client_body_temp_path t; proxy_temp_path t; fastcgi_temp_path t; uwsgi_temp_path t; scgi_temp_path t;
+  server { listen ${address}; return 200 hello; }
+}`,
+        ),
+    ],
+    [
+      "caddy",
+      () =>
+        startCaddy(
+          (address) => `{
+  admin off
+  auto_https off
+}
+http://${address} {
+  respond hello
+}`,
+        ),
+    ],
+  ])("%s answers as it was configured, and is gone once it was stopped", async (_, start) => {
+    const gateway = await start();
+    expect(await (await fetch(gateway.url)).text()).toBe("hello");
+    await gateway.stop();
+    expect(runs(gateway.pid)).toBe(false);
   });
 
   it("end with a parent that is killed, and leave no folder behind", async () => {

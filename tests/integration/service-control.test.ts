@@ -3,74 +3,20 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { ControlSql } from "../../packages/sojourn-server/src/control/control-sql.ts";
 import { KeyTable, SCOPES } from "../../packages/sojourn-server/src/control/key-table.ts";
 import type { KeyRecord } from "../../packages/sojourn-server/src/control/key-table.ts";
-import { PostgresControl } from "../../packages/sojourn-server/src/control/postgres-control.ts";
 import { Proofs } from "../../packages/sojourn-server/src/control/proofs.ts";
 import { Replies } from "../../packages/sojourn-server/src/control/replies.ts";
 import { SqliteControl } from "../../packages/sojourn-server/src/control/sqlite-control.ts";
-import { startPgBouncer, startPostgres } from "../../tools/engines.mjs";
-import { poolTo } from "../support/postgres.ts";
-import type { TestPool } from "../support/postgres.ts";
-import { folder } from "./service-harness.ts";
+import { CONTROL_ENGINES } from "../support/control-grounds.ts";
+import type { ControlGround } from "../support/control-grounds.ts";
 
 const HOUR_MS = 3_600_000;
 const NOW = 1_800_000_000_000;
 const attempt = { callerId: "key-1", route: "POST /v1/sessions", key: "k", body: '{"a":1}' };
 const reply = { status: 201, headers: { etag: '"1.0"' }, body: '{"token":"sj1s_canary"}' };
 
-interface Ground {
-  /** Two processes on one new place. */
-  open(): readonly [ControlSql, ControlSql];
-  /** One more on the last place. */
-  again(): ControlSql;
-  end(): Promise<void>;
-}
-
-function onSqlite(): Ground {
-  const place = folder();
-  let files = 0;
-  const again = (): ControlSql => new SqliteControl(`${place.path}/${files}.db`);
-  return {
-    open: () => {
-      files += 1;
-      return [again(), again()];
-    },
-    again,
-    end: async () => place.remove(),
-  };
-}
-
-async function onPostgres(bouncer: boolean): Promise<Ground> {
-  const server = await startPostgres();
-  const way = bouncer ? await startPgBouncer(server) : server;
-  const pools: TestPool[] = [];
-  let schemas = 0;
-  const again = (): ControlSql => {
-    const pool = poolTo(way.url, 3);
-    pools.push(pool);
-    return new PostgresControl(pool as never, `control_${schemas}`, 5_000);
-  };
-  return {
-    open: () => {
-      schemas += 1;
-      return [again(), again()];
-    },
-    again,
-    end: async () => {
-      await Promise.allSettled(pools.map((pool) => pool.end()));
-      await way.stop();
-      if (bouncer) await server.stop();
-    },
-  };
-}
-
-const ENGINES = [
-  ["SQLite", async () => onSqlite()],
-  ["PostgreSQL", async () => onPostgres(false)],
-  ["PgBouncer", async () => onPostgres(true)],
-] as const;
-
-describe.each(ENGINES)("the control store in %s", (_name, start) => {
-  let ground: Ground;
+describe.each(CONTROL_ENGINES)("the control store in %s", (_name, start) => {
+  let ground: ControlGround;
+  let open: () => ControlSql;
   let here: ControlSql;
   let there: ControlSql;
   let now: number;
@@ -85,7 +31,8 @@ describe.each(ENGINES)("the control store in %s", (_name, start) => {
 
   beforeEach(() => {
     now = NOW;
-    [here, there] = ground.open();
+    open = ground.fresh();
+    [here, there] = [open(), open()];
     replies = new Replies(here, ["secret-one"], () => now);
     elsewhere = new Replies(there, ["secret-one"], () => now);
   });
@@ -235,7 +182,7 @@ describe.each(ENGINES)("the control store in %s", (_name, start) => {
         ? "PRAGMA user_version = 99"
         : "UPDATE control.meta SET value = '99' WHERE key = 'schema'";
     await here.run("test", text);
-    const opening = async (): Promise<unknown> => ground.again().run("test", "SELECT 1");
+    const opening = async (): Promise<unknown> => open().run("test", "SELECT 1");
     await expect(opening()).rejects.toMatchObject({ code: "ERR_STORE_SCHEMA" });
   });
 });

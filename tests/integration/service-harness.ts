@@ -100,12 +100,16 @@ let keys = 0;
 
 /** In this process, on a free port; memory store unless the environment says otherwise. */
 export async function startTestService(setup: Setup = {}): Promise<TestService> {
-  const env = {
+  const env: Record<string, string> & { SOJOURN_STORE: string } = {
     SOJOURN_SECRETS: SECRET,
     SOJOURN_STORE: "memory:",
     SOJOURN_PORT: "0",
     ...setup.env,
   };
+  const control = env["SOJOURN_CONTROL"] ?? env.SOJOURN_STORE;
+  // Else it would lie in the folder that the tests run in.
+  if (!control.startsWith("sqlite:"))
+    env["SOJOURN_AUDIT_SPOOL"] ??= join(tmpdir(), "sojourn-spool");
   const read = readConfig({ flags: {}, env });
   const config: ServerConfig = { ...read, library: { ...read.library, ...setup.library } };
   const logs: string[] = [];
@@ -178,9 +182,18 @@ function startCommand(
   if (!existsSync(command)) throw new Error(`${command} is missing: run npm run build`);
   return spawn(process.execPath, [command, ...args], {
     cwd: tmpdir(),
-    env: { PATH: process.env["PATH"] ?? "", ...env },
+    env: { ...surroundings(), ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
+}
+
+/** What a program has of the environment of the tests: no setting that anybody made here. */
+export function surroundings(): Record<string, string> {
+  const kept = ["PATH", "NODE_COMPILE_CACHE"].map((name) => [name, process.env[name]]);
+  return Object.fromEntries(kept.filter(([, value]) => value !== undefined)) as Record<
+    string,
+    string
+  >;
 }
 
 export interface ServedProcess {
@@ -193,7 +206,8 @@ export interface ServedProcess {
   stop(signal?: NodeJS.Signals): Promise<number | null>;
 }
 
-const READY_MS = 20_000;
+/** Three start at once, on a machine that does other things, too. */
+const READY_MS = 60_000;
 
 /** `sojourn serve` as a process of its own; ready when it says that it listens. */
 export async function serveProcess(env: Readonly<Record<string, string>>): Promise<ServedProcess> {
@@ -212,7 +226,12 @@ export async function serveProcess(env: Readonly<Record<string, string>>): Promi
     child.stderr?.on("data", hear);
     void ended.then((code) => reject(new Error(`ended with ${code}; it said: ${said}`)));
   });
-  await ready;
+  try {
+    await ready;
+  } catch (error) {
+    child.kill("SIGKILL");
+    throw error;
+  }
   const [, url = ""] = /listening on (\S+)/.exec(said) ?? [];
   const [, metricsUrl = ""] = /metrics on (\S+)\/metrics/.exec(said) ?? [];
   const stop = (signal: NodeJS.Signals = "SIGTERM"): Promise<number | null> => {

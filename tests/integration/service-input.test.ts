@@ -73,6 +73,17 @@ describe("a body", () => {
     expect(paths.toSorted()).toEqual(["amr", "roles.0", "subject", "subjectEpoch"]);
   });
 
+  it("that breaks the comparison of lengths is 400", async () => {
+    const odd = { length: { toString: "x", valueOf: 1 } };
+    for (const body of [{ subject: odd }, { subject: "ann", roles: [odd] }, odd]) {
+      const answer = await s.api("POST", "/v1/sessions", { body });
+      expect([JSON.stringify(body), answer.status < 500]).toEqual([JSON.stringify(body), true]);
+    }
+    const body = { headers: { a: odd } };
+    const answer = await s.api("POST", "/v1/device-bindings/refresh", { body });
+    expectProblem(answer, 400, "invalid_request");
+  });
+
   it("that is nested without end, or reaches for prototypes, is 400", async () => {
     const deep = `{"subject":"ann","data":{"a":${"[".repeat(20_000)}${"]".repeat(20_000)}}}`;
     expectProblem(await s.api("POST", "/v1/sessions", { raw: deep }), 400, "invalid_request");

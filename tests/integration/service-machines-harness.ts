@@ -36,7 +36,7 @@ export async function redisCluster(): Promise<Shared> {
 /** Whose services share what they have read. */
 export async function postgresAndMemcached(): Promise<Shared> {
   const shared = await postgres();
-  const memcached = await startMemcached();
+  const memcached = await started(startMemcached, shared.stop);
   return {
     env: { ...shared.env, SOJOURN_CACHE: memcached.url },
     stop: async () => {
@@ -47,7 +47,7 @@ export async function postgresAndMemcached(): Promise<Shared> {
 }
 
 async function withControl(store: string, stop: () => Promise<void>): Promise<Shared> {
-  const control = await startPostgres();
+  const control = await started(startPostgres, stop);
   return {
     env: { SOJOURN_STORE: store, SOJOURN_CONTROL: control.url },
     stop: async () => {
@@ -55,6 +55,16 @@ async function withControl(store: string, stop: () => Promise<void>): Promise<Sh
       await control.stop();
     },
   };
+}
+
+/** What stands already is stopped when the next does not start. */
+async function started<T>(start: () => Promise<T>, stop: () => Promise<unknown>): Promise<T> {
+  try {
+    return await start();
+  } catch (error) {
+    await stop();
+    throw error;
+  }
 }
 
 const SAFE = ["--appendonly", "yes"];
@@ -77,21 +87,47 @@ const CHECK_EVERY_MS = 100;
 /** Longer than the balancer takes to notice. */
 const DRAIN = "600ms";
 
+/** All of it, or nothing that goes on running. */
 export async function startMachines(
+  start: () => Promise<Shared>,
   env: Readonly<Record<string, string>>,
   count = 3,
 ): Promise<Machines> {
-  const settings = { SOJOURN_SECRETS: SECRET, SOJOURN_DRAIN: DRAIN, ...env };
-  const processes = await Promise.all(Array.from({ length: count }, () => serveProcess(settings)));
-  const ports = processes.map(({ url }) => new URL(url).port);
-  const balancer = await startHaproxy((address) => configuration(address, ports));
-  const key = await serviceKey(settings);
-  const api = (method: string, path: string, sent: Sent = {}, base = balancer.url) =>
+  const shared = await start();
+  const running: (() => Promise<unknown>)[] = [shared.stop];
+  const stop = async (): Promise<void> => {
+    // The last first: services before what they stand on.
+    for (const one of running.splice(0).toReversed()) await one();
+  };
+  const settings = { SOJOURN_SECRETS: SECRET, SOJOURN_DRAIN: DRAIN, ...shared.env, ...env };
+  return started(async () => {
+    const all = Array.from({ length: count }, () => serveProcess(settings));
+    const processes: ServedProcess[] = [];
+    running.push(() => Promise.all(processes.map((one) => one.stop("SIGINT"))));
+    // Each is waited for, also beside one that failed.
+    for (const one of await Promise.allSettled(all)) {
+      if (one.status === "fulfilled") processes.push(one.value);
+    }
+    await Promise.all(all);
+    const ports = processes.map(({ url }) => new URL(url).port);
+    const balancer = await startHaproxy((address) => configuration(address, ports));
+    running.push(() => balancer.stop());
+    const key = await serviceKey(settings);
+    await allUp(balancer.url);
+    return {
+      ...clientOf(balancer.url, key),
+      processes,
+      restart: restarting(processes, settings),
+      stop,
+    };
+  }, stop);
+}
+
+function clientOf(url: string, key: string): Pick<Machines, "url" | "api" | "open" | "verify"> {
+  const api: Machines["api"] = (method, path, sent = {}, base = url) =>
     send(base + path, method, { ...sent, headers: { ...bearer(key).headers, ...sent.headers } });
-  await allUp(balancer.url);
   return {
-    url: balancer.url,
-    processes,
+    url,
     api,
     open: async (subject, more = {}) => {
       const body = { subject, amr: ["pwd"], ...more };
@@ -103,20 +139,23 @@ export async function startMachines(
       const { status, json } = await api("POST", "/v1/sessions/verify", { body: { token } }, base);
       return status === 200 ? String(json["state"]) : String(status);
     },
-    restart: async (index) => {
-      const old = processes[index];
-      const code = await old?.stop("SIGTERM");
-      const said = old?.said() ?? "";
-      if (code !== 0) throw new Error(`ended with ${code}; it said: ${said}`);
-      processes[index] = await serveProcess({ ...settings, SOJOURN_PORT: ports[index] ?? "" });
-      // Until the balancer sends requests to it again.
-      await sleep(3 * CHECK_EVERY_MS);
-      return said;
-    },
-    stop: async () => {
-      await balancer.stop();
-      await Promise.all(processes.map((process) => process.stop("SIGINT")));
-    },
+  };
+}
+
+function restarting(
+  processes: ServedProcess[],
+  settings: Readonly<Record<string, string>>,
+): Machines["restart"] {
+  return async (index) => {
+    const old = processes[index];
+    const port = new URL(old?.url ?? "").port;
+    const code = await old?.stop("SIGTERM");
+    const said = old?.said() ?? "";
+    if (code !== 0) throw new Error(`ended with ${code}; it said: ${said}`);
+    processes[index] = await serveProcess({ ...settings, SOJOURN_PORT: port });
+    // Until the balancer sends requests to it again.
+    await sleep(3 * CHECK_EVERY_MS);
+    return said;
   };
 }
 

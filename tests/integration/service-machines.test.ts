@@ -1,4 +1,6 @@
 /** Several service processes behind one load balancer act as one. */
+import { createServer } from "node:net";
+import type { AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { cookie, send } from "./service-harness.ts";
@@ -9,7 +11,7 @@ import {
   redisCluster,
   startMachines,
 } from "./service-machines-harness.ts";
-import type { Machines, Shared } from "./service-machines-harness.ts";
+import type { Machines } from "./service-machines-harness.ts";
 import { Listener } from "./service-listener.ts";
 
 /** What the near-cache of each process is allowed; what is measured lies far below. */
@@ -23,19 +25,14 @@ describe.each([
   ["Redis and a near-cache", redis, NEAR_MS],
   ["Redis Cluster and a near-cache", redisCluster, NEAR_MS],
 ] as const)("three services on %s", (name, start, near) => {
-  let shared: Shared;
   let m: Machines;
 
   beforeAll(async () => {
-    shared = await start();
     const kept = near === undefined ? {} : { SOJOURN_NEAR_CACHE: `${near}ms` };
-    m = await startMachines({ ...shared.env, ...kept });
-  }, 60_000);
-
-  afterAll(async () => {
-    await m.stop();
-    await shared.stop();
+    m = await startMachines(start, kept);
   });
+
+  afterAll(() => m.stop());
 
   it("verify everywhere what one of them opened, and refuse it in time everywhere [TE-09]", async () => {
     const waits: number[] = [];
@@ -164,5 +161,22 @@ describe.each([
       timeout: 15_000,
       interval: 200,
     });
+  });
+});
+
+describe("services of which one does not start", () => {
+  it("leave nothing running, neither the others nor what they stand on", async () => {
+    const other = createServer();
+    await new Promise<void>((resolve) => other.listen(0, "127.0.0.1", resolve));
+    const { port } = other.address() as AddressInfo;
+    await new Promise((resolve) => other.close(resolve));
+    let stopped = 0;
+    // One address for all: the first has it.
+    const env = { SOJOURN_STORE: "memory:", SOJOURN_PORT: String(port) };
+    const stop = async (): Promise<void> => void (stopped += 1);
+    const started = startMachines(() => Promise.resolve({ env, stop }), {});
+    await expect(started).rejects.toThrow(/ended with/);
+    expect(stopped).toBe(1);
+    await expect(send(`http://127.0.0.1:${port}/healthz`, "GET")).rejects.toThrow("ECONNREFUSED");
   });
 });

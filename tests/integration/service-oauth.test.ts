@@ -2,8 +2,9 @@
 import { join } from "node:path";
 import { createRemoteJWKSet, jwtVerify } from "jose";
 import * as oauth from "oauth4webapi";
-import { createVerifier, httpFeed, httpJwks, rotateKeys, writeKeyFile } from "sojourn/tokens";
+import { createVerifier, httpFeed, httpJwks } from "sojourn/tokens";
 import { afterAll, afterEach, describe, expect, it } from "vitest";
+import { keyFileAt } from "../support/key-file.ts";
 import { folder, send, startTestService } from "./service-harness.ts";
 import type { Answer, TestService } from "./service-harness.ts";
 
@@ -19,17 +20,10 @@ afterEach(async () => {
 });
 
 async function start(env: Readonly<Record<string, string>> = {}): Promise<TestService> {
-  let document = "";
-  for (const purpose of ["access-token", "revocation-feed", "introspection"] as const) {
-    const options = { document, purpose, now: Date.now(), leadMs: 0, overlapMs: 60_000 };
-    document = (await rotateKeys(options)).document;
-  }
   files += 1;
-  const path = join(place.path, `keys-${files}.jwks`);
-  await writeKeyFile(path, document);
   const s = await startTestService({
     env: {
-      SOJOURN_TOKEN_KEYS: path,
+      SOJOURN_TOKEN_KEYS: await keyFileAt(join(place.path, `keys-${files}.jwks`)),
       SOJOURN_TOKEN_ISSUER: ISSUER,
       SOJOURN_TOKEN_AUDIENCES: AUDIENCE,
       SOJOURN_TOKEN_CLIENTS: "app,other",
@@ -135,6 +129,12 @@ describe("an independent client", () => {
       codeOf(refresh(s, token, { parameters }));
     expect(await asking({ scope: "admin" })).toBe("invalid_scope");
     expect(await asking({ resource: "https://b.example" })).toBe("invalid_target");
+    const { id } = await s.open("alice");
+    const body = { clientId: "app", audience: "https://b.example" };
+    for (const kind of ["refresh-token", "access-token"]) {
+      const answer = await s.api("POST", `/v1/sessions/${id}/${kind}`, { body });
+      expect([answer.status, answer.text]).toEqual([400, expect.stringContaining("audience")]);
+    }
     const less = await refresh(s, token, { parameters: { scope: "cart:read" } });
     expect(less.scope).toBe("cart:read");
   });
@@ -164,6 +164,22 @@ describe("an independent client", () => {
     expect(await codeOf(refresh(s, token))).toBe("interaction_required");
     await s.api("POST", `/v1/sessions/${session}/revoke`, { body: {} });
     expect(await codeOf(refresh(s, token))).toBe("invalid_grant");
+  });
+});
+
+describe("metadata", () => {
+  it("[LO-07] names no iframe that watches a session, and answers tell no session_state", async () => {
+    const s = await start();
+    const as = await serverOf(s);
+    expect(
+      Object.keys(as).filter((name) => /iframe|end_session|authorization_end/.test(name)),
+    ).toEqual([]);
+    expect(as.grant_types_supported).toEqual(["refresh_token"]);
+    const answer = await refresh(s, (await granted(s)).token);
+    expect(answer["session_state"]).toBeUndefined();
+    for (const path of ["/oauth/check-session", "/oauth/authorize", "/oauth/logout"]) {
+      expect((await s.bare("GET", path)).status).toBe(404);
+    }
   });
 });
 
@@ -206,6 +222,53 @@ describe("revocation", () => {
   });
 });
 
+describe("a client", () => {
+  const credentials = (name: string, key: string) => ({
+    authorization: `Basic ${Buffer.from(`${name}:${key}`).toString("base64")}`,
+  });
+
+  it("[RT-04] of another tenant has nothing of what its name was granted in this one", async () => {
+    const s = await start();
+    const { token, family } = await granted(s, { clientId: "shop" });
+    const headers = credentials("shop", await basic(s, "shop", "acme"));
+    const fields = `grant_type=refresh_token&refresh_token=${token}`;
+    const used = await form(s, "/oauth/token", fields, headers);
+    expect([used.status, used.json["error"]]).toEqual([400, "invalid_grant"]);
+    expect((await form(s, "/oauth/revoke", `token=${token}`, headers)).status).toBe(200);
+    const { json } = await s.api("GET", `/v1/sessions/${String(family)}`);
+    expect(json).toMatchObject({ session: { state: "active" } });
+    const { token: session } = await s.open("alice");
+    for (const text of [token, session]) {
+      const look = await form(s, "/oauth/introspect", `token=${text}`, headers);
+      expect([look.status, look.text]).toEqual([200, '{"active":false}']);
+    }
+  });
+
+  it("is one: who proves to be another than it says is refused", async () => {
+    const s = await start();
+    const { token } = await granted(s);
+    const key = await basic(s, "shop");
+    const fields = `grant_type=refresh_token&refresh_token=${token}`;
+    for (const [sent, headers] of [
+      [`${fields}&client_id=app`, credentials("shop", key)],
+      [`${fields}&client_id=shop`, credentials("app", key)],
+      [fields, credentials("app", key)],
+      [`${fields}&client_id=shop`, { authorization: `Bearer ${key}` }],
+    ] as const) {
+      const answer = await form(s, "/oauth/token", sent, headers);
+      expect([answer.status, answer.json["error"]]).toEqual([401, "invalid_client"]);
+      expect(answer.headers["www-authenticate"]).toMatch(/^Basic /);
+    }
+  });
+
+  it("[JW-15] introspects with a key that may read, and with no other", async () => {
+    const s = await start();
+    const headers = { authorization: `Bearer ${await s.key("default", ["sessions:write"])}` };
+    const answer = await form(s, "/oauth/introspect", "token=x", headers);
+    expect([answer.status, answer.json["error"]]).toEqual([403, "insufficient_scope"]);
+  });
+});
+
 describe("introspection", () => {
   it("[JW-15] wants a service key, and tells of what is no good nothing but that", async () => {
     const s = await start();
@@ -237,6 +300,24 @@ describe("introspection", () => {
       expect(await look(text)).toMatchObject({ active: true });
       const answer = await form(s, "/oauth/introspect", `token=${text}`, foreign);
       expect(answer.text).toBe('{"active":false}');
+    }
+  });
+
+  it("calls a token by the scheme it is sent with: DPoP where that binds it, and nothing else", async () => {
+    const s = await start();
+    const headers = { authorization: `Bearer ${await basic(s, "api")}` };
+    const { id } = await s.open("alice");
+    const [jkt, certificate] = ["k".repeat(43), "c".repeat(43)];
+    for (const [cnf, type] of [
+      [undefined, "Bearer"],
+      [{ "x5t#S256": certificate }, "Bearer"],
+      [{ jkt }, "DPoP"],
+      [{ jkt, "x5t#S256": certificate }, "DPoP"],
+    ] as const) {
+      const body = { audience: AUDIENCE, clientId: "app", ...(cnf === undefined ? {} : { cnf }) };
+      const { json } = await s.api("POST", `/v1/sessions/${id}/access-token`, { body });
+      const said = await form(s, "/oauth/introspect", `token=${String(json["token"])}`, headers);
+      expect([json["tokenType"], said.json["token_type"]]).toEqual([type, type]);
     }
   });
 
@@ -274,7 +355,10 @@ describe("what cannot be meant", () => {
       [`${ok}&client_secret=x`, 401, "invalid_client"],
       [ok.replace("app", "nobody"), 401, "invalid_client"],
       [`${ok}&scope=a&scope=b`, 400, "invalid_request"],
+      [`${ok}${"&a".repeat(3)}`, 400, "invalid_request"],
+      [ok + Array.from({ length: 62 }, (_, at) => `&a${at}=1`).join(""), 400, "invalid_request"],
       ["client_id=app&refresh_token=x", 400, "invalid_request"],
+      ["client_id=app&refresh_token=x&grant_type=", 400, "invalid_request"],
       ["client_id=app&grant_type=refresh_token", 400, "invalid_request"],
       [
         ok.replace("grant_type=refresh_token", "grant_type=password"),

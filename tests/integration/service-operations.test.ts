@@ -1,4 +1,5 @@
 import { readFileSync, readdirSync } from "node:fs";
+import { once } from "node:events";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -56,9 +57,10 @@ describe("the public listener", () => {
 
   it("says whether it lives and whether it is ready", async () => {
     const store = { role: "primary", writable: true };
+    const audit = "ok";
     for (const base of [s.service.url, s.service.metricsUrl ?? ""]) {
       expect((await send(`${base}/healthz`, "GET")).json).toEqual({ status: "ok" });
-      expect((await send(`${base}/readyz`, "GET")).json).toEqual({ status: "ok", store });
+      expect((await send(`${base}/readyz`, "GET")).json).toEqual({ status: "ok", store, audit });
     }
   });
 });
@@ -139,7 +141,10 @@ describe("a canary", () => {
     await served.stop();
     // The name of an unknown field is the caller's own and is told to the caller alone.
     const errors = answers.filter(({ json }) => json["code"] !== "unknown_field");
-    const files = readdirSync(place.path).map((name) => readFileSync(join(place.path, name)));
+    const below = readdirSync(place.path, { withFileTypes: true, recursive: true });
+    const files = below
+      .filter((one) => one.isFile())
+      .map(({ parentPath, name }) => readFileSync(join(parentPath, name)));
     for (const secret of secrets) {
       expect(served.said()).not.toContain(secret);
       for (const { text } of errors) expect(text).not.toContain(secret);
@@ -164,6 +169,22 @@ describe("stopping", () => {
       expect(served.said()).toContain('"msg":"stopped"');
       place.remove();
     }
+  });
+
+  it("waits for no connection on which nothing is asked, and gives a new one time to ask", async () => {
+    const own = await startTestService();
+    const { port } = new URL(own.service.url);
+    const silent = connect(Number(port), "127.0.0.1");
+    await once(silent, "connect");
+    let stopped: Promise<void> | undefined;
+    const answered = slowRequest(Number(port), () => {
+      stopped = own.service.stop();
+    });
+    expect(await answered).toMatch(/^HTTP\/1\.1 (401|503) /);
+    const began = performance.now();
+    await stopped;
+    // Requests under way have ten seconds.
+    expect(performance.now() - began).toBeLessThan(5_000);
   });
 });
 

@@ -2,24 +2,19 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { postgres, redis, startMachines } from "./service-machines-harness.ts";
-import type { Machines, Shared } from "./service-machines-harness.ts";
+import type { Machines } from "./service-machines-harness.ts";
 
 describe.each([
   ["PostgreSQL", postgres],
   ["Redis", redis],
 ] as const)("three services on %s", (_name, start) => {
-  let shared: Shared;
   let m: Machines;
 
   beforeAll(async () => {
-    shared = await start();
-    m = await startMachines({ ...shared.env, SOJOURN_NEAR_CACHE: "2s" });
-  }, 60_000);
-
-  afterAll(async () => {
-    await m.stop();
-    await shared.stop();
+    m = await startMachines(start, { SOJOURN_NEAR_CACHE: "2s" });
   });
+
+  afterAll(() => m.stop());
 
   it("lose no request and no session while one after the other is restarted", async () => {
     const kept = await Promise.all(

@@ -1,13 +1,15 @@
 /** Access tokens of the service: minted over sessions, verified elsewhere, revoked with them. */
 import { chmodSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { createRemoteJWKSet, jwtVerify } from "jose";
-import { createVerifier, httpFeed, httpJwks, rotateKeys, writeKeyFile } from "sojourn/tokens";
+import { createRemoteJWKSet, decodeJwt, jwtVerify } from "jose";
+import { createVerifier, httpFeed, httpJwks } from "sojourn/tokens";
 import type { AccessVerifier } from "sojourn/tokens";
 import { SqliteStore } from "sojourn/stores/sqlite";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { keyFileAt } from "../support/key-file.ts";
 import { MetaTable } from "../../packages/sojourn-server/src/control/meta-table.ts";
 import { SqliteControl } from "../../packages/sojourn-server/src/control/sqlite-control.ts";
+import { STOP_MS_MAX } from "../../packages/sojourn-server/src/main/service.ts";
 import { folder, startTestService } from "./service-harness.ts";
 import type { Json, TestService } from "./service-harness.ts";
 import { postgres, redis } from "./service-machines-harness.ts";
@@ -25,16 +27,9 @@ afterEach(async () => {
   for (const { service } of running.splice(0)) await service.stop();
 });
 
-async function keyFile(): Promise<string> {
-  let document = "";
-  for (const purpose of ["access-token", "revocation-feed"] as const) {
-    const options = { document, purpose, now: Date.now(), leadMs: 0, overlapMs: 60_000 };
-    document = (await rotateKeys(options)).document;
-  }
+function keyFile(): Promise<string> {
   files += 1;
-  const path = join(place.path, `keys-${files}.jwks`);
-  await writeKeyFile(path, document);
-  return path;
+  return keyFileAt(join(place.path, `keys-${files}.jwks`));
 }
 
 async function start(env: Readonly<Record<string, string>> = {}): Promise<TestService> {
@@ -84,6 +79,7 @@ describe.each(["memory:", "sqlite:"])("the service on %s", (kind) => {
     expect((json["keys"] as { purpose: string }[]).map(({ purpose }) => purpose)).toEqual([
       "access-token",
       "revocation-feed",
+      "introspection",
     ]);
   });
 
@@ -106,7 +102,7 @@ describe.each(["memory:", "sqlite:"])("the service on %s", (kind) => {
 });
 
 describe("the feed of the service", () => {
-  it("tells a tenant nothing of another, neither by list nor by position", async () => {
+  it("tells a tenant of no session of another", async () => {
     const s = await start();
     const key = await s.key("acme");
     const headers = { authorization: `Bearer ${key}` };
@@ -136,8 +132,33 @@ describe("the feed of the service", () => {
     const { json } = await waiting;
     expect(json["entries"]).toMatchObject([{ kind: "session", session: id }]);
     expect(performance.now() - before).toBeLessThan(10_000);
+    const acme = { headers: { authorization: `Bearer ${await s.key("acme")}` } };
+    const own = await s.bare("GET", "/v1/revocations", acme);
+    const from = encodeURIComponent(String(own.json["position"]));
+    const asked = performance.now();
+    const other = s.bare("GET", `/v1/revocations?since=${from}&wait=2`, acme);
+    const { id: another } = await s.open("alice");
+    await s.api("POST", `/v1/sessions/${another}/revoke`, { body: {} });
+    expect((await other).json).toMatchObject({ entries: [], complete: true });
+    expect(performance.now() - asked).toBeGreaterThan(1_900);
     const stale = await s.api("GET", "/v1/revocations?since=other.3");
     expect(stale.json).toMatchObject({ entries: [], complete: false });
+  });
+
+  it("answers a waiting reader when it stops, instead of waiting with it", async () => {
+    const s = await start();
+    const { json } = await s.api("GET", "/v1/revocations");
+    const since = encodeURIComponent(String(json["position"]));
+    const waiting = s.api("GET", `/v1/revocations?since=${since}&wait=25`);
+    // Sent after it, and answered: it is being worked on.
+    await s.api("GET", "/v1/revocations");
+    const before = performance.now();
+    await s.service.stop();
+    expect(performance.now() - before).toBeLessThan(STOP_MS_MAX / 2);
+    const answer = await waiting;
+    expect(answer.status).toBe(200);
+    expect(answer.json).toMatchObject({ entries: [], complete: true });
+    expect(s.logs.join("")).not.toContain("cut off");
   });
 
   it("takes a service key that may read, and refuses what cannot be meant", async () => {
@@ -194,6 +215,7 @@ describe("a service that starts again", () => {
       SOJOURN_STORE: `sqlite:${sessions}`,
       SOJOURN_CONTROL: `sqlite:${control}`,
       SOJOURN_TOKEN_KEYS: await path,
+      SOJOURN_TOKEN_CLIENTS: "app",
     };
     const first = await start(env);
     const { id } = await first.open("alice");
@@ -202,6 +224,12 @@ describe("a service that starts again", () => {
       store.tail("now", { change: () => undefined, frontier: resolve });
     });
     await store.close();
+    const bob = await first.open("bob");
+    const token = await mint(first, bob.id);
+    const raw = `token=${token}&client_id=app`;
+    const headers = { "content-type": "application/x-www-form-urlencoded" };
+    const gone = await first.bare("POST", "/oauth/revoke", { raw, headers });
+    expect(gone.status).toBe(200);
     await first.api("POST", `/v1/sessions/${id}/revoke`, { body: {} });
     await first.service.stop();
     running.splice(0);
@@ -217,7 +245,45 @@ describe("a service that starts again", () => {
     await sql.close();
     const third = await start(env);
     const knowing = await third.api("GET", "/v1/revocations");
-    expect(knowing.json["entries"]).toMatchObject([{ kind: "session", session: id }]);
+    const { jti } = decodeJwt(token);
+    expect(knowing.json["entries"]).toMatchObject([
+      { kind: "token", issuer: ISSUER, jti },
+      { kind: "session", session: id },
+    ]);
+  });
+});
+
+describe("revocation by a client of its own access tokens", () => {
+  it("[TE-02] ends the one token; another client's and another tenant's it cannot", async () => {
+    const s = await start({ SOJOURN_TOKEN_CLIENTS: "app" });
+    const form = (path: string, raw: string, headers: Record<string, string> = {}) => {
+      const type = { "content-type": "application/x-www-form-urlencoded" };
+      return s.bare("POST", path, { raw, headers: { ...type, ...headers } });
+    };
+    const minted = async (clientId: string, headers: Record<string, string> = {}) => {
+      const opened = await s.api("POST", "/v1/sessions", { body: { subject: "bob" }, headers });
+      const { id } = opened.json["session"] as { id: string };
+      const body = { audience: AUDIENCE, clientId };
+      const path = `/v1/sessions/${id}/access-token`;
+      return String((await s.api("POST", path, { body, headers })).json["token"]);
+    };
+    const key = await s.key("default");
+    const acme = { authorization: `Bearer ${await s.key("acme")}` };
+    const active = async (token: string, headers: Record<string, string>) =>
+      (await form("/oauth/introspect", `token=${token}`, headers)).json["active"];
+    const ours = { authorization: `Bearer ${key}` };
+    const [mine, others] = [await minted("app"), await minted("other")];
+    const foreign = await minted("app", acme);
+    for (const token of [mine, others, foreign]) {
+      const answer = await form("/oauth/revoke", `token=${token}&client_id=app`);
+      expect([answer.status, answer.text]).toEqual([200, "{}"]);
+    }
+    await expect.poll(() => active(mine, ours), { timeout: 3_000 }).toBe(false);
+    expect(await active(others, ours)).toBe(true);
+    expect(await active(foreign, acme)).toBe(true);
+    // The ends of the others were not written either.
+    const { json } = await s.api("GET", "/v1/revocations", { headers: acme });
+    expect(JSON.stringify(json["entries"])).not.toContain('"token"');
   });
 });
 

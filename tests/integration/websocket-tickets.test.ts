@@ -121,7 +121,7 @@ describe("a ticket as a protocol", () => {
     const exchange = await visit(place, { token });
     const { ticket } = await place.sessions.tickets.issue(exchange.session);
     const set: string[] = [];
-    exchange.commit({
+    void exchange.commit({
       get: () => undefined,
       set: (name, value) => void set.push(`${name}: ${value}`),
       addCookie: (value) => void set.push(value),

@@ -81,7 +81,10 @@ export function open(subject: string, thinkMs: number, take: (held: Held) => voi
 export function list(subject: string): Act {
   return async (world, place) => {
     const beganAt = world.timeline.now;
-    const before = world.model.liveOf(subject);
+    // Somebody may extend one while the list is read, which may see it as it was before.
+    const before = world.model.liveOf(subject).map((session) => {
+      return { session, seenAt: world.witness.known.get(session.id)?.record.seenAt };
+    });
     const sessions = place.life.sessions.subject(subject);
     const low = place.life.clock.reading;
     const [page, count] = await Promise.all([
@@ -91,8 +94,8 @@ export function list(subject: string): Act {
     if (page.fate !== "acked" || world.restoredAt >= beganAt) return;
     const listed = new Set(page.value.items.map(({ id }) => id));
     const high = place.life.clock.reading;
-    const certain = before.filter((one) => !world.witness.isOver(one, high));
-    for (const session of certain) {
+    const certain = before.filter((one) => !world.witness.isOver(one.session, high, one.seenAt));
+    for (const { session } of certain) {
       if (!listed.has(session.id)) world.fail(`I5: ${session.name} is not listed`);
     }
     for (const id of listed) checkListed(world, id, { beganAt, low });

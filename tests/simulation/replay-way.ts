@@ -5,6 +5,8 @@
 import { StoreUnavailableError } from "sojourn";
 import type { SessionStore, Subscription, TailHandlers } from "sojourn";
 import type { SeededRandom } from "sojourn/testing";
+import { ForwardingStore } from "../../packages/sojourn/src/engine/forwarding-store.ts";
+import type { StoreOperation } from "../../packages/sojourn/src/engine/forwarding-store.ts";
 import type { Timeline } from "./timeline.ts";
 
 /** Chances per call. */
@@ -22,40 +24,30 @@ export interface Way {
   note(text: string): void;
 }
 
-const CALLS = [
-  "installation",
-  "subjectEpoch",
-  "create",
-  "find",
-  "replace",
-  "patchData",
-  "touch",
-  "revoke",
-  "revokeSubject",
-  "listBySubject",
-  "query",
-  "count",
-  "sweep",
-  "apply",
-  "purgeSubject",
-  "health",
-] as const satisfies readonly (keyof SessionStore)[];
-
-type Call = (...args: unknown[]) => Promise<unknown>;
-
 /** The store as the process at the other end sees it. */
-export function overTheWay(way: Way): SessionStore {
-  const { engine } = way;
-  const calls = CALLS.map((name) => {
-    const method = (...args: unknown[]): Promise<unknown> => (engine[name] as Call)(...args);
-    return [name, (...args: unknown[]) => call(way, name, () => method(...args))] as const;
-  });
-  return {
-    ...(Object.fromEntries(calls) as unknown as SessionStore),
-    capabilities: engine.capabilities,
-    tail: (from, handlers) => tailOf(way, from, handlers),
-    close: () => Promise.resolve(),
-  };
+export class StoreOverTheWay extends ForwardingStore {
+  readonly #way: Way;
+
+  constructor(way: Way) {
+    super(way.engine);
+    this.#way = way;
+  }
+
+  override tail(from: string, handlers: TailHandlers): Subscription {
+    return tailOf(this.#way, from, handlers);
+  }
+
+  /** The engine outlives each process. */
+  override close(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  protected override through<Result>(
+    operation: StoreOperation,
+    run: () => Promise<Result>,
+  ): Promise<Result> {
+    return call(this.#way, operation, run);
+  }
 }
 
 function delay(random: SeededRandom): number {
@@ -64,7 +56,11 @@ function delay(random: SeededRandom): number {
   return drawn < 0.97 ? random.int(5, 50) : random.int(50, 250);
 }
 
-function call(way: Way, name: string, effect: () => Promise<unknown>): Promise<unknown> {
+function call<Result>(
+  way: Way,
+  name: StoreOperation,
+  effect: () => Promise<Result>,
+): Promise<Result> {
   const { timeline, random, line, note } = way;
   const drawn = random.fraction();
   const there = delay(random);

@@ -13,7 +13,7 @@ import { Recorder } from "../faults/recorder.ts";
 import type { Known } from "../faults/recorder.ts";
 import { SojournSubject } from "../faults/sojourn.ts";
 import { forgetfulStore } from "../support/forgetful-store.ts";
-import { overTheWay } from "./replay-way.ts";
+import { StoreOverTheWay } from "./replay-way.ts";
 import type { Run } from "./run.ts";
 import { rest, Timeline } from "./timeline.ts";
 import { Trace } from "./trace.ts";
@@ -96,7 +96,7 @@ class Replays {
   #node(index: number, secret: Uint8Array): Recorder {
     const { timeline } = this;
     const process = `n${index}`;
-    const store = overTheWay({
+    const store = new StoreOverTheWay({
       timeline,
       random: this.#random.fork(),
       engine: this.#engine,

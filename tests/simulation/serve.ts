@@ -48,7 +48,7 @@ export async function serve(world: World, place: Place, request: Request): Promi
   const visit = { ...place, world, browser: request.browser, session, known, use };
   await errand.run?.(visit);
   const cookies: string[] = [];
-  if (life.alive) exchange.commit(headInto(cookies));
+  if (life.alive) void exchange.commit(headInto(cookies));
   endUse(world, place, use);
   return life.alive ? cookies : [];
 }

@@ -58,12 +58,19 @@ export class TailWire implements Subscription {
 
   close(): void {
     this.#closed = true;
+    this.#hangUp();
+  }
+
+  #hangUp(): void {
     this.#below?.close();
+    this.#items = [];
   }
 
   #begin(): void {
     const change: TailHandlers["change"] = (told) => {
-      if (isLeftToTheEpoch(told)) return;
+      // A process that died hears nothing more; nobody else would end its line.
+      if (!this.#open) this.#hangUp();
+      if (!this.#open || isLeftToTheEpoch(told)) return;
       this.#send({ what: "change", run: () => this.#handlers.change(told) });
     };
     this.#below = this.#line.store.tail("now", { change });

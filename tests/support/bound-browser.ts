@@ -14,6 +14,8 @@ import { ManualClock } from "sojourn/testing";
 export const ORIGIN = "https://app.example";
 export const BOUND = "__Host-session-bound";
 export const SESSION = "__Host-session";
+/** A browser that has DBSC goes first for this long. */
+export const DBSC_FIRST_MS = 5_000;
 const SECRET = "c2VjcmV0LW9mLXRoZS1kYnNjLXRlc3RzLTMyLWJ5dGVz";
 
 export interface Data {
@@ -77,8 +79,11 @@ export interface ProofParts {
   readonly key?: KeyObject;
 }
 
-export class BoundBrowser {
-  readonly place: BoundPlace;
+/** What a browser comes to. */
+export type Front = Pick<BoundPlace, "handle" | "act">;
+
+export class BoundBrowser<Place extends Front = BoundPlace> {
+  readonly place: Place;
   readonly jar: Map<string, string> = new Map<string, string>();
   readonly pair: ReturnType<typeof generateKeyPairSync> = generateKeyPairSync("ec", {
     namedCurve: "P-256",
@@ -87,8 +92,10 @@ export class BoundBrowser {
   offer: { readonly challenge: string; readonly authorization: string } | undefined;
   challenge = "";
   id = "";
+  /** What the endpoint for browsers without DBSC asked last. */
+  nonce = "";
 
-  constructor(place: BoundPlace) {
+  constructor(place: Place) {
     this.place = place;
   }
 
@@ -115,6 +122,7 @@ export class BoundBrowser {
     const [, challenge = "", authorization = ""] =
       /challenge="([^"]+)";authorization="([^"]+)"$/.exec(offered ?? "") ?? [];
     this.offer = offered === null ? undefined : { challenge, authorization };
+    this.nonce = headers.get("dpop-nonce") ?? this.nonce;
     const next = /^"([^"]+)";id="([^"]+)"$/.exec(headers.get("secure-session-challenge") ?? "");
     if (next !== null) [, this.challenge = "", this.id = ""] = next;
   }
@@ -159,6 +167,19 @@ export class BoundBrowser {
     return this.proof({ payload: { jti: this.challenge, ...payload }, ...rest });
   }
 
+  /** As `sojourn-client` proves its key. */
+  dpop({ header = {}, payload = {}, ...rest }: ProofParts = {}): string {
+    const jwk = this.pair.publicKey.export({ format: "jwk" });
+    const claims = { htm: "POST", htu: `${ORIGIN}/dbsc/webcrypto`, iat: 1, jti: "j" };
+    const given = { ...claims, nonce: this.nonce, ...payload };
+    return this.proof({ header: { typ: "dpop+jwt", jwk, ...header }, payload: given, ...rest });
+  }
+
+  /** At the endpoint for browsers without DBSC. */
+  ask(dpop?: string, headers: Readonly<Record<string, string>> = {}): Promise<Response> {
+    return this.send("/dbsc/webcrypto", { ...(dpop === undefined ? {} : { dpop }), ...headers });
+  }
+
   loseBoundCookie(): void {
     this.jar.delete(BOUND);
   }
@@ -169,6 +190,18 @@ export async function boundBrowser(options: PlaceOptions = {}): Promise<BoundBro
   const browser = new BoundBrowser(boundPlace(options));
   await browser.login();
   await browser.register();
+  await browser.place.clock.advanceAsync(10_000);
+  return browser;
+}
+
+/** Signed in with a key of a page, and past the moments in which requests have no cookie. */
+export async function webcryptoBrowser(options: PlaceOptions = {}): Promise<BoundBrowser> {
+  const { dbsc, ...others } = options;
+  const browser = new BoundBrowser(boundPlace({ dbsc: { webcrypto: true, ...dbsc }, ...others }));
+  await browser.login();
+  await browser.place.clock.advanceAsync(DBSC_FIRST_MS);
+  await browser.ask();
+  await browser.ask(browser.dpop());
   await browser.place.clock.advanceAsync(10_000);
   return browser;
 }

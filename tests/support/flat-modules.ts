@@ -9,6 +9,11 @@ import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const LIBRARY = "packages/sojourn";
+/** The optional peer, and an independent client: what they export where there is no Node. */
+const PACKAGES: ReadonlyMap<string, string> = new Map([
+  ["jose", "node_modules/jose/dist/webapi/index.js"],
+  ["dpop", "node_modules/dpop/build/index.js"],
+]);
 
 interface Manifest {
   readonly exports: Readonly<Record<string, string | { readonly default: string }>>;
@@ -29,9 +34,10 @@ export function flatModules(entry: string): readonly FlatModule[] {
   const seen = new Set([entry]);
   const modules: FlatModule[] = [];
   for (const file of seen) {
-    const source = stripTypeScriptTypes(readFileSync(join(root, file), "utf8"));
+    const written = readFileSync(join(root, file), "utf8");
+    const source = file.endsWith(".ts") ? stripTypeScriptTypes(written) : written;
     const text = source.replace(
-      /(\bfrom\s*|\bimport\s*\(?\s*)"([^"\n]+)"/g,
+      /(\bfrom\s*|\bimport\s*\(?\s*)["']([^"'\n]+)["']/g,
       (whole, before: string, specifier: string) => {
         const target = targetOf(manifest, file, specifier);
         if (target === undefined) return whole;
@@ -57,7 +63,7 @@ export function writeModules(modules: readonly FlatModule[], folder: string): vo
 function targetOf(manifest: Manifest, file: string, specifier: string): string | undefined {
   if (specifier.startsWith(".")) return posix.join(posix.dirname(file), specifier);
   if (specifier === "#platform") return sourceOf(manifest.imports["#platform"].default);
-  if (!/^sojourn(?:\/|$)/.test(specifier)) return undefined;
+  if (!/^sojourn(?:\/|$)/.test(specifier)) return PACKAGES.get(specifier);
   const target = manifest.exports[`.${specifier.slice("sojourn".length)}`];
   return typeof target === "object" ? sourceOf(target.default) : undefined;
 }

@@ -27,8 +27,8 @@ export function intercepted(
   });
   return {
     connect: async () => wrap(await pool.connect()),
-    on: (event, listener) => pool.on(event, listener),
-    off: (event, listener) => pool.off(event, listener),
+    on: pool.on.bind(pool),
+    off: pool.off.bind(pool),
   };
 }
 

@@ -2,6 +2,7 @@
  * What a sealed session promises, as cases that need no test runner: the same ones are run on Node,
  * workerd, Deno and Bun.
  */
+import { same } from "./same.ts";
 import {
   activeIn,
   BOUND_MS,
@@ -47,6 +48,23 @@ export const sealedCases: readonly SealedCase[] = [
       same(rest, []);
       same(line.startsWith(`${NAME}=sj1e_1`), true);
       same(line.endsWith("; Path=/; Secure; HttpOnly; SameSite=Lax"), true);
+    },
+  },
+  {
+    name: "[CK-08] ends with the browser, or with the session where that is remembered",
+    async run() {
+      const { edge, sessions, clock } = sealedWorld();
+      for (const remember of [false, true]) {
+        const { session, token } = await sessions.open({ subject: "alice" });
+        const facts = factsOf(session, token);
+        const lines = await edge.seal({ ...facts, session: { ...facts.session, remember } });
+        const seconds = ((session.absoluteExpiresAt ?? 0) - clock.now()) / 1_000;
+        const age = remember ? `; Max-Age=${seconds}` : undefined;
+        same(
+          lines.map((line) => /; Max-Age=\d+/.exec(line)?.[0]),
+          [age],
+        );
+      }
     },
   },
   {
@@ -141,6 +159,16 @@ export const sealedCases: readonly SealedCase[] = [
     },
   },
   {
+    name: "asks nobody while the feed is silent, also where the token stands alone (I7)",
+    async run() {
+      const { signIn, asked, feed, edgeWith } = sealedWorld();
+      const { box } = await signIn({ text: "x".repeat(8_000) });
+      feed.trouble = new Error("unreachable");
+      same(await edgeWith({}).read(box.header), { state: "unavailable", why: "feed" });
+      same(asked, []);
+    },
+  },
+  {
     name: "is unavailable where the feed tells of another tenant (I3)",
     async run() {
       const { edge, signIn, feed } = sealedWorld();
@@ -166,7 +194,7 @@ export const sealedCases: readonly SealedCase[] = [
     },
   },
   {
-    name: "ends by both deadlines with nobody to ask, exactly then (I11)",
+    name: "is active past neither deadline with nobody to ask, exactly then (I7, I11)",
     async run() {
       const world = sealedWorld();
       const { edge, sessions, clock } = world;
@@ -182,7 +210,8 @@ export const sealedCases: readonly SealedCase[] = [
       activeIn(await edge.read(idle.header));
       activeIn(await edge.read(absolute.header));
       clock.advance(1);
-      same(await edge.read(idle.header), { state: "ended", reason: "idle_timeout" });
+      // Elsewhere the person may have been active: so nobody can say it ended.
+      same(await edge.read(idle.header), { state: "unavailable", why: "authority" });
       same(await edge.read(absolute.header), { state: "ended", reason: "absolute_timeout" });
     },
   },
@@ -241,6 +270,31 @@ export const sealedCases: readonly SealedCase[] = [
     },
   },
   {
+    name: "is read and never made where that is all that was asked for",
+    async run() {
+      const { edgeWith, sessions, signIn, clock, questions } = sealedWorld();
+      const reader = edgeWith({ readOnly: true });
+      const { box } = await signIn();
+      clock.advance(10 * MINUTE_MS);
+      same(activeIn(await reader.read(box.header)).setCookies, []);
+      same(
+        questions.map(({ canSetToken }) => canSetToken),
+        [false],
+      );
+      const { session, token } = await sessions.open({ subject: "alice" });
+      const refusals: string[] = [];
+      const refused = (error: unknown): void => void refusals.push(String(error));
+      await Promise.resolve()
+        .then(() => reader.seal(factsOf(session, token)))
+        .then(String, refused);
+      await reader.change(box.header, { n: 1 }).then(String, refused);
+      same(
+        refusals.map((text) => text.includes("readOnly")),
+        [true, true],
+      );
+    },
+  },
+  {
     name: "gives nobody while a factor is missing",
     async run() {
       const { edge, sessions } = sealedWorld();
@@ -290,6 +344,24 @@ export const sealedCases: readonly SealedCase[] = [
     },
   },
   {
+    name: "is made anew in time where the feed remembers little",
+    async run() {
+      const world = sealedWorld();
+      const { edge, signIn, clock, feed, asked } = world;
+      feed.keepMs = 6 * MINUTE_MS;
+      const { box } = await signIn();
+      clock.advance(2.5 * MINUTE_MS - 1);
+      activeIn(await edge.read(box.header));
+      same(asked.length, 0);
+      world.away = true;
+      clock.advance(1);
+      activeIn(await edge.read(box.header));
+      same(asked.length, 1);
+      clock.advance(2.5 * MINUTE_MS);
+      same(await edge.read(box.header), { state: "unavailable", why: "authority" });
+    },
+  },
+  {
     name: "[KY-02, KY-03] opens under every secret and is sealed under the first",
     async run() {
       const { edge, edgeWith, signIn, sessions } = sealedWorld();
@@ -317,17 +389,3 @@ export const sealedCases: readonly SealedCase[] = [
     },
   },
 ];
-
-/** By their JSON, keys in any order. */
-function same(actual: unknown, expected: unknown): void {
-  const [a, e] = [sorted(actual), sorted(expected)];
-  if (a !== e) throw new Error(`expected ${e}, got ${a}`);
-}
-
-function sorted(value: unknown): string {
-  return JSON.stringify(value, (_key, inner: unknown) =>
-    typeof inner === "object" && inner !== null && !Array.isArray(inner)
-      ? Object.fromEntries(Object.entries(inner).toSorted(([a], [b]) => (a < b ? -1 : 1)))
-      : inner,
-  );
-}

@@ -18,7 +18,7 @@ export const MINUTE_MS = 60_000;
 export const BOUND_MS = 5_000;
 /** How long the feed tells of a revocation. */
 export const KEEP_MS: number = 20 * MINUTE_MS;
-export const NAME = "__Host-sealed";
+export const NAME = "__Host-session";
 
 /** 43 characters of no meaning, different for each seed. */
 export function secretText(seed: number): string {
@@ -34,6 +34,7 @@ export class WrittenFeed implements RevocationFeed {
   /** Whom it tells of; absent: everybody. */
   tenant: string | undefined;
   reads = 0;
+  keepMs: number = KEEP_MS;
   readonly #now: () => number;
 
   constructor(now: () => number) {
@@ -45,7 +46,8 @@ export class WrittenFeed implements RevocationFeed {
     if (this.trouble !== undefined) throw this.trouble;
     const entries = this.entries.slice(Number(since ?? 0));
     const position = String(this.entries.length);
-    const page = { position, entries, complete: true, at: this.#now(), ageMs: 0, keepMs: KEEP_MS };
+    const { keepMs } = this;
+    const page = { position, entries, complete: true, at: this.#now(), ageMs: 0, keepMs };
     return this.tenant === undefined ? page : { ...page, tenant: this.tenant };
   }
 }
@@ -91,8 +93,11 @@ export interface SignedIn {
   readonly box: CookieBox;
 }
 
-export function sealedWorld(given: Partial<SealedSessionsOptions> = {}): SealedWorld {
-  const clock = new ManualClock();
+export function sealedWorld(
+  given: Partial<SealedSessionsOptions> = {},
+  startAt?: number,
+): SealedWorld {
+  const clock = new ManualClock(startAt);
   const secrets = [secretText(1)];
   const sessions = createSessions({
     store: new MemoryStore(),

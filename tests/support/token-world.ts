@@ -40,6 +40,7 @@ export class HandFeed implements RevocationFeed {
   /** Rejects while set. */
   trouble: Error | undefined;
   ageMs = 0;
+  keepMs: number = 20 * MINUTE_MS;
   reads = 0;
   /** Positions before it are not known any more. */
   floor = 0;
@@ -62,7 +63,7 @@ export class HandFeed implements RevocationFeed {
       complete: since === undefined || from >= this.floor,
       at: this.#time.wall(),
       ageMs: this.ageMs,
-      keepMs: 20 * MINUTE_MS,
+      keepMs: this.keepMs,
     });
   }
 }

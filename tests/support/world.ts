@@ -100,7 +100,7 @@ export interface Answer {
 export function leave(exchange: Exchange<Data>): Answer {
   const headers: Record<string, string> = {};
   const cookies: string[] = [];
-  exchange.commit({
+  void exchange.commit({
     get: (name) => headers[name],
     set: (name, value) => void (headers[name] = value),
     addCookie: (value) => void cookies.push(value),

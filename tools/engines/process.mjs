@@ -127,8 +127,9 @@ export async function anyPort() {
 }
 
 /**
- * @param {(port: number) => Promise<Engine>} begin
- * @returns {Promise<Engine>}
+ * @template {Engine} Begun
+ * @param {(port: number) => Promise<Begun>} begin
+ * @returns {Promise<Begun>}
  */
 export async function attempt(begin) {
   for (let count = 1; ; count += 1) {

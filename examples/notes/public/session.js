@@ -16,8 +16,10 @@ const left = document.querySelector("#left");
 const ANNOUNCED_S = [60, 30, 10];
 const TICK_MS = 250;
 const RETRY_MS = 2_000;
+const OFFLINE = "No connection. You are still signed in; we keep trying.";
 
 let ended = false;
+let lost = false; // told by an event: on a machine without any network loopback serves on
 let now; // the server's clock
 let times;
 let dismissedFor; // the deadline whose warning was closed with Escape
@@ -53,18 +55,17 @@ async function judged(response) {
   } else if (response?.status === 423) {
     location.assign("/confirm");
   }
-  tell(
-    response === undefined
-      ? "No connection. You are still signed in; we keep trying."
-      : response.status >= 500 &&
-          "We have some trouble. You are still signed in; please try again.",
-  );
+  if (response?.status >= 500) {
+    tell("We have some trouble. You are still signed in; please try again.");
+  } else tell(response === undefined && OFFLINE);
   return response?.ok ? response : undefined;
 }
 
+/** What was under way when the connection was lost may still arrive: it is lost all the same. */
 function tell(words) {
-  banner.hidden = !words;
-  banner.textContent = words || "";
+  const told = words || (lost && OFFLINE);
+  banner.hidden = !told;
+  banner.textContent = told || "";
 }
 
 function take(fresh) {
@@ -176,8 +177,14 @@ function connect() {
   });
 }
 
-addEventListener("online", () => void look());
-addEventListener("offline", () => void judged(undefined));
+addEventListener("online", () => {
+  lost = false;
+  void look();
+});
+addEventListener("offline", () => {
+  lost = true;
+  tell();
+});
 addEventListener("pageshow", (event) => event.persisted && location.reload());
 
 take(JSON.parse(deadlines));

@@ -2,9 +2,10 @@
  * A site whose sessions are bound to the device, and browser profiles on disk. What the browser
  * does is read from its own events, what the server saw from the requests.
  */
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { stripTypeScriptTypes } from "node:module";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import type { Express, Request, Response } from "express";
 import type { BrowserContext, Page } from "playwright-core";
 import type { SessionsOptions } from "sojourn";
@@ -67,7 +68,8 @@ export function newFolder(): string {
 /** Keep what leaves, and let some of it be lost on the way. */
 function watch(world: World, req: Request, res: Response): void {
   const { writeHead, end } = res;
-  const proof = req.headers["secure-session-response"] !== undefined;
+  const { "secure-session-response": own, dpop } = req.headers;
+  const proof = own !== undefined || dpop !== undefined;
   let status = 0;
   res.writeHead = ((code: number, ...rest: unknown[]) => {
     status = code;
@@ -82,6 +84,31 @@ function watch(world: World, req: Request, res: Response): void {
     }
     return (end as (...args: unknown[]) => Response).call(res, body);
   }) as typeof end;
+}
+
+const CLIENT = new URL("../../../packages/sojourn-client/src/", import.meta.url);
+
+const APPLICATION = `<!doctype html><title>app</title><script type="module">
+import { createClient } from "/client/index.ts";
+globalThis.client = createClient();
+</script>`;
+/** Renews before a page is asked for, too. */
+const WORKER = `import { createClient } from "/client/index.ts";
+const client = createClient();
+addEventListener("install", () => skipWaiting());
+addEventListener("activate", (event) => event.waitUntil(clients.claim()));
+addEventListener("fetch", (event) => {
+  if (event.request.mode === "navigate") event.respondWith(client.fetch(event.request));
+});`;
+
+/** `sojourn-client` as it is written, without its types, and a page and a worker that use it. */
+function serveClient(app: Express): void {
+  app.get("/client/:file", (req, res) => {
+    const file = new URL(basename(req.params.file), CLIENT);
+    res.type("text/javascript").send(stripTypeScriptTypes(readFileSync(file, "utf8")));
+  });
+  app.get("/app", (_req, res) => void res.type("html").send(APPLICATION));
+  app.get("/worker.js", (_req, res) => void res.type("text/javascript").send(WORKER));
 }
 
 export async function startWorld(options: Partial<SessionsOptions> = {}): Promise<World> {
@@ -105,6 +132,7 @@ export async function startWorld(options: Partial<SessionsOptions> = {}): Promis
       sessions.events.on("session-bound", (event) => world.bound.push(event));
     },
     routes: (app) => {
+      serveClient(app);
       app.get("/form", (_req, res) => {
         res
           .type("html")
@@ -124,6 +152,18 @@ export interface Profile {
   readonly context: BrowserContext;
   readonly page: Page;
   readonly events: BrowserEvent[];
+}
+
+/** A profile of a browser without DBSC. */
+export async function openPlain(
+  world: World,
+  folder: string = world.folder,
+): Promise<Omit<Profile, "events">> {
+  const context = await launchProfile(folder, certificate.trustedKey, false);
+  open.contexts.push(context);
+  const page = context.pages()[0] ?? (await context.newPage());
+  await page.goto(world.site.url(APP, "/app"));
+  return { context, page };
 }
 
 export async function openProfile(world: World, folder: string = world.folder): Promise<Profile> {

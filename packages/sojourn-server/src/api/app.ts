@@ -1,51 +1,37 @@
 /** The HTTP application: one place for everything that every request and answer has. */
-import { randomUUID } from "node:crypto";
-import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import swagger from "@fastify/swagger";
 import fastify, { LogController } from "fastify";
 import type { FastifyBaseLogger, FastifyRequest } from "fastify";
-import {
-  jsonSchemaTransform,
-  jsonSchemaTransformObject,
-  validatorCompiler,
-} from "fastify-type-provider-zod";
 import type { ZodTypeProvider } from "fastify-type-provider-zod";
 import { problemOf } from "sojourn";
+import { mountConsole } from "../console/mount.ts";
+import { BackendGate } from "./backend-gate.ts";
+import { backend } from "./backend-plugins.ts";
 import { acceptJson } from "./json-body.ts";
+import { documentTransforms } from "./document-headers.ts";
 import { openApi } from "./documents.ts";
-import { requireExchange, requireServiceKey } from "./guards.ts";
+import { HEADERS, noteAnswer, requestIdOf } from "./every-answer.ts";
+import { requireExchange } from "./guards.ts";
 import { requestScope } from "./log.ts";
 import { answerOf, answerUnknownRoutes, Refusal, sendProblem, withStatus } from "./problems.ts";
-import { actionRoutes } from "./routes/backend-actions.ts";
-import { openRoutes } from "./routes/backend-open.ts";
-import { sessionRoutes } from "./routes/backend-sessions.ts";
-import { subjectRoutes } from "./routes/backend-subjects.ts";
+import { ownBindingRoutes } from "./routes/device-bindings.ts";
+import { forwardAuthRoute } from "./routes/forward-auth.ts";
 import { oauthRoutes } from "./routes/oauth.ts";
 import { publicRoutes } from "./routes/public.ts";
 import { selfRoutes } from "./routes/self.ts";
-import { keySetRoute, tokenRoutes } from "./routes/tokens.ts";
+import { keySetRoute } from "./routes/tokens.ts";
 import type { App, House } from "./types.ts";
+import { compileValidator } from "./validation.ts";
+import { openVerifyLane } from "./verify-lane.ts";
 
 /** A subject of 512 characters, every one of them percent-encoded. */
 const PARAM_CHARS_MAX = 8_192;
 const REQUEST_MS_MAX = 30_000;
 const KEEP_ALIVE_MS = 72_000;
-const SECOND_MS = 1_000;
-/** No token of ours fits: neither in length nor in its beginning. */
-const REQUEST_ID = /^(?!sj1)[A-Za-z0-9._-]{1,64}$/;
-
-/** On every answer: not kept by caches, not embedded, not sniffed. OWASP ASVS 5.0 3.4, 14.3. */
-const HEADERS: Readonly<Record<string, string>> = {
-  "cache-control": "no-store",
-  "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
-  "cross-origin-resource-policy": "same-origin",
-  "referrer-policy": "no-referrer",
-  "x-content-type-options": "nosniff",
-  "x-frame-options": "DENY",
-};
 
 export async function buildApp(house: House, log: FastifyBaseLogger): Promise<App> {
+  const gate = new BackendGate(house);
   const app: App = fastify({
     loggerInstance: log,
     logController: new LogController({ disableRequestLogging: true }),
@@ -64,14 +50,17 @@ export async function buildApp(house: House, log: FastifyBaseLogger): Promise<Ap
       return void sendProblem(reply, answerOf(error, request));
     },
   }).withTypeProvider<ZodTypeProvider>();
-  app.setValidatorCompiler(validatorCompiler);
+  app.setValidatorCompiler(compileValidator);
   // Replies are made by code of this folder; its tests hold them against the schemas.
   app.setSerializerCompiler(() => JSON.stringify);
+  // The same, without a look-up by status and type for each reply.
+  app.setReplySerializer((reply) => JSON.stringify(reply));
   app.decorateRequest("caller", null);
   app.decorateRequest("exchange", null);
+  app.decorateRequest("signedIn", null);
   acceptJson(app);
   answerUnknownRoutes(app);
-  addHooks(app, house);
+  addHooks(app, house, log);
   app.setErrorHandler((error, request, reply) => {
     const answer = answerOf(error, request);
     // A refusal is an answer of ours: balancers ask a service that is not ready again and again.
@@ -81,43 +70,37 @@ export async function buildApp(house: House, log: FastifyBaseLogger): Promise<Ap
   });
   await app.register(swagger, {
     openapi: openApi,
-    transform: jsonSchemaTransform,
-    transformObject: jsonSchemaTransformObject,
+    ...documentTransforms(),
   });
+  app.register(async (scope) => publicRoutes(scope, house));
+  app.register(async (scope) => keySetRoute(scope, house));
   app.register(async (scope) => {
-    publicRoutes(scope, house);
-    keySetRoute(scope, house);
+    scope.addHook("onRequest", async (request, reply) => {
+      request.caller = await gate.admit(request, reply);
+    });
+    backend(scope, house);
   });
-  app.register(async (scope) => {
-    requireServiceKey(scope, house);
-    openRoutes(scope, house);
-    sessionRoutes(scope, house);
-    actionRoutes(scope, house);
-    subjectRoutes(scope, house);
-    tokenRoutes(scope, house);
-  });
+  app.register(async (scope) => ownBindingRoutes(scope, house));
   app.register(async (scope) => oauthRoutes(scope, house));
+  app.register(async (scope) => forwardAuthRoute(scope, house));
   app.register(async (scope) => {
     requireExchange(scope, house);
     selfRoutes(scope, house);
   });
+  if (house.console !== undefined) mountConsole(app, house, house.console);
   await app.ready();
+  openVerifyLane(app.server, { house, gate, log });
   return app;
 }
 
-function requestIdOf(request: IncomingMessage): string {
-  const given = request.headers["x-request-id"];
-  return typeof given === "string" && REQUEST_ID.test(given) ? given : randomUUID();
-}
-
-function addHooks(app: App, house: House): void {
+function addHooks(app: App, house: House, log: FastifyBaseLogger): void {
   app.addHook("onRequest", (request, reply, done) => {
     void reply.headers({ ...HEADERS, "x-request-id": request.id });
     const phase = house.phase();
     // A balancer that keeps connections finds out by the first answer on each.
     if (phase !== "serving") void reply.header("connection", "close");
     if (phase !== "stopping") {
-      requestScope.run({ id: request.id }, done);
+      requestScope.run(request, done);
       return;
     }
     const detail = "The service is stopping; try again.";
@@ -125,23 +108,15 @@ function addHooks(app: App, house: House): void {
   });
   // Parsing a body continues in the socket's context, which is an earlier request's.
   app.addHook("preValidation", (request, _reply, done) => {
-    requestScope.run({ id: request.id }, done);
+    requestScope.run(request, done);
   });
-  app.addHook("onResponse", async (request, reply) => {
-    const route = routeOf(request);
-    const ms = Math.round(reply.elapsedTime * 1_000) / 1_000;
-    const { method } = request;
-    const status = reply.statusCode;
-    const { caller } = request;
-    const who = caller === null ? {} : { tenant: caller.tenant, key: caller.name };
-    request.log.info({ method, route, status, ms, ...who }, "request");
-    if (route.endsWith("/stream")) return;
-    const labels = { method, route, status: String(status) };
-    house.metrics.httpSeconds.observe(labels, reply.elapsedTime / SECOND_MS);
+  app.addHook("onResponse", (request, reply, done) => {
+    const { statusCode: status, elapsedTime: elapsedMs } = reply;
+    noteAnswer(house, log, request, { status, route: routeOf(request), elapsedMs });
+    done();
   });
 }
 
-/** The pattern, never the address: ids and queries stay out of logs and metrics. */
 function routeOf(request: FastifyRequest): string {
   return request.routeOptions.url ?? "unmatched";
 }

@@ -19,12 +19,22 @@ function expectedVersions(request: FastifyRequest): readonly string[] | undefine
   return header.split(",").map((part) => part.trim().replaceAll(/^"|"$/g, ""));
 }
 
+/** @returns the one version of `If-Match`; `undefined` when it is absent or `*`. */
+export function expectedVersion(request: FastifyRequest): string | undefined {
+  return expectedVersions(request)?.[0];
+}
+
 /** @returns true when the caller named a version. @throws {Refusal} 412 when it is another one. */
 export function checkMatch(request: FastifyRequest, session: Session): boolean {
+  return checkVersion(request, session.version);
+}
+
+/** @returns true when the caller named a version. @throws {Refusal} 412 when it is another one. */
+export function checkVersion(request: FastifyRequest, version: string): boolean {
   const expected = expectedVersions(request);
   if (expected === undefined) return false;
-  if (expected.includes(session.version)) return true;
-  throw versionConflict(session.version);
+  if (expected.includes(version)) return true;
+  throw versionConflict(version);
 }
 
 export function versionConflict(version?: string): Refusal {

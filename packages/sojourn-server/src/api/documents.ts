@@ -14,11 +14,13 @@ interface Replies<Schema extends z.ZodType> {
 
 interface Told {
   readonly description: string;
-  readonly content: { readonly "application/json": { readonly schema: z.ZodType } };
+  readonly content: Readonly<Record<string, { readonly schema: z.ZodType }>>;
 }
 
-function told({ schema, description }: Replies<z.ZodType>): Told {
-  return { description, content: { "application/json": { schema } } };
+/** @param signed The type of the same as a JWT, for those who accept that. */
+function told({ schema, description }: Replies<z.ZodType>, signed?: string): Told {
+  const jwt = signed === undefined ? {} : { [signed]: { schema: z.string() } };
+  return { description, content: { "application/json": { schema }, ...jwt } };
 }
 
 /** 200, and a problem for everything else. */
@@ -26,11 +28,34 @@ export function answers<Schema extends z.ZodType>(schema: Schema, description: s
   return { 200: told({ schema, description }), default: problemContent };
 }
 
+/** What a browser's side of DBSC understands: a status, and words for nobody. */
+export function answersBrowser<Schema extends z.ZodType>(schema: Schema, says: string): object {
+  const content = { "text/plain": { schema: z.literal("") }, ...problemContent.content };
+  const ends = { description: "The browser's side ends: empty, or a problem.", content };
+  const later = { description: "The browser asks again: empty, or a problem.", content };
+  const good = told({ schema, description: says });
+  return { 200: good, "4XX": ends, 503: later, default: problemContent };
+}
+
 /** 200, and an error of RFC 6749 section 5.2 for everything else. */
-export function oauthAnswers<Schema extends z.ZodType>(schema: Schema, says: string): object {
+export function oauthAnswers<Schema extends z.ZodType>(
+  schema: Schema,
+  says: string,
+  signed?: string,
+): object {
   const error = z.strictObject({ error: z.string(), error_description: z.string() });
   const refused = told({ schema: error, description: "RFC 6749 section 5.2." });
-  return { 200: told({ schema, description: says }), default: refused };
+  const off = { ...problemContent, description: "Tokens are off here." };
+  return { 200: told({ schema, description: says }, signed), 404: off, default: refused };
+}
+
+/** The same, or signed. */
+export function answersSigned<Schema extends z.ZodType>(
+  schema: Schema,
+  description: string,
+  signed: string,
+): object {
+  return { 200: told({ schema, description }, signed), default: problemContent };
 }
 
 /** 201, and a problem for everything else. */
@@ -38,16 +63,21 @@ export function creates<Schema extends z.ZodType>(schema: Schema, description: s
   return { 201: told({ schema, description }), default: problemContent };
 }
 
-/** Another kind of content than JSON. */
-export function answersWith(type: string, description: string): object {
+/** Other kinds of content than JSON, and JSON that is written bit by bit. */
+export function answersWith(types: string | readonly string[], description: string): object {
+  const schemaOf = (type: string): z.ZodType =>
+    type === "application/json" ? z.looseObject({}) : z.string();
+  const content = [types].flat().map((type) => [type, { schema: schemaOf(type) }]);
   return {
-    200: { description, content: { [type]: { schema: z.string() } } },
+    200: { description, content: Object.fromEntries(content) },
     default: problemContent,
   };
 }
 
 export const backend = { tags: ["Backend"], security: [{ serviceKey: [] }] };
 export const self = { tags: ["Self"], security: [{ sessionCookie: [] }, { sessionToken: [] }] };
+/** By service key, or by whoever proves itself in the form. */
+export const client = { tags: ["Service"], security: [{ serviceKey: [] }, {}] };
 export const open = { tags: ["Service"], security: [] };
 
 export const openApi = {

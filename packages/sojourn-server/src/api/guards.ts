@@ -1,12 +1,14 @@
-/** Who is asking: service keys for the Backend group, sessions for the Self group. */
+/** Who is asking, and whether they may: what the routes of every group stand behind. */
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { problemOf } from "sojourn";
-import type { Exchange, ResponseHead, Session } from "sojourn";
+import type { Exchange, RequestView, ResponseHead, Session } from "sojourn";
+import { present } from "../config/present.ts";
 import type { Caller } from "../control/key-desk.ts";
 import type { Scope } from "../control/key-table.ts";
 import { RateLimit, rateHeaders } from "./rate-limit.ts";
 import { Refusal } from "./problems.ts";
-import type { App, House } from "./types.ts";
+import { admitTenant } from "./tenant-guard.ts";
+import type { App, House, RequestInHand } from "./types.ts";
 import { lockFactors } from "./views.ts";
 
 declare module "fastify" {
@@ -15,10 +17,10 @@ declare module "fastify" {
     scope?: Scope;
     /** The request is a person's act and slides the idle deadline. */
     activity?: boolean;
+    /** A browser waits behind it, to which 429 would be the end of its session: 503 instead. */
+    patient?: boolean;
   }
 }
-
-const SERVICE_KEY = /^Bearer (sj1k_[\w-]{1,512})$/i;
 
 export function limited(limit: RateLimit, caller: string, reply: FastifyReply): void {
   if (!limit.enabled) return;
@@ -26,29 +28,8 @@ export function limited(limit: RateLimit, caller: string, reply: FastifyReply): 
   void reply.headers(rateHeaders(limit, allowance));
   if (allowance.allowed) return;
   const { retryAfterSeconds } = allowance;
-  throw new Refusal(problemOf("rate_limited", { retryAfterSeconds }));
-}
-
-/** Every route of this group wants a service key; it is looked at before the body is. */
-export function requireServiceKey(app: App, house: House): void {
-  const limit = new RateLimit(house.config.rateLimit);
-  app.addHook("onRequest", async (request, reply) => {
-    const [, text] = SERVICE_KEY.exec(request.headers.authorization ?? "") ?? [];
-    const caller = text === undefined ? undefined : await house.keys.authenticate(text);
-    limited(limit, caller === undefined ? `from ${request.ip}` : `key ${caller.keyId}`, reply);
-    if (caller === undefined) throw new Refusal(notProved(request.headers.authorization));
-    const scope = request.routeOptions.config.scope ?? "sessions:write";
-    requireScope(caller, scope);
-    request.caller = caller;
-  });
-}
-
-function notProved(header: string | undefined): ReturnType<typeof problemOf> {
-  const detail = "Send a service key: Authorization: Bearer sj1k_… (sojourn keys create).";
-  return problemOf("unauthenticated", {
-    detail,
-    ...(header === undefined ? {} : { challenge: "invalid_token" as const }),
-  });
+  const patient = reply.routeOptions.config.patient === true;
+  throw new Refusal(problemOf(patient ? "unavailable" : "rate_limited", { retryAfterSeconds }));
 }
 
 /** @throws {Refusal} 403 naming the scope that is missing. */
@@ -66,15 +47,8 @@ export function callerOf(request: FastifyRequest): Caller {
 export function requireExchange(app: App, house: House): void {
   const limit = new RateLimit(house.config.rateLimit);
   app.addHook("onRequest", async (request, reply) => {
-    const { socket } = request.raw;
-    const exchange = await house.sessions.exchange({
-      method: request.method,
-      path: request.url,
-      header: (name) => headerOf(request.headers[name]),
-      remoteAddress: socket.remoteAddress,
-      encrypted: "encrypted" in socket && socket.encrypted === true,
-      activity: request.routeOptions.config.activity ?? false,
-    });
+    await admitTenant(house, house.tenants.own);
+    const exchange = await house.sessions.exchange(viewOf(request));
     const { refusal, session } = exchange;
     limited(limit, session.id ?? `from ${request.ip}`, reply);
     if (refusal !== undefined) throw new Refusal(refusal);
@@ -82,15 +56,43 @@ export function requireExchange(app: App, house: House): void {
     // Whoever proved nothing gets no further: no body is read, no field is judged.
     if (session.endedReason === undefined) ownSession(request);
   });
+  commitExchanges(app);
+}
+
+/** What the exchange of a request has for its client leaves with the answer. */
+export function commitExchanges(app: App): void {
   app.addHook("onSend", async (request, reply) => {
     const { exchange } = request;
     if (exchange === null) return;
     while (exchange.working !== undefined) await exchange.working;
-    exchange.commit(headOf(reply));
+    await exchange.commit(headOf(reply));
   });
 }
 
-function headerOf(value: string | string[] | undefined): string | undefined {
+/** A request as the library sees it. */
+export function viewOf(request: FastifyRequest): RequestView {
+  return {
+    method: request.method,
+    path: request.url,
+    header: (name) => headerOf(request, name),
+    ...peerOf(request),
+    activity: request.routeOptions.config.activity ?? false,
+  };
+}
+
+/** Who is at the other end of the connection: a proxy, if there is one. */
+export function peerOf({
+  raw: { socket },
+}: Pick<RequestInHand, "raw">): Pick<RequestView, "remoteAddress" | "encrypted"> {
+  const encrypted = "encrypted" in socket && socket.encrypted === true;
+  return { remoteAddress: socket.remoteAddress, encrypted };
+}
+
+export function headerOf(
+  request: Pick<RequestInHand, "headers">,
+  name: string,
+): string | undefined {
+  const value = request.headers[name];
   return typeof value === "object" ? value.join(", ") : value;
 }
 
@@ -119,8 +121,10 @@ export function exchangeOf(request: FastifyRequest): Exchange {
 export function ownSession(request: FastifyRequest): Session {
   const { session } = exchangeOf(request);
   if (session.state !== "anonymous") return session;
-  const reason = session.endedReason;
-  if (reason !== undefined) throw new Refusal(problemOf("session_ended", { reason }));
+  const { endedReason: reason, endedMessage: message } = session;
+  if (reason !== undefined) {
+    throw new Refusal(problemOf("session_ended", { reason, ...present({ message }) }));
+  }
   const sent = request.headers.authorization !== undefined;
   const challenge = sent ? { challenge: "invalid_token" as const } : {};
   throw new Refusal(problemOf("unauthenticated", challenge));

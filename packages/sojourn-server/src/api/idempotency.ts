@@ -1,6 +1,7 @@
 /** `Idempotency-Key`: one effect however often the request is sent, for 24 hours. */
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { problemOf } from "sojourn";
+import type { ProblemAnswer } from "sojourn";
 import type { Attempt, Replies } from "../control/replies.ts";
 import { callerOf } from "./guards.ts";
 import { invalid, Refusal } from "./problems.ts";
@@ -38,7 +39,7 @@ export async function once(
       throw new Refusal(problemOf("idempotency_conflict"));
     case "busy": {
       const detail = "A request with this Idempotency-Key is still under way; try again soon.";
-      throw new Refusal(problemOf("conflict", { detail }));
+      throw new Refusal(retryable(problemOf("conflict", { detail })));
     }
   }
 }
@@ -73,8 +74,17 @@ async function perform(
   return body;
 }
 
+/** Unlike other conflicts this one goes by. */
+function retryable(answer: ProblemAnswer): ProblemAnswer {
+  const problem = { ...answer.problem, retryable: true };
+  const headers = { ...answer.headers, "retry-after": "1" };
+  return { ...answer, headers, problem, body: JSON.stringify(problem) };
+}
+
 function attemptOf(request: FastifyRequest, key: string): Attempt {
-  const route = `${request.method} ${request.routeOptions.url ?? ""}`;
+  // The address, not the pattern: of two sessions it is not the same request.
+  const [path = ""] = request.url.split("?");
+  const route = `${request.method} ${path}`;
   const body = JSON.stringify(request.body ?? null);
   return { callerId: callerOf(request).keyId, route, key, body };
 }

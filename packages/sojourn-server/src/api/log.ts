@@ -9,9 +9,10 @@ import type { DestinationStream, Logger } from "pino";
 import { SojournError } from "sojourn";
 import type { SessionEvent, Sessions } from "sojourn";
 import type { LogLevel } from "../config/values.ts";
+import type { RequestInHand } from "./types.ts";
 
-/** Which request is being worked on, for the audit lines that it causes. */
-export const requestScope: AsyncLocalStorage<{ readonly id: string }> = new AsyncLocalStorage();
+/** Which request is being worked on, for the audit lines and entries that it causes. */
+export const requestScope: AsyncLocalStorage<RequestInHand> = new AsyncLocalStorage();
 
 /** Members of events that the audit shows. The handle stays out: `sidRef` stands for it. */
 const AUDITED = [
@@ -65,7 +66,7 @@ function describeError(error: unknown): object {
 }
 
 /** Write every event as one audit line. @returns a function that stops. */
-export function audit(sessions: Sessions, log: Logger): () => void {
+export function auditLines(sessions: Sessions, log: Logger): () => void {
   return sessions.events.on("*", (event: SessionEvent) => {
     const line: Record<string, unknown> = {
       event: event.name,

@@ -4,25 +4,41 @@
  */
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { SessionEvent, Sessions } from "sojourn";
+import { ConsumerMetrics } from "./consumer-metrics.ts";
+import type { StoreCall } from "../engines/timed-store.ts";
+import { Durations } from "./durations.ts";
+import { Tally } from "./tally.ts";
+import { TenantMetrics } from "./tenant-metrics.ts";
 
+/** A store near by answers in less than what HTTP takes. */
+const STORE_SECONDS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1, 5];
+const SECOND_MS = 1_000;
 const HTTP_SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1, 5];
 
 export class Metrics {
   readonly registry: Registry = new Registry();
   readonly opened: Counter;
   readonly ended: Counter<"reason">;
-  readonly verifies: Counter<"state">;
+  readonly verifies: Tally;
+  readonly forwardAuths: Counter<"answer">;
   readonly forged: Counter<"why">;
   readonly unknownTokens: Counter;
   readonly forks: Counter<"reaction">;
   readonly storeTrouble: Counter<"operation">;
   readonly storeUp: Gauge;
   readonly keysRefused: Counter<"why">;
+  readonly auditTrouble: Counter<"where">;
+  readonly auditDropped: Counter;
+  readonly tenants: TenantMetrics;
+  readonly consumers: ConsumerMetrics;
   readonly streams: Gauge;
-  readonly httpSeconds: Histogram<"method" | "route" | "status">;
+  readonly httpSeconds: Durations<"method" | "route" | "status">;
+  readonly storeSeconds: Histogram<"operation" | "outcome">;
+  readonly telemetryTrouble: Counter<"signal">;
 
   constructor() {
     const registers = [this.registry];
+    this.tenants = new TenantMetrics(this.registry);
     const counter = <Label extends string>(
       name: string,
       help: string,
@@ -32,7 +48,14 @@ export class Metrics {
     this.ended = counter("sojourn_sessions_ended_total", "Sessions this process ended.", [
       "reason",
     ]);
-    this.verifies = counter("sojourn_verifies_total", "Tokens verified, by standing.", ["state"]);
+    this.verifies = new Tally(this.registry, {
+      name: "sojourn_verifies_total",
+      help: "Tokens verified, by standing.",
+      label: "state",
+    });
+    this.forwardAuths = counter("sojourn_forward_auths_total", "Questions of gateways.", [
+      "answer",
+    ]);
     this.forged = counter("sojourn_tokens_forged_total", "Refused before any store access.", [
       "why",
     ]);
@@ -44,6 +67,11 @@ export class Metrics {
     this.keysRefused = counter("sojourn_service_keys_refused_total", "Service keys refused.", [
       "why",
     ]);
+    this.auditTrouble = counter("sojourn_audit_trouble_total", "Outages of the audit trail.", [
+      "where",
+    ]);
+    this.auditDropped = counter("sojourn_audit_dropped_total", "Audit entries lost for good.");
+    this.consumers = new ConsumerMetrics(this.registry);
     this.storeUp = new Gauge({
       name: "sojourn_store_up",
       help: "1 while the session store answers.",
@@ -55,19 +83,42 @@ export class Metrics {
       help: "Live streams open now.",
       registers,
     });
-    this.httpSeconds = new Histogram({
+    this.httpSeconds = new Durations({
       name: "sojourn_http_request_seconds",
       help: "Duration of requests by route pattern.",
       labelNames: ["method", "route", "status"],
       buckets: HTTP_SECONDS,
       registers,
     });
+    this.storeSeconds = new Histogram({
+      name: "sojourn_store_seconds",
+      help: "Duration of calls of the session store.",
+      labelNames: ["operation", "outcome"],
+      buckets: STORE_SECONDS,
+      registers,
+    });
+    this.telemetryTrouble = counter(
+      "sojourn_otel_trouble_total",
+      "What a collector did not take.",
+      ["signal"],
+    );
     collectDefaultMetrics({ register: this.registry });
   }
 
   /** Count what happens to sessions. @returns a function that stops counting. */
   follow(sessions: Sessions): () => void {
-    return sessions.events.on("*", (event: SessionEvent) => this.#count(event));
+    const ends = [
+      sessions.events.on("*", (event: SessionEvent) => this.#count(event)),
+      this.tenants.follow(sessions),
+    ];
+    return () => {
+      for (const end of ends) end();
+    };
+  }
+
+  storeCall({ operation, ms, failed }: StoreCall): void {
+    const outcome = failed ? "failed" : "ok";
+    this.storeSeconds.observe({ operation, outcome }, ms / SECOND_MS);
   }
 
   #count(event: SessionEvent): void {

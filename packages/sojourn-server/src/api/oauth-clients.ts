@@ -5,6 +5,8 @@
  */
 import type { FastifyRequest } from "fastify";
 import type { Caller } from "../control/key-desk.ts";
+import { Refusal } from "./problems.ts";
+import { admitTenant } from "./tenant-guard.ts";
 import type { House } from "./types.ts";
 
 export interface OAuthClient {
@@ -67,11 +69,26 @@ export async function clientOf(
 ): Promise<OAuthClient> {
   const { authorization } = request.headers;
   const named = form.get("client_id");
-  if (authorization === undefined) return publicClient(house, form, named);
+  if (authorization === undefined) return admitted(house, publicClient(house, form, named));
   const [id, secret] = basicOf(authorization) ?? [];
   const key = secret === undefined ? undefined : await house.keys.authenticate(secret);
   if (key === undefined || key.name !== id || (named ?? id) !== id) throw refused();
-  return { id, tenant: key.tenant, key };
+  return admitted(house, { id, tenant: key.tenant, key });
+}
+
+/** @throws {OAuthError} `unauthorized_client` while its tenant is suspended. */
+async function admitted<Who extends { readonly tenant: string }>(
+  house: House,
+  who: Who,
+): Promise<Who> {
+  try {
+    await admitTenant(house, who.tenant);
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    if (error.answer.problem.code !== "tenant_suspended") throw refused();
+    throw new OAuthError("unauthorized_client", error.answer.problem.detail);
+  }
+  return who;
 }
 
 function publicClient(house: House, form: Form, id: string | undefined): OAuthClient {
@@ -93,7 +110,7 @@ export async function readerOf(house: House, request: FastifyRequest, form: Form
   if (!key.scopes.includes("sessions:read")) {
     throw new OAuthError("insufficient_scope", "The key lacks sessions:read.", 403);
   }
-  return key;
+  return admitted(house, key);
 }
 
 const BASIC = /^Basic ([A-Za-z0-9+/]{1,1024}={0,2})$/i;

@@ -1,8 +1,8 @@
 /** Every answer that is an error, as an RFC 9457 problem; Fastify's own errors included. */
-import type { FastifyError, FastifyReply, FastifyRequest } from "fastify";
+import type { FastifyError, FastifyReply } from "fastify";
 import { LimitReachedError, problemOf, problemOfError, SojournError } from "sojourn";
 import type { ProblemAnswer } from "sojourn";
-import type { App } from "./types.ts";
+import type { App, RequestInHand } from "./types.ts";
 import { unknownFieldHint } from "./field-hints.ts";
 import { summaryView } from "./views.ts";
 
@@ -40,8 +40,10 @@ export async function sendProblem(reply: FastifyReply, answer: ProblemAnswer): P
     .send(answer.body);
 }
 
+type Proved = Pick<RequestInHand, "caller">;
+
 /** @returns the answer for whatever was thrown; only a bug or a foreign error is `internal`. */
-export function answerOf(error: unknown, request: FastifyRequest): ProblemAnswer {
+export function answerOf(error: unknown, request: Proved): ProblemAnswer {
   if (error instanceof Refusal) return error.answer;
   if (error instanceof LimitReachedError) {
     const now = Date.now();
@@ -57,7 +59,7 @@ export function answerOf(error: unknown, request: FastifyRequest): ProblemAnswer
  * To a backend the session is a resource, not its credential: an ended one is a conflict, and 401
  * stays what is wrong with the service key.
  */
-function ofLibrary(error: SojournError, request: FastifyRequest): ProblemAnswer {
+function ofLibrary(error: SojournError, request: Proved): ProblemAnswer {
   if (error.code === "ERR_SESSION_ENDED" && request.caller !== null) {
     return problemOf("conflict", { detail: "The session has ended; nothing was changed." });
   }

@@ -4,6 +4,9 @@
  */
 import { PROBLEM_CODES } from "sojourn";
 import { z } from "zod";
+import { field, offerHeaders, token, unproven } from "./binding-schemas.ts";
+import { clientFacts } from "./client-facts.ts";
+import { countView, indexView, listFields } from "./search-schemas.ts";
 import { DURABILITIES, END_REASONS, SESSION_STATES } from "./words.ts";
 
 export const instantText = z.iso
@@ -56,7 +59,17 @@ export type EndView = z.infer<typeof end>;
 
 const required = z.strictObject({ factors: z.number().int() });
 
-const session = z
+const binding = z
+  .strictObject({
+    tier: z.string(),
+    key: z.string(),
+    thumbprint: z.string(),
+    boundAt: instantText,
+    proofs: z.number().int(),
+  })
+  .meta({ description: "The public key of the device that the session is bound to." });
+
+export const session = z
   .strictObject({
     id: z.string().meta({ description: "Public handle `ses_…`; never a secret." }),
     tenant: z.string(),
@@ -68,6 +81,15 @@ const session = z
     seenAt: instantText,
     idleExpiresAt: instantText,
     absoluteExpiresAt: instantText,
+    idleSeconds: z.number().meta({ description: "The span after `seenAt` that counts as idle." }),
+    idleFactors: z
+      .number()
+      .int()
+      .optional()
+      .meta({ description: "What leaves the lock that idleness makes. Absent: idleness ends it." }),
+    subjectEpoch: z.number().int().meta({
+      description: "The subject's when it was opened; below its present one it has ended.",
+    }),
     warnAt: instantText.optional(),
     assurance,
     device: device.optional(),
@@ -78,11 +100,13 @@ const session = z
     remember: z.boolean().optional(),
     data: z.record(z.string(), z.unknown()).optional(),
     required: required.optional().meta({ description: "What leaves `locked`." }),
+    binding: binding.optional(),
     end: end.optional(),
     version: z.string().optional().meta({ description: "The ETag, without its quotes." }),
   })
   .meta({ id: "Session" });
 export type SessionView = z.infer<typeof session>;
+export { session as sessionShape, binding as bindingShape };
 export type SessionField = keyof SessionView;
 const sessionFields = Object.keys(session.shape) as [SessionField, ...SessionField[]];
 
@@ -109,10 +133,6 @@ const authentication = {
   acr: word.optional(),
 };
 
-const clientFacts = z.strictObject({
-  userAgent: z.string().max(1_024).optional(),
-});
-
 export const createBody = z
   .strictObject({
     subject,
@@ -123,7 +143,12 @@ export const createBody = z
     pending: z.boolean().optional().meta({ description: "A factor is still missing." }),
     data: data.optional(),
     parent: z.string().max(64).optional(),
-    actor: words.optional(),
+    actor: words.optional().meta({
+      description: "Who acts as the subject; wants `cause` and the scope `sessions:impersonate`.",
+    }),
+    cause: words
+      .optional()
+      .meta({ description: "With `actor` alone: why it acts as the subject." }),
     clientId: word.optional(),
     roles: z.array(word).max(64).optional(),
     subjectEpoch: z.number().int().min(0).max(EPOCH_MAX).optional().meta({
@@ -137,6 +162,7 @@ export const createReply = z
   .strictObject({
     session,
     token: z.string().meta({ description: "The session token. The only time it is shown." }),
+    headers: offerHeaders,
     evicted: z.array(session),
     serverTime: instantText,
   })
@@ -149,13 +175,16 @@ const requirement = z.strictObject({
   elevated: z.boolean().optional(),
 });
 
-const TOKENS_MAX = 500;
-const token = z.string().min(1).max(4_096);
+export const TOKENS_MAX = 500;
 
 export const verifyBody = z
   .strictObject({
     token: token.optional(),
     tokens: z.array(token).min(1).max(TOKENS_MAX).optional(),
+    boundCookie: field.optional().meta({
+      description: "Value of the bound cookie that came with `token`, if one did (DBSC).",
+    }),
+    skipped: field.optional().meta({ description: "The request's `Secure-Session-Skipped`." }),
     activity: z.boolean().default(false).meta({ description: "This is a person's act." }),
     canSetToken: z.boolean().default(false).meta({
       description: "You will hand `successor` to the client. Needs the scope sessions:write.",
@@ -164,9 +193,14 @@ export const verifyBody = z
     fields: z.array(z.enum(sessionFields)).max(64).optional(),
     client: clientFacts.optional(),
   })
-  .superRefine(({ token: one, tokens }, context) => {
-    if ((one === undefined) !== (tokens === undefined)) return;
-    context.addIssue({ code: "custom", path: ["token"], message: "give either token or tokens" });
+  .superRefine(({ token: one, tokens, boundCookie, skipped }, context) => {
+    const tell = (path: string, message: string): void =>
+      context.addIssue({ code: "custom", path: [path], message });
+    if ((one === undefined) === (tokens === undefined))
+      tell("token", "give either token or tokens");
+    if (one !== undefined) return;
+    if (boundCookie !== undefined) tell("boundCookie", "belongs to one `token`, not to `tokens`");
+    if (skipped !== undefined) tell("skipped", "belongs to one `token`, not to `tokens`");
   })
   .meta({ id: "Verify", description: "Exactly one of `token` and `tokens`." });
 
@@ -183,8 +217,15 @@ const verdict = z
     state: z.enum([...SESSION_STATES, "unknown"]),
     session: session.partial().optional(),
     reason: z.enum(END_REASONS).optional(),
+    message: z.string().optional().meta({
+      description: "For the person: of the lock that keeps it out, while that holds.",
+    }),
     successor: z.string().optional().meta({ description: "Give this token to the client." }),
+    settled: z.boolean().optional().meta({
+      description: "False while a newer token is under way: do not set this one again.",
+    }),
     unmet: unmet.optional().meta({ description: "What is missing for `require`." }),
+    unproven: unproven.optional(),
     etag: z.string().optional(),
     cacheSeconds: z.number().int(),
   })
@@ -204,27 +245,28 @@ export const pageQuery = {
   limit: z.coerce.number().int().min(1).max(200).default(50),
 };
 
+export const timelineQuery = z.strictObject(pageQuery);
+
 export const listQuery = z.strictObject({
   subject: subject.optional(),
   state: z.enum([...SESSION_STATES, "live", "any"]).optional(),
   device: z.string().min(1).max(128).optional(),
-  createdFrom: instantText.optional(),
-  createdBefore: instantText.optional(),
+  ...listFields,
   ...pageQuery,
-  count: z.enum(["none", "estimate", "exact"]).default("none"),
 });
 
 export const sessionPage = z
   .strictObject({
     items: z.array(session),
     nextCursor: z.string().optional(),
-    count: z.strictObject({ value: z.number().int(), exact: z.boolean() }).optional(),
+    count: countView.optional(),
+    index: indexView.optional(),
     serverTime: instantText,
   })
   .meta({ id: "SessionPage" });
 
 export const idParams = z.strictObject({ id: z.string().max(512) });
-export const subjectParams = z.strictObject({ subject: z.string().max(2_048) });
+export const subjectParams = z.strictObject({ subject });
 
 export const sessionReply = z.strictObject({ session, serverTime: instantText });
 /** One's own session: its data has a resource of its own. */
@@ -241,11 +283,14 @@ export const ownPage = z.strictObject({
   nextCursor: z.string().optional(),
   serverTime: instantText,
 });
-export const tokenReply = z.strictObject({
-  session,
-  token: z.string().optional().meta({ description: "The new token, where the caller carries it." }),
-  serverTime: instantText,
-});
+export const tokenReply = z
+  .strictObject({
+    session,
+    token: z.string().optional().meta({ description: "The new one, where you carry it." }),
+    headers: offerHeaders,
+    serverTime: instantText,
+  })
+  .meta({ id: "ChangedSession" });
 
 export const patchBody = z.strictObject({
   data: data.optional().meta({ description: "Merged per key; null removes the key." }),
@@ -268,17 +313,27 @@ export const revokeBody = z
 const durability = z
   .enum(DURABILITIES)
   .meta({ description: "Where the end was kept when this was answered; never claims more." });
-export const revokeReply = z.strictObject({
-  id: z.string(),
-  endedAt: instantText,
-  reason: z.enum(END_REASONS),
-  durability,
-  serverTime: instantText,
-});
+export const revokeReply = z
+  .strictObject({
+    id: z.string(),
+    endedAt: instantText,
+    reason: z.enum(END_REASONS),
+    durability,
+    serverTime: instantText,
+  })
+  .meta({ id: "EndedSession" });
 export const lockBody = z
   .strictObject({ factors: z.number().int().min(1).max(3).optional() })
   .nullish();
-export const factorBody = z.strictObject({ amr, acr: word.optional() });
+export const factorBody = z.strictObject({
+  amr,
+  acr: word.optional(),
+  unproven: z.boolean().optional().meta({
+    description:
+      "Verify said `unproven`: where the policy lets it, the factors replace the device.",
+  }),
+});
+
 export const subjectRevokeBody = z
   .strictObject({
     except: z.string().max(64).optional().meta({ description: "Handle that stays." }),
@@ -298,54 +353,3 @@ export const subjectReply = z.strictObject({
   sessions: z.number().int(),
   serverTime: instantText,
 });
-
-export const accessTokenBody = z.strictObject({
-  audience: z.string().min(1).max(512),
-  clientId: z.string().min(1).max(256),
-  scope: z.string().min(1).max(1_024).optional(),
-  cnf: z
-    .strictObject({ jkt: z.string().optional(), "x5t#S256": z.string().optional() })
-    .optional()
-    .meta({ description: "The key that whoever presents the token must prove (RFC 7800)." }),
-});
-
-export const accessTokenReply = z.strictObject({
-  token: z.string(),
-  tokenType: z.enum(["Bearer", "DPoP"]),
-  expiresAt: instantText,
-  jti: z.string(),
-  serverTime: instantText,
-});
-
-export const refreshTokenBody = z.strictObject({
-  clientId: z.string().min(1).max(256),
-  audience: z.string().min(1).max(512),
-  scope: z.string().min(1).max(1_024).optional(),
-  cnf: z
-    .strictObject({ jkt: z.string() })
-    .optional()
-    .meta({ description: "The client's key: every use needs a proof by it (RFC 9449)." }),
-});
-
-export const refreshTokenReply = z.strictObject({
-  refreshToken: z.string(),
-  id: z.string().meta({ description: "Handle of its family, which is listed and revoked by it." }),
-  expiresAt: instantText,
-  serverTime: instantText,
-});
-
-export const jwkSet = z
-  .strictObject({ keys: z.array(z.looseObject({ kty: z.string(), kid: z.string() })) })
-  .meta({ id: "JwkSet" });
-
-export const revocationPage = z
-  .strictObject({
-    tenant: z.string(),
-    position: z.string(),
-    entries: z.array(z.looseObject({ kind: z.string(), at: instantText })),
-    complete: z.boolean(),
-    serverTime: instantText,
-    ageSeconds: z.number(),
-    keepSeconds: z.number(),
-  })
-  .meta({ id: "RevocationPage" });

@@ -29,6 +29,17 @@ export class EventStream {
     this.#write(`event: ${event}\nid: ${id}\ndata: ${JSON.stringify(data)}\n\n`);
   }
 
+  /** With an id of the caller's own, or with none. */
+  tell(event: string, data: object, id?: string): void {
+    const line = id === undefined ? "" : `id: ${id}\n`;
+    this.#write(`event: ${event}\n${line}data: ${JSON.stringify(data)}\n\n`);
+  }
+
+  /** Nothing is told; a client that comes back says this id. */
+  mark(id: string): void {
+    this.#write(`id: ${id}\n\n`);
+  }
+
   end(): void {
     if (this.#ended) return;
     this.#ended = true;
@@ -51,6 +62,8 @@ export class StreamRoom {
   readonly #max: number;
   readonly #open = new Map<EventStream, string>();
   readonly #perSession = new Map<string, number>();
+  readonly #waiting = new Set<() => void>();
+  #closed = false;
 
   constructor(max: number) {
     this.#max = max;
@@ -78,8 +91,17 @@ export class StreamRoom {
     return stream;
   }
 
+  /** For a request that waits for news: it ends with all streams, soon when they have ended. */
+  whenClosed(answer: () => void): { close(): void } {
+    if (this.#closed) queueMicrotask(answer);
+    else this.#waiting.add(answer);
+    return { close: () => void this.#waiting.delete(answer) };
+  }
+
   closeAll(): void {
+    this.#closed = true;
     for (const stream of this.#open.keys()) stream.end();
+    for (const answer of this.#waiting) answer();
   }
 
   #leave(stream: EventStream): void {

@@ -10,10 +10,22 @@ import type {
   UnmetView,
 } from "./schemas.ts";
 
+type Bound = NonNullable<SessionSummary["binding"]>;
+
 const SECOND_MS = 1_000;
 
+/** The second written last, up to its point; most instants that follow lie in the same. */
+let secondAt = Number.NaN;
+let secondText = "";
+
 export function instant(at: number): string {
-  return new Date(at).toISOString();
+  const second = Math.floor(at / SECOND_MS);
+  if (second !== secondAt) {
+    secondText = new Date(second * SECOND_MS).toISOString().slice(0, -4);
+    secondAt = second;
+  }
+  const ms = Math.trunc(at) - second * SECOND_MS;
+  return `${secondText}${String(ms).padStart(3, "0")}Z`;
 }
 
 function seconds(ms: number): number {
@@ -35,6 +47,9 @@ export function summaryView(summary: SessionSummary, now: number): SessionView {
     seenAt: instant(summary.seenAt),
     idleExpiresAt: instant(idle),
     absoluteExpiresAt: instant(summary.absoluteExpiresAt),
+    idleSeconds: summary.idleMs / SECOND_MS,
+    ...(summary.idleLockFactors === 0 ? {} : { idleFactors: summary.idleLockFactors }),
+    subjectEpoch: summary.epoch,
     assurance: assuranceView(summary.assurance),
     ...(summary.device === undefined ? {} : { device: summary.device }),
     ...(summary.roles === undefined ? {} : { roles: [...summary.roles] }),
@@ -43,8 +58,13 @@ export function summaryView(summary: SessionSummary, now: number): SessionView {
     ...(summary.actor === undefined ? {} : { actor: summary.actor }),
     ...(summary.remember === true ? { remember: true } : {}),
     ...(judged.state === "locked" ? { required: { factors: lockFactors(summary) } } : {}),
+    ...(summary.binding === undefined ? {} : { binding: bindingView(summary.binding) }),
     ...(judged.end === undefined ? {} : { end: judged.end }),
   };
+}
+
+function bindingView({ tier, key, thumbprint, boundAt, proofs }: Bound): SessionView["binding"] {
+  return { tier, key, thumbprint, boundAt: instant(boundAt), proofs };
 }
 
 /** Factors that leave `locked`. */
@@ -93,8 +113,12 @@ export function sessionView(session: Session, now: number): SessionView | undefi
   const summary = session.describe();
   if (summary === undefined) return undefined;
   const { warnAt, assurance } = session;
+  const view = summaryView(summary, now);
+  // Locked for this request alone: the device it is bound to was not proved.
+  const locked = session.state === "locked" && view.state !== "locked";
   return {
-    ...summaryView(summary, now),
+    ...view,
+    ...(locked ? { state: "locked", required: { factors: lockFactors(summary) } } : {}),
     ...(assurance === undefined ? {} : { assurance: assuranceView(assurance) }),
     ...(warnAt === undefined ? {} : { warnAt: instant(warnAt) }),
     // Whoever is locked out or still misses a factor sees no data.

@@ -3,6 +3,9 @@ import { openInstallation } from "../main/installation.ts";
 import type { Installation } from "../main/installation.ts";
 import type { Invocation } from "./command.ts";
 
+const NOT_AUDITED =
+  "The audit trail could not be written: what this command did is not in it. See the control store.";
+
 /** @throws whatever `work` throws, after everything was closed. */
 export async function withInstallation<Result>(
   invocation: Invocation,
@@ -14,7 +17,11 @@ export async function withInstallation<Result>(
   }
   // One call: nothing would be asked for twice.
   const once = { ...config, nearCacheMs: undefined };
-  const installation = await openInstallation(once, { sweep: false, warn: () => undefined });
+  const installation = await openInstallation(once, {
+    sweep: false,
+    warn: () => undefined,
+    onAuditTrouble: () => invocation.output.note(NOT_AUDITED),
+  });
   try {
     return await work(installation);
   } finally {

@@ -3,12 +3,17 @@ import { SETTINGS } from "../config/settings.ts";
 import type { Command, Option } from "./command.ts";
 
 export const GROUPS: Readonly<Record<string, string>> = {
+  audit: "Read, export and verify the audit trail",
+  console: "Who may sign in to the web console",
   keys: "Service keys of back ends, and the inventory of cryptographic keys",
+  locks: "Keep somebody out, and let them in again",
   policy: "What limits hold, and why",
   sessions: "Look at sessions and end them",
   signing: "Keys that sign access tokens",
   stores: "Work on a store while nothing uses it",
-  subjects: "End all sessions of somebody",
+  subjects: "End all sessions of somebody; give out and forget what is kept",
+  tenants: "Tenants: made, tightened, suspended, erased",
+  webhooks: "Send events to others, and see what became of them",
 };
 
 export const GLOBAL_OPTIONS: readonly Option[] = [
@@ -37,6 +42,7 @@ const USUAL: ReadonlySet<string> = new Set([
   "secret-file",
   "policy",
   "token-keys",
+  "console-origin",
 ]);
 
 const USUAL_EXITS = "0 done, 1 could not be done, 2 wrong usage or configuration.";

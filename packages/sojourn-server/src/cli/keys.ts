@@ -1,5 +1,5 @@
 /** `sojourn keys …`: service keys of back ends, and the inventory of cryptographic keys. */
-import { SCOPES } from "../control/key-table.ts";
+import { SCOPES, USUAL_SCOPES } from "../control/key-table.ts";
 import type { KeyRecord, Scope } from "../control/key-table.ts";
 import type { IssuedKey } from "../control/key-desk.ts";
 import type { SigningKeyFacts } from "sojourn/tokens";
@@ -25,7 +25,7 @@ const create: Command = {
       name: "scope",
       value: "SCOPE",
       many: true,
-      means: `${SCOPES.join(" or ")}; may be repeated (default: both)`,
+      means: `${SCOPES.join(" or ")}; may be repeated (default: the first two)`,
     },
   ],
   installation: true,
@@ -52,7 +52,7 @@ const create: Command = {
 };
 
 function readScopes(given: readonly string[] | undefined, command: string): readonly Scope[] {
-  if (given === undefined) return SCOPES;
+  if (given === undefined) return USUAL_SCOPES;
   const wanted = given.flatMap((text) => text.split(","));
   const wrong = wanted.find((text) => !SCOPES.some((scope) => scope === text));
   if (wrong !== undefined) {
@@ -168,8 +168,8 @@ const SIGNING_COLUMNS = ["KID", "PURPOSE", "ALGORITHM", "STATE", "CREATED", "ACT
 
 async function signingKeys({ tokens }: ServerConfig): Promise<readonly SigningKeyFacts[]> {
   if (tokens === undefined) return [];
-  const { accessKeys, feedKeys } = await openSigningKeys(tokens, Date.now);
-  return [...(await accessKeys.inventory()), ...(await feedKeys.inventory())];
+  const opened = Object.values(await openSigningKeys(tokens, Date.now));
+  return (await Promise.all(opened.map((keys) => keys.inventory()))).flat();
 }
 
 function signingRow(key: SigningKeyFacts): string[] {

@@ -2,8 +2,12 @@
 
 export interface Output {
   readonly json: boolean;
+  /** A person reads along, and no log: what is said once may be said here. */
+  readonly watched: boolean;
   /** One value: as JSON with `--json`, else by `say`. */
   result(value: unknown, say: (paint: Paint) => string): void;
+  /** Lines of a format of their own, with or without `--json`. */
+  lines(lines: readonly string[]): void;
   /** A remark for people; standard error, so that scripts read clean output. */
   note(text: string): void;
 }
@@ -40,9 +44,13 @@ export function createOutput(
   const paint = paintFor(out, env);
   return {
     json,
+    watched: err.isTTY === true,
     result: (value, say) => {
       const text = json ? JSON.stringify(value, null, 2) : say(paint).trimEnd();
       if (text !== "") out.write(`${text}\n`);
+    },
+    lines: (lines) => {
+      if (lines.length > 0) out.write(`${lines.join("\n")}\n`);
     },
     note: (text) => void err.write(`${text}\n`),
   };

@@ -7,6 +7,9 @@ import { nearest } from "../config/nearest.ts";
 import { PlaceError } from "../engines/trouble.ts";
 import { EXIT, FailedError, UsageError } from "./command.ts";
 import type { Command, Option, OptionValues } from "./command.ts";
+import { auditCommands } from "./audit.ts";
+import { backupCommands } from "./backup.ts";
+import { consoleCommands } from "./console.ts";
 import { doctorCommands } from "./doctor.ts";
 import {
   commandHelp,
@@ -17,21 +20,38 @@ import {
   topHelp,
 } from "./help.ts";
 import { keyCommands } from "./keys.ts";
+import { balancerCommands } from "./lb.ts";
+import { lockCommands } from "./locks.ts";
 import { signingCommands } from "./signing.ts";
 import { createOutput, paintFor } from "./output.ts";
+import { evidenceCommands } from "./evidence.ts";
 import { otherCommands } from "./policy.ts";
+import { privacyCommands } from "./privacy.ts";
 import { serviceCommands } from "./serve.ts";
+import { searchCommands } from "./search.ts";
 import { sessionCommands } from "./sessions.ts";
 import { storeCommands } from "./stores.ts";
+import { tenantCommands } from "./tenants.ts";
+import { webhookCommands } from "./webhooks.ts";
 
 export const COMMANDS: readonly Command[] = [
   ...serviceCommands,
   ...keyCommands,
+  ...tenantCommands,
   ...signingCommands,
   ...sessionCommands,
+  ...searchCommands,
+  ...privacyCommands,
+  ...lockCommands,
+  ...auditCommands,
+  ...consoleCommands,
+  ...evidenceCommands,
+  ...webhookCommands,
   ...storeCommands,
+  ...backupCommands,
   ...otherCommands,
   ...doctorCommands,
+  ...balancerCommands,
 ];
 
 export interface Terminal {
@@ -84,7 +104,7 @@ function leadingWords(argv: readonly string[]): readonly string[] {
 }
 
 async function perform(command: Command, { argv, out, err, env }: Terminal): Promise<number> {
-  const { values, positionals } = parse(command, argv);
+  const { values, positionals } = parseWords(command, argv);
   const rest = positionals.slice(command.name.split(" ").length);
   checkWords(command, rest);
   let config: ServerConfig | undefined;
@@ -112,8 +132,10 @@ interface Parsed {
   readonly positionals: readonly string[];
 }
 
+const THUMBPRINT = /^-[\w-]{42}$/;
+
 /** @throws {UsageError} naming the option, and the nearest one that exists. */
-function parse(command: Command, argv: readonly string[]): Parsed {
+export function parseWords(command: Command, argv: readonly string[]): Parsed {
   // A command's own option comes before a setting of the same name.
   const options: Option[] = [];
   const installation = command.installation ? INSTALLATION_OPTIONS : [];
@@ -125,8 +147,11 @@ function parse(command: Command, argv: readonly string[]): Parsed {
     { type: value === undefined ? "boolean" : "string", multiple: many === true } as const,
   ]);
   try {
+    // A key's thumbprint may begin like an option.
+    const ids = argv.filter((word) => THUMBPRINT.test(word));
+    const words = argv.filter((word) => !ids.includes(word));
     const { values, positionals } = parseArgs({
-      args: [...argv],
+      args: ids.length === 0 || argv.includes("--") ? [...argv] : [...words, "--", ...ids],
       options: Object.fromEntries(shape) as Record<
         string,
         { type: "boolean" | "string"; multiple: boolean }
@@ -159,7 +184,8 @@ function parseProblem(error: unknown, argv: readonly string[], options: readonly
 
 function checkWords(command: Command, words: readonly string[]): void {
   const missing = command.words[words.length];
-  if (missing !== undefined) throw new UsageError(`${missing} is missing`, command.name);
+  if (missing?.startsWith("[") === false)
+    throw new UsageError(`${missing} is missing`, command.name);
   const extra = words[command.words.length];
   if (extra !== undefined) {
     throw new UsageError(`${JSON.stringify(extra)} is one word too many`, command.name);

@@ -4,9 +4,12 @@ import { createLog } from "../api/log.ts";
 import type { ServerConfig } from "../config/config.ts";
 import { nameOfPlace } from "../config/places.ts";
 import { SCOPES } from "../control/key-table.ts";
+import { linkTo } from "../console/invite.ts";
+import type { RunningConsole } from "../main/service.ts";
 import { startService } from "../main/service.ts";
 import { EXIT, FailedError } from "./command.ts";
 import type { Command } from "./command.ts";
+import type { Output } from "./output.ts";
 
 const serve: Command = {
   name: "serve",
@@ -32,12 +35,19 @@ const serve: Command = {
     const service = await startService(config, log).catch((error: unknown) => {
       throw addressTaken(error, config) ?? error;
     });
-    const { url, metricsUrl } = service;
+    const { url, metricsUrl, console } = service;
+    // Before anything is said: whoever reads it may send a signal at once.
+    const signalled = nextSignal();
     output.result(
-      { listening: url, ...(metricsUrl === undefined ? {} : { metrics: metricsUrl }) },
+      {
+        listening: url,
+        ...(console === undefined ? {} : { console: console.url }),
+        ...(metricsUrl === undefined ? {} : { metrics: metricsUrl }),
+      },
       () =>
         [
           `listening on ${url}`,
+          ...(console === undefined ? [] : [`console on ${console.url}`]),
           ...(metricsUrl === undefined ? [] : [`metrics on ${metricsUrl}/metrics`]),
         ].join("\n"),
     );
@@ -51,7 +61,8 @@ const serve: Command = {
         `The store is memory, so here is a service key for as long as this runs:\n${text}`,
       );
     }
-    const signal = await nextSignal();
+    if (console !== undefined) await welcome(console, config, output);
+    const signal = await signalled;
     log.info({ signal }, "stopping");
     // Whoever pressed Ctrl-C stands before it; a balancer does not.
     await service.stop(signal === "SIGTERM" ? config.drainMs : 0);
@@ -60,6 +71,23 @@ const serve: Command = {
     return EXIT.ok;
   },
 };
+
+/** Nobody has ever signed in: who sits before it is given a link, others learn how to get one. */
+async function welcome(
+  console: RunningConsole,
+  config: ServerConfig,
+  output: Output,
+): Promise<void> {
+  const all = await console.users.list();
+  if (all.some(({ signedInAt }) => signedInAt !== undefined)) return;
+  if (config.console?.origin !== undefined || !output.watched) {
+    output.note("The console has no user yet: sojourn console invite --name NAME --role admin");
+    return;
+  }
+  const { token } = await console.invite({ name: "admin", role: "admin" });
+  const link = linkTo(new URL(console.url).origin, token);
+  output.note(`Sign in to the console; this works once, for 15 minutes:\n${link}`);
+}
 
 const CONTROL_APART =
   "service keys and kept replies live in a file of this machine: several machines need one " +

@@ -5,12 +5,11 @@ import type { SessionView } from "../api/schemas.ts";
 import { EXIT, FailedError, textOption, UsageError } from "./command.ts";
 import type { Command, Invocation, Option } from "./command.ts";
 import { withInstallation } from "./context.ts";
+import { limitOf, OPERATOR } from "./options.ts";
 import { facts, moment, table } from "./output.ts";
 import type { Paint } from "./output.ts";
 
-const ACTOR = "operator:cli";
 const PAGE = 200;
-const LISTED_MAX = 10_000;
 
 const tenantOption: Option = {
   name: "tenant",
@@ -47,7 +46,7 @@ const list: Command = {
   installation: true,
   examples: ["sojourn sessions list --subject alice", "sojourn sessions list --state any --json"],
   async run(invocation) {
-    const limit = readLimit(textOption(invocation.values, "limit"), this.name);
+    const limit = limitOf(invocation, this.name);
     const views = await withInstallation(invocation, async ({ sessions }) => {
       const found: SessionView[] = [];
       let cursor: string | undefined;
@@ -61,7 +60,7 @@ const list: Command = {
       } while (cursor !== undefined && found.length < limit);
       return found;
     });
-    invocation.output.result({ items: views }, (paint) => listText(views, paint));
+    invocation.output.result({ items: views }, (paint) => sessionTable(views, paint));
     return EXIT.ok;
   },
 };
@@ -85,14 +84,8 @@ function filterOf(
   };
 }
 
-function readLimit(text: string | undefined, command: string): number {
-  if (text === undefined) return 50;
-  const limit = /^\d{1,5}$/.test(text) ? Number(text) : 0;
-  if (limit >= 1 && limit <= LISTED_MAX) return limit;
-  throw new UsageError(`--limit: accepted: a whole number from 1 to ${LISTED_MAX}`, command);
-}
-
-function listText(views: readonly SessionView[], paint: Paint): string {
+/** As people read them. */
+export function sessionTable(views: readonly SessionView[], paint: Paint): string {
   if (views.length === 0) return "No sessions.";
   const rows = views.map((view) => [
     view.id,
@@ -172,7 +165,7 @@ const revoke: Command = {
     const handle = handleOf(invocation, this.name);
     const cause = textOption(invocation.values, "cause");
     const ended = await withInstallation(invocation, ({ sessions }) =>
-      sessions.revoke(handle, { ...tenantOf(invocation), cause, actor: ACTOR }),
+      sessions.revoke(handle, { ...tenantOf(invocation), cause, actor: OPERATOR }),
     );
     if (ended === undefined) throw new FailedError(noSession(handle));
     const { endedAt, reason } = ended;
@@ -205,7 +198,7 @@ const revokeSubject: Command = {
     }
     const cause = textOption(values, "cause");
     const result = await withInstallation(invocation, ({ sessions }) =>
-      sessions.subject(subject, tenantOf(invocation)).revokeAll({ except, cause, actor: ACTOR }),
+      sessions.subject(subject, tenantOf(invocation)).revokeAll({ except, cause, actor: OPERATOR }),
     );
     const noun = result.ended === 1 ? "session" : "sessions";
     invocation.output.result({ subject, ...result }, () => `Ended ${result.ended} ${noun}.`);

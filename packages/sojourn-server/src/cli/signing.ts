@@ -1,7 +1,7 @@
 /** `sojourn signing …`: the keys that sign access tokens and the revocation feed. */
 import { existsSync, readFileSync } from "node:fs";
 import { fileKeys, rotateKeys, writeKeyFile } from "sojourn/tokens";
-import type { SigningAlgorithm, SigningPurpose } from "sojourn/tokens";
+import type { BlastRadius, SigningAlgorithm, SigningPurpose } from "sojourn/tokens";
 import type { ServerConfig } from "../config/config.ts";
 import { readSpan, SPAN_ACCEPTED } from "../config/spans.ts";
 import type { TokenSettings } from "../config/token-settings.ts";
@@ -15,6 +15,7 @@ const ALGORITHMS: readonly SigningAlgorithm[] = ["ES256", "EdDSA", "RS256", "PS2
 /** Twice as long as verifiers go on with a key set they have read. */
 const LEAD = "10m";
 const LEEWAY_MS = 60_000;
+const ATTEMPTS_MAX = 5;
 
 interface Made {
   readonly kid: string;
@@ -41,29 +42,49 @@ const rotate: Command = {
     "verify until nothing they signed can be alive; then the next rotation takes them out.",
   examples: ["sojourn signing rotate", "sojourn signing rotate --lead 30m"],
   async run({ values, config, output }) {
-    const { keyFile, accessTtlMs } = tokensOf(config());
+    const { keyFile, accessTtlMs } = tokensOf(config(), this.name);
     const alg = ALGORITHMS.find((one) => one === (textOption(values, "alg") ?? "ES256"));
     if (alg === undefined) throw new UsageError(`--alg: ${ALGORITHMS.join(", ")}`, this.name);
     const leadMs = readSpan(textOption(values, "lead") ?? LEAD);
     if (leadMs === undefined) throw new UsageError(`--lead: ${SPAN_ACCEPTED}`, this.name);
-    // What others may open is refused before it is written anew.
-    if (existsSync(keyFile)) await fileKeys({ path: keyFile });
-    let document = existsSync(keyFile) ? readFileSync(keyFile, "utf8") : "";
-    const items: Made[] = [];
-    for (const purpose of PURPOSES) {
-      const overlapMs = accessTtlMs + LEEWAY_MS;
-      const made = await rotateKeys({ document, purpose, alg, now: Date.now(), leadMs, overlapMs });
-      document = made.document;
-      const { kid, removed } = made;
-      items.push({ kid, purpose, activatesAt: new Date(made.activatesAt).toISOString(), removed });
-    }
-    await writeKeyFile(keyFile, document);
+    const items = await rotateFile(keyFile, { alg, leadMs, overlapMs: accessTtlMs + LEEWAY_MS });
     output.result({ items }, () =>
       items.map((one) => `${one.purpose}: ${one.kid} signs from ${one.activatesAt}`).join("\n"),
     );
     return EXIT.ok;
   },
 };
+
+interface Rotation {
+  readonly alg: SigningAlgorithm;
+  readonly leadMs: number;
+  readonly overlapMs: number;
+}
+
+/** Making keys takes its time: what was revoked meanwhile must not be written over. */
+async function rotateFile(keyFile: string, rotation: Rotation): Promise<readonly Made[]> {
+  for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt += 1) {
+    // What others may open is refused before it is written anew.
+    if (existsSync(keyFile)) await fileKeys({ path: keyFile });
+    const before = textOf(keyFile);
+    let document = before;
+    const items: Made[] = [];
+    for (const purpose of PURPOSES) {
+      const made = await rotateKeys({ ...rotation, document, purpose, now: Date.now() });
+      document = made.document;
+      const { kid, removed } = made;
+      items.push({ kid, purpose, activatesAt: new Date(made.activatesAt).toISOString(), removed });
+    }
+    if (textOf(keyFile) !== before) continue;
+    await writeKeyFile(keyFile, document);
+    return items;
+  }
+  throw new FailedError("somebody else keeps writing the key file; nothing was changed");
+}
+
+function textOf(path: string): string {
+  return existsSync(path) ? readFileSync(path, "utf8") : "";
+}
 
 const revoke: Command = {
   name: "signing revoke",
@@ -76,8 +97,9 @@ const revoke: Command = {
     "no other key can sign, follow with: sojourn signing rotate --lead 0s",
   examples: ["sojourn signing revoke Py7QjSnZyms-hI0QMlkpkuNTKHQwN34UYzz9fvc9ZD4"],
   async run({ words: [kid = ""], config, output }) {
-    const { accessKeys, feedKeys } = await openSigningKeys(tokensOf(config()), Date.now);
-    const radius = (await accessKeys.revoke(kid)) ?? (await feedKeys.revoke(kid));
+    const opened = await openSigningKeys(tokensOf(config(), this.name), Date.now);
+    let radius: BlastRadius | undefined;
+    for (const keys of Object.values(opened)) radius ??= await keys.revoke(kid);
     if (radius === undefined) {
       throw new FailedError(
         `no signing key is ${JSON.stringify(kid)}; see: sojourn keys inventory`,
@@ -105,7 +127,7 @@ const revoke: Command = {
 
 export const signingCommands: readonly Command[] = [rotate, revoke];
 
-function tokensOf({ tokens }: ServerConfig): TokenSettings {
+function tokensOf({ tokens }: ServerConfig, command: string): TokenSettings {
   if (tokens !== undefined) return tokens;
-  throw new UsageError("--token-keys is missing: the file of the keys", "signing rotate");
+  throw new UsageError("--token-keys is missing: the file of the keys", command);
 }

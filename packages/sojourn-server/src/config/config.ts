@@ -2,6 +2,15 @@
 import { ConfigError, createSessions, MemoryStore } from "sojourn";
 import type { ConfigProblem, SessionsOptions } from "sojourn";
 import { generateSecret } from "sojourn/tokens";
+import { readAuditSettings } from "./audit-settings.ts";
+import type { AuditSettings } from "./audit-settings.ts";
+import { readConsoleSettings } from "./console-settings.ts";
+import type { ConsoleSettings } from "./console-settings.ts";
+import { readDbscSettings } from "./dbsc-settings.ts";
+import { readGatewaySettings } from "./gateway-settings.ts";
+import type { GatewaySettings } from "./gateway-settings.ts";
+import { readConsumerSettings } from "./consumer-settings.ts";
+import type { ConsumerSettings } from "./consumer-settings.ts";
 import { present } from "./present.ts";
 import { readInstallationSecrets } from "./secrets.ts";
 import { gather } from "./sources.ts";
@@ -9,6 +18,8 @@ import type { Sources } from "./sources.ts";
 import { readSpansIn } from "./spans.ts";
 import { readStoreSettings } from "./store-settings.ts";
 import type { StoreSettings } from "./store-settings.ts";
+import { readTelemetrySettings } from "./telemetry-settings.ts";
+import type { TelemetrySettings } from "./telemetry-settings.ts";
 import { readTokenSettings } from "./token-settings.ts";
 import type { TokenSettings } from "./token-settings.ts";
 import { ValueReader } from "./values.ts";
@@ -31,7 +42,14 @@ export interface ServerConfig extends StoreSettings {
   readonly secrets: readonly string[];
   /** Absent: access tokens are off. */
   readonly tokens: TokenSettings | undefined;
+  readonly gateway: GatewaySettings;
   readonly metrics: MetricsPlace | undefined;
+  readonly audit: AuditSettings;
+  /** Absent: nothing is sent. */
+  readonly telemetry: TelemetrySettings | undefined;
+  readonly consumers: ConsumerSettings;
+  /** Absent: there is no console. */
+  readonly console: ConsoleSettings | undefined;
   readonly logLevel: LogLevel;
   readonly bodyLimitBytes: number;
   /** Requests per second and caller; 0 is no limit. */
@@ -56,9 +74,11 @@ export function readConfig(sources: Sources): ServerConfig {
   const secrets = readInstallationSecrets(read.list("secretFile"), sources.env, problems);
   const production = read.boolean("production") ?? sources.env["NODE_ENV"] === "production";
   const stores = readStoreSettings(read, problems);
+  const dbsc = readDbscSettings(read, problems);
   const library = {
     ...readLibraryOptions(read, secrets, production),
     storeTimeoutMs: stores.storeTimeoutMs,
+    ...(dbsc === undefined ? {} : { dbsc }),
   };
   problems.push(...libraryProblems(library));
   const host = read.text("host") ?? "127.0.0.1";
@@ -70,7 +90,15 @@ export function readConfig(sources: Sources): ServerConfig {
     library,
     secrets,
     tokens: readTokenSettings(read, problems),
+    gateway: readGatewaySettings(read, stores.nearCacheMs, problems),
     metrics: readMetrics(read, host, port),
+    audit: readAuditSettings(read, problems, {
+      control: stores.control,
+      preset: presetOf(library.policy),
+    }),
+    telemetry: readTelemetrySettings(read, problems),
+    consumers: readConsumerSettings(read, problems),
+    console: readConsoleSettings(read, host, problems),
     logLevel: read.level("logLevel") ?? "info",
     bodyLimitBytes: read.bytes("bodyLimit") ?? BODY_LIMIT_BYTES,
     rateLimit: read.count("rateLimit") ?? RATE_LIMIT,
@@ -118,6 +146,10 @@ function readLibraryOptions(
     ...(Object.keys(tighten).length === 0 ? {} : { tighten }),
   };
   return options as unknown as LibraryOptions;
+}
+
+function presetOf(policy: SessionsOptions["policy"]): string | undefined {
+  return typeof policy === "object" ? policy.extends : policy;
 }
 
 /** Everything the library would say at start, as problems; nothing is opened. */

@@ -2,8 +2,13 @@
  * Every setting of the service: one table for the file, the environment, the flags and the help.
  * A flag outranks the environment, which outranks the file.
  */
+import { AUDIT_SETTINGS } from "./audit-settings.ts";
+import { CONSOLE_SETTINGS } from "./console-settings.ts";
 import { CONTROL_ACCEPTED, STORE_ACCEPTED } from "./places.ts";
+import { GATEWAY_SETTINGS } from "./gateway-settings.ts";
+import { CONSUMER_SETTINGS } from "./consumer-settings.ts";
 import { RISKS } from "./risks.ts";
+import { TELEMETRY_SETTINGS } from "./telemetry-settings.ts";
 
 type SettingKind =
   | "text"
@@ -166,11 +171,74 @@ export const SETTINGS: readonly Setting[] = [
     means: "the header those proxies write: forwarded or x-forwarded",
     standard: "x-forwarded",
   },
+  ...GATEWAY_SETTINGS,
   {
     path: "cookie",
     kind: "object",
     means: "name, secure, sameSite, domain, prefix, partitioned",
     standard: "from the policy",
+  },
+  {
+    path: "dbsc.enabled",
+    kind: "boolean",
+    flag: "dbsc",
+    env: "SOJOURN_DBSC",
+    means: "bind sessions to the device where browsers can (DBSC)",
+    standard: "false",
+  },
+  {
+    path: "dbsc.path",
+    kind: "text",
+    flag: "dbsc-path",
+    env: "SOJOURN_DBSC_PATH",
+    means: "where browsers find PATH/register and PATH/refresh",
+    standard: "/dbsc",
+  },
+  {
+    path: "dbsc.enforcement",
+    kind: "text",
+    flag: "dbsc-enforcement",
+    env: "SOJOURN_DBSC_ENFORCEMENT",
+    means: "what a request without its bound cookie is: observe, step-up or require",
+    standard: "by the policy's binding",
+  },
+  {
+    path: "dbsc.onSkipped",
+    kind: "text",
+    env: "SOJOURN_DBSC_ON_SKIPPED",
+    means: "the same where the browser says it could not refresh: degraded, step-up or require",
+    standard: "as dbsc.enforcement",
+  },
+  {
+    path: "dbsc.cookieName",
+    kind: "text",
+    env: "SOJOURN_DBSC_COOKIE",
+    means: "name of the bound cookie, without its prefix",
+    standard: "session-bound",
+  },
+  {
+    path: "dbsc.webcrypto",
+    kind: "boolean",
+    flag: "dbsc-webcrypto",
+    env: "SOJOURN_DBSC_WEBCRYPTO",
+    means: "bind to keys of sojourn-client in browsers without DBSC: PATH/webcrypto",
+    standard: "false",
+  },
+  {
+    path: "dbsc.site",
+    kind: "text",
+    flag: "dbsc-site",
+    env: "SOJOURN_DBSC_SITE",
+    means: "bind the whole site of this origin, like https://example.com",
+    standard: "none: one origin",
+  },
+  {
+    path: "dbsc.registeringOrigins",
+    kind: "list",
+    flag: "dbsc-origin",
+    env: "SOJOURN_DBSC_ORIGINS",
+    means: "origin below dbsc.site where people sign in",
+    standard: "none",
   },
   {
     path: "encryptData",
@@ -229,6 +297,21 @@ export const SETTINGS: readonly Setting[] = [
     standard: "none: clients are service keys",
   },
   {
+    path: "tokens.origins",
+    kind: "list",
+    flag: "token-origin",
+    env: "SOJOURN_TOKEN_ORIGINS",
+    means: "origin of each single-page application that calls the OAuth endpoints itself",
+    standard: "none: no other origin's pages may",
+  },
+  {
+    path: "tokens.encryptTo",
+    kind: "object",
+    means:
+      "per audience: the public JWK, with alg and kid, that its access tokens are encrypted to",
+    standard: "none: access tokens are signed alone",
+  },
+  {
     path: "tokens.accessTtl",
     kind: "span",
     flag: "token-ttl",
@@ -236,6 +319,10 @@ export const SETTINGS: readonly Setting[] = [
     means: "how long an access token lives at most: 10s to 1h",
     standard: "5m",
   },
+  ...AUDIT_SETTINGS,
+  ...TELEMETRY_SETTINGS,
+  ...CONSUMER_SETTINGS,
+  ...CONSOLE_SETTINGS,
   {
     path: "logLevel",
     kind: "level",

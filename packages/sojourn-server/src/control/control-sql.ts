@@ -2,13 +2,15 @@
  * One SQL for two engines: what SQLite and PostgreSQL both understand, with values by plain `?`.
  * Tables are written as `control.reply`. Texts, whole numbers, bytes and NULL are all there is.
  */
-import { SojournError, StoreUnavailableError } from "sojourn";
+import { ContentionError, SojournError, StoreUnavailableError } from "sojourn";
 
 export type SqlValue = string | number | Uint8Array | null;
 
 export interface Statement {
   readonly text: string;
   readonly values: readonly SqlValue[];
+  /** Rows that it must write; any other number undoes the whole transaction. */
+  readonly writes?: number;
 }
 
 export interface SqlOutcome {
@@ -20,7 +22,12 @@ export interface SqlOutcome {
 export interface ControlSql {
   /** A statement that is a transaction of its own. @throws {StoreUnavailableError} */
   run(operation: string, text: string, ...values: readonly SqlValue[]): Promise<SqlOutcome>;
-  /** All of them or none. @throws {StoreUnavailableError} */
+  /**
+   * All of them or none.
+   *
+   * @throws {StoreUnavailableError}
+   * @throws {ContentionError} when one wrote another number of rows than it must: nothing is left.
+   */
   all(operation: string, statements: readonly Statement[]): Promise<void>;
   close(): Promise<void>;
 }
@@ -34,6 +41,11 @@ export function controlFault(error: unknown, operation: string): Error {
   const code = error instanceof Error && "code" in error ? String(error.code) : "no code";
   const cause = Object.assign(new Error(`control store: ${code}`), { code });
   return new StoreUnavailableError(`control ${operation}`, { cause });
+}
+
+/** Whoever comes between two steps is noticed here, inside the transaction. */
+export function checkWrites({ writes }: Statement, { changes }: SqlOutcome): void {
+  if (writes !== undefined && changes !== writes) throw new ContentionError("control store");
 }
 
 /** A control store written by a newer release. Refused, not guessed at. */

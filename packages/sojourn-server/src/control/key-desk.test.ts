@@ -10,16 +10,19 @@ const wanted = { name: "shop", tenant: "acme", scopes: SCOPES };
 
 let now: number;
 let reads: number;
+let proofs: number;
 let refused: KeyRefusal[];
 let desk: KeyDesk;
 let elsewhere: KeyDesk;
+let table: KeyTable;
 
 beforeEach(async () => {
   now = 1_800_000_000_000;
   reads = 0;
+  proofs = 0;
   refused = [];
   const database = new SqliteControl(":memory:");
-  const table = new KeyTable(database);
+  table = new KeyTable(database);
   const find = table.find.bind(table);
   table.find = (id) => {
     reads += 1;
@@ -27,7 +30,12 @@ beforeEach(async () => {
   };
   const secrets = [generateSecret()];
   const sessions = createSessions({ secrets, store: new MemoryStore(), sweep: false });
-  const parts = { serviceKeys: await sessions.serviceKeys(), now: () => now };
+  const keys = await sessions.serviceKeys();
+  const prove = (text: string): ReturnType<typeof keys.prove> => {
+    proofs += 1;
+    return keys.prove(text);
+  };
+  const parts = { serviceKeys: { ...keys, prove }, now: () => now };
   desk = new KeyDesk({ ...parts, table, refused: (why) => void refused.push(why) });
   // Another process on the same file: it shares the rows and not the memory.
   elsewhere = new KeyDesk({ ...parts, table: new KeyTable(database) });
@@ -49,6 +57,19 @@ describe("a service key", () => {
     expect(refused).toEqual(["forged", "forged", "forged", "forged"]);
   });
 
+  it("is none where the store has another's in its place (I12)", async () => {
+    const { text } = await desk.create(wanted);
+    const other = await desk.create({ ...wanted, name: "other" });
+    const find = table.find.bind(table);
+    table.find = async (id) => {
+      const record = await find(id);
+      return record === undefined ? record : { ...record, verifier: other.record.verifier };
+    };
+    expect(await desk.authenticate(text)).toBeUndefined();
+    expect(refused).toEqual(["unknown"]);
+    expect(await desk.authenticate(other.text)).toMatchObject({ name: "other" });
+  });
+
   it("is read again after half a second, not at every request", async () => {
     const { text } = await desk.create(wanted);
     for (let count = 0; count < 10; count += 1) await desk.authenticate(text);
@@ -58,9 +79,27 @@ describe("a service key", () => {
     expect(reads).toBe(2);
   });
 
+  it("is proved once while its record stays, and anew when another took its place (I12)", async () => {
+    const { text } = await desk.create(wanted);
+    const other = await desk.create({ ...wanted, name: "other" });
+    await desk.authenticate(text);
+    const before = proofs;
+    expect(desk.authenticate(text)).toMatchObject({ name: "shop" });
+    expect(proofs).toBe(before);
+    const find = table.find.bind(table);
+    table.find = async (id) => {
+      const record = await find(id);
+      return record === undefined ? record : { ...record, verifier: other.record.verifier };
+    };
+    now += 500;
+    expect(await desk.authenticate(text)).toBeUndefined();
+    expect(refused).toEqual(["unknown"]);
+    expect(await desk.authenticate(text)).toBeUndefined();
+  });
+
   it("is read once for requests that come together", async () => {
     const { text } = await desk.create(wanted);
-    await Promise.all(Array.from({ length: 10 }, () => desk.authenticate(text)));
+    await Promise.all(Array.from({ length: 10 }, async () => desk.authenticate(text)));
     expect(reads).toBe(1);
   });
 

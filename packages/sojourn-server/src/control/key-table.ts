@@ -1,8 +1,28 @@
 /** Service keys at rest: everything about a key but the key. */
 import type { ControlSql, SqlOutcome, SqlValue } from "./control-sql.ts";
 
-export const SCOPES = ["sessions:read", "sessions:write"] as const;
+export const SCOPES = [
+  "sessions:read",
+  "sessions:write",
+  /** To open a session in which somebody acts as the subject. */
+  "sessions:impersonate",
+  "audit:read",
+  "privacy:write",
+  /** Of the whole installation: it may name other tenants, in the paths of tenants alone. */
+  "tenants:write",
+  "locks:write",
+  "bulk:write",
+  "webhooks:write",
+  "analytics:read",
+  "data:read",
+  "keys:read",
+  "keys:write",
+  "health:read",
+  "policy:read",
+] as const;
 export type Scope = (typeof SCOPES)[number];
+/** What a back end needs, and no more. */
+export const USUAL_SCOPES: readonly Scope[] = ["sessions:read", "sessions:write"];
 
 export interface KeyRecord {
   /** 24 base64url characters; not a secret. */
@@ -23,6 +43,8 @@ const COLUMNS = "id, name, tenant, scopes, verifier, created_at, last_used_at, r
 const FIND = `SELECT ${COLUMNS} FROM control.service_key WHERE id = ?`;
 const LOOK = `SELECT ${COLUMNS} FROM control.service_key WHERE name = ? AND revoked_at IS NULL`;
 const LIST = `SELECT ${COLUMNS} FROM control.service_key ORDER BY created_at DESC, id LIMIT ?`;
+const LIST_OF = `SELECT ${COLUMNS} FROM control.service_key WHERE tenant = ?
+  ORDER BY created_at DESC, id LIMIT ?`;
 const INSERT = `INSERT INTO control.service_key (id, name, tenant, scopes, verifier, created_at)
   VALUES (?, ?, ?, ?, ?, ?)`;
 const REVOKE = `UPDATE control.service_key SET revoked_at =
@@ -54,9 +76,13 @@ export class KeyTable {
     return found ?? first(await this.#sql.run("look", LOOK, idOrName));
   }
 
-  /** Newest first, at most 1000. */
-  async list(): Promise<readonly KeyRecord[]> {
-    return (await this.#sql.run("list", LIST, LIST_MAX)).rows.map(recordOf);
+  /** Newest first, at most 1000. @param tenant Absent: of all. */
+  async list(tenant?: string): Promise<readonly KeyRecord[]> {
+    const found =
+      tenant === undefined
+        ? this.#sql.run("list", LIST, LIST_MAX)
+        : this.#sql.run("list", LIST_OF, tenant, LIST_MAX);
+    return (await found).rows.map(recordOf);
   }
 
   /** Idempotent; the earlier end is kept. @returns false when there is no such key. */

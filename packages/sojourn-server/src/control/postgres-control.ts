@@ -5,8 +5,10 @@
  */
 import { createHash } from "node:crypto";
 import { ConfigError } from "sojourn";
-import { controlFault, newerSchema } from "./control-sql.ts";
+import { checkWrites, controlFault, newerSchema } from "./control-sql.ts";
 import type { ControlSql, SqlOutcome, SqlValue, Statement } from "./control-sql.ts";
+import { auditIndexes, auditTables } from "./audit-tables.ts";
+import { serviceIndexes, serviceTables } from "./service-tables.ts";
 
 /** What is used of a `Pool` of `pg`. */
 export interface ControlPool {
@@ -51,6 +53,16 @@ const MIGRATIONS: readonly (readonly string[])[] = [
     "CREATE TABLE control.proof (slot text PRIMARY KEY, until_at bigint NOT NULL)",
     "CREATE INDEX proof_end ON control.proof (until_at)",
   ],
+  [
+    ...auditTables("bigint", "text").map((table) => `CREATE TABLE control.${table}`),
+    ...auditIndexes("control.").map((index) => `CREATE INDEX ${index}`),
+  ],
+  [
+    ...serviceTables({ int: "bigint", text: "text", bytes: "bytea" }).map(
+      (table) => `CREATE TABLE control.${table}`,
+    ),
+    ...serviceIndexes("control.").map((index) => `CREATE INDEX ${index}`),
+  ],
 ];
 const VERSION = MIGRATIONS.length;
 const LOCK_TIMEOUT_MS = 2_000;
@@ -88,7 +100,9 @@ export class PostgresControl implements ControlSql {
   all(operation: string, statements: readonly Statement[]): Promise<void> {
     return this.#guard(operation, (client) =>
       transact(client, async () => {
-        for (const statement of statements) await this.#send(client, statement);
+        for (const statement of statements) {
+          checkWrites(statement, await this.#send(client, statement));
+        }
       }),
     );
   }

@@ -5,12 +5,21 @@
 import { chmodSync, mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import type { DatabaseSync, StatementSync } from "node:sqlite";
-import { controlFault, newerSchema } from "./control-sql.ts";
+import { checkWrites, controlFault, newerSchema } from "./control-sql.ts";
 import type { ControlSql, SqlOutcome, SqlValue, Statement } from "./control-sql.ts";
+import { auditIndexes, auditTables } from "./audit-tables.ts";
+import { serviceIndexes, serviceTables } from "./service-tables.ts";
+import { loadSqlite } from "./sqlite-module.ts";
+
+const TABLES = [
+  ...auditTables("INTEGER", "TEXT"),
+  ...serviceTables({ int: "INTEGER", text: "TEXT", bytes: "BLOB" }),
+];
+const INDEXES = [...auditIndexes(""), ...serviceIndexes("")];
 
 /** A caller waits this long for another process's write; the event loop waits with it. */
 const BUSY_MS = 250;
-const SCHEMA_VERSION = 3;
+const SCHEMA_VERSION = 5;
 const OWNER_ONLY = 0o600;
 const OWNER_ONLY_FOLDER = 0o700;
 
@@ -37,6 +46,8 @@ CREATE TABLE IF NOT EXISTS proof (
   until_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS proof_end ON proof (until_at);
+${TABLES.map((table) => `CREATE TABLE IF NOT EXISTS ${table} STRICT, WITHOUT ROWID;`).join("")}
+${INDEXES.map((index) => `CREATE INDEX IF NOT EXISTS ${index};`).join("")}
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
 `;
 
@@ -68,7 +79,7 @@ export class SqliteControl implements ControlSql {
     return this.#guard(operation, () => {
       this.#database.exec("BEGIN IMMEDIATE");
       try {
-        for (const statement of statements) this.#run(statement);
+        for (const statement of statements) checkWrites(statement, this.#run(statement));
         this.#database.exec("COMMIT");
       } catch (error) {
         this.#database.exec("ROLLBACK");
@@ -115,25 +126,12 @@ function openDatabase(path: string): DatabaseSync {
 }
 
 function migrate(database: DatabaseSync, path: string): void {
-  database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;");
+  // What was erased is not left lying in the file.
+  database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;");
   const version = database.prepare("PRAGMA user_version").get()?.["user_version"];
   if (version === SCHEMA_VERSION) return;
   if (typeof version === "number" && version > SCHEMA_VERSION) {
     throw newerSchema(path, version, SCHEMA_VERSION);
   }
   database.exec(`BEGIN IMMEDIATE; ${SCHEMA} PRAGMA user_version = ${SCHEMA_VERSION}; COMMIT;`);
-}
-
-/** Node prints an ExperimentalWarning for this module, about which an operator can do nothing. */
-function loadSqlite(): { readonly DatabaseSync: typeof DatabaseSync } {
-  const emitWarning = Reflect.get(process, "emitWarning") as (...call: unknown[]) => void;
-  process.emitWarning = (...call: unknown[]): void => {
-    const text = call[0] instanceof Error ? call[0].message : String(call[0]);
-    if (!text.startsWith("SQLite is an experimental")) Reflect.apply(emitWarning, process, call);
-  };
-  try {
-    return process.getBuiltinModule("node:sqlite");
-  } finally {
-    process.emitWarning = emitWarning;
-  }
 }

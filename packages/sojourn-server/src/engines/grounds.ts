@@ -12,14 +12,18 @@ import type { ServerConfig } from "../config/config.ts";
 import { present } from "../config/present.ts";
 import { hostText, nameOfPlace } from "../config/places.ts";
 import type { PostgresPlace, RedisPlace, StorePlace } from "../config/places.ts";
+import { redisRisks } from "../config/risks.ts";
 import { CACHE_MS_MIN } from "../config/store-settings.ts";
 import type { ControlSql } from "../control/control-sql.ts";
 import { PostgresControl } from "../control/postgres-control.ts";
 import { SqliteControl } from "../control/sqlite-control.ts";
 import { within } from "./deadline.ts";
+import { inTurn } from "./in-turn.ts";
 import { openPostgres } from "./postgres.ts";
 import type { PostgresPool } from "./postgres.ts";
 import { openRedis } from "./redis.ts";
+import { timedStore } from "./timed-store.ts";
+import type { StoreCall } from "./timed-store.ts";
 import { inServiceWords, placeTrouble } from "./trouble.ts";
 
 /** Readable by its owner alone: the files hold who is signed in. */
@@ -32,27 +36,34 @@ const READY_MS = 35_000;
 
 export class Grounds {
   readonly #config: ServerConfig;
+  readonly #storeCall: ((call: StoreCall) => void) | undefined;
   /** What to close, last opened first. */
   readonly #open: (() => Promise<void>)[] = [];
   /** Over the store, where one was asked for. */
   near: NearCache | undefined;
   tier: MemcachedTier | undefined;
+  /** The store itself, below what keeps sessions near. */
+  base: SessionStore | undefined;
   #pool: PostgresPool | undefined;
 
-  constructor(config: ServerConfig) {
+  /** @param storeCall Told of every call of the store, below the caches. */
+  constructor(config: ServerConfig, storeCall?: (call: StoreCall) => void) {
     this.#config = config;
+    this.#storeCall = storeCall;
   }
 
   /** @throws {PlaceError | ConfigError} with what mends it. */
   async openStore(): Promise<SessionStore> {
     const { store: place } = this.#config;
     const store = await this.#storeAt();
+    this.base = store;
     // Whoever lies over the store closes it too.
     this.#open.unshift(() => (this.near ?? store).close());
     if (place.kind === "postgres" || place.kind === "redis") {
       await this.#ready(place, store);
     }
-    return this.#nearTo(place, store);
+    const timed = this.#storeCall === undefined ? store : timedStore(store, this.#storeCall);
+    return this.#nearTo(place, timed);
   }
 
   /** In memory, and in what services share, where they were asked for. */
@@ -91,7 +102,8 @@ export class Grounds {
       case "redis": {
         const { prefix, buckets } = place;
         const client = await openRedis(place);
-        const options = { client, acceptRisks, ...present({ prefix, buckets }) };
+        const risks = redisRisks(acceptRisks);
+        const options = { client, acceptRisks: risks, ...present({ prefix, buckets }) };
         return this.#made(place, () => new RedisStore(options));
       }
     }
@@ -124,7 +136,7 @@ export class Grounds {
   }
 
   async close(): Promise<void> {
-    for (const close of this.#open.splice(0)) await close();
+    await inTurn(this.#open.splice(0));
   }
 
   #keep(pool: PostgresPool): void {

@@ -30,6 +30,10 @@ declare module "pg" {
 
   export interface Pool extends Queries {
     connect(): Promise<Client>;
+    on(event: "error", listener: (error: Error) => void): this;
+    on(event: "connect", listener: (client: Client) => void): this;
+    off(event: "error", listener: (error: Error) => void): this;
+    off(event: "connect", listener: (client: Client) => void): this;
   }
 
   const pg: {

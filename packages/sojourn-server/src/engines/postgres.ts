@@ -33,6 +33,7 @@ export async function openPostgres(
   const pool = new pg.Pool({ ...options, max: connections });
   // A connection that breaks while it is idle would else end the process.
   pool.on("error", () => undefined);
+  pool.on("connect", (client) => void client.on("error", () => undefined));
   return pool;
 }
 

@@ -97,6 +97,8 @@ const REDIS: readonly Advice[] = [
 export function placeTrouble(error: unknown, kind: "postgres" | "redis", place: string): unknown {
   if (!(error instanceof Error) || error instanceof ConfigError) return error;
   if (error instanceof PlaceError) return error;
+  // Says itself what there is and what to do.
+  if (codeOf(error) === "ERR_STORE_SCHEMA") return new PlaceError(place, error.message);
   const table = [...(kind === "postgres" ? POSTGRES : REDIS), ...NETWORK];
   for (const word of wordsOf(error)) {
     const [, problem] = table.find(([match]) => match.test(word)) ?? [];

@@ -1,6 +1,6 @@
 /** What access tokens take: keys, an issuer, and the feed that revokes them. */
 import { ConfigError } from "sojourn";
-import type { ReplayCache, SessionStore } from "sojourn";
+import type { Lockouts, ReplayCache, SessionStore } from "sojourn";
 import {
   createDpop,
   createIssuer,
@@ -27,6 +27,8 @@ export interface TokenHouse {
   readonly clients: readonly string[];
   /** Proofs on our own endpoints: their addresses begin with the issuer's. */
   readonly dpop: Dpop;
+  /** Proofs on a resource of somebody else's. @throws {ConfigError} for no address of one. */
+  dpopAt(externalUrl: string): Dpop;
   readonly log: RevocationLog;
   /** Keep where a service that starts later takes the store's log up: it misses nothing then. */
   keepCheckpoint(): Promise<void>;
@@ -37,10 +39,14 @@ interface TokenTools {
   readonly now: () => number;
   readonly meta: MetaTable;
   readonly proofs: ReplayCache;
+  readonly lockouts: Lockouts;
   /** They make nonces. */
   readonly secrets: readonly string[];
   readonly onError?: (error: unknown) => void;
 }
+
+/** Addresses of resources that are remembered, with the keys of their clients. */
+const RESOURCES_MAX = 64;
 
 /** A place in the log of the session store. */
 const CHECKPOINT = "revocation-checkpoint";
@@ -78,13 +84,28 @@ async function inOurWords<Made>(setting: string, made: Promise<Made>): Promise<M
   }
 }
 
-/** @throws {ConfigError} when the key file or the issuer cannot be used. */
+/** A key that encrypts nothing is found at the start, not by a client. */
+async function tryEncryption(encryptTo: TokenSettings["encryptTo"]): Promise<void> {
+  for (const [audience, encrypt] of encryptTo) {
+    try {
+      await encrypt("a.b.c");
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error;
+      const path = `tokens.encryptTo[${JSON.stringify(audience)}]`;
+      const said = error.problems.map(({ message }) => ({ path, message }));
+      throw new ConfigError(said, { cause: error });
+    }
+  }
+}
+
+/** @throws {ConfigError} when key file, issuer or a key to encrypt to cannot be used. */
 export async function openTokens(
   settings: TokenSettings,
-  store: Pick<SessionStore, "tail">,
-  { now, meta, proofs, secrets, onError }: TokenTools,
+  store: Pick<SessionStore, "tail" | "revoke">,
+  { now, meta, proofs, lockouts, secrets, onError }: TokenTools,
 ): Promise<TokenHouse> {
-  const { audiences, accessTtlMs } = settings;
+  const { audiences, accessTtlMs, encryptTo } = settings;
+  await tryEncryption(encryptTo);
   const opened = await openSigningKeys(settings, now, onError);
   const { accessKeys, feedKeys, introspectionKeys } = opened;
   const issuer = await inOurWords(
@@ -93,20 +114,29 @@ export async function openTokens(
       createIssuer({
         issuer: settings.issuer,
         keys: accessKeys,
-        templates: Object.fromEntries(audiences.map((audience) => [audience, {}])),
+        templates: Object.fromEntries(
+          audiences.map((audience) => {
+            const encrypt = encryptTo.get(audience);
+            return [audience, encrypt === undefined ? {} : { encrypt }];
+          }),
+        ),
         accessTtlMs,
         now,
       }))(),
   );
-  const dpop = createDpop({
-    externalUrl: settings.issuer,
-    replays: proofs,
-    nonces: new Nonces({ secrets }),
-    now,
-  });
+  const nonces = new Nonces({ secrets });
+  const dpopAt = remembering((externalUrl: string) =>
+    createDpop({ externalUrl, replays: proofs, nonces, now }),
+  );
   let kept = await meta.find(CHECKPOINT);
   const from = kept === undefined ? {} : { from: kept };
-  const log = createRevocationLog({ store, keys: [accessKeys], tokenLifeMs: accessTtlMs, ...from });
+  const log = createRevocationLog({
+    store,
+    keys: [accessKeys],
+    tokenLifeMs: accessTtlMs,
+    lockouts,
+    ...from,
+  });
   return {
     issuer,
     audiences,
@@ -114,7 +144,8 @@ export async function openTokens(
     feedKeys,
     introspectionKeys,
     clients: settings.clients,
-    dpop,
+    dpop: dpopAt(settings.issuer),
+    dpopAt,
     log,
     async keepCheckpoint() {
       const { checkpoint } = log;
@@ -123,5 +154,15 @@ export async function openTokens(
       kept = checkpoint;
     },
     close: () => log.close(),
+  };
+}
+
+function remembering<Made>(make: (name: string) => Made): (name: string) => Made {
+  const made = new Map<string, Made>();
+  return (name) => {
+    const value = made.get(name) ?? make(name);
+    if (made.size >= RESOURCES_MAX) made.clear();
+    made.set(name, value);
+    return value;
   };
 }

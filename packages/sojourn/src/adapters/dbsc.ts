@@ -4,13 +4,14 @@
  * cross-site ones where the policy asks for a token.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { ConfigError } from "../engine/errors.ts";
-import type { BindingDesk } from "../sessions/binding-desk.ts";
 import type { Sessions } from "../sessions/sessions.ts";
-import { viewOfRequest } from "./fetch.ts";
+import { viewOfRequest } from "./fetch-parts.ts";
 import type { FetchConnection } from "./fetch-headers.ts";
-import { checkSessions, viewOf } from "./node.ts";
+import { deskOf } from "./dbsc-relay.ts";
+import { viewOf } from "./node.ts";
 
+export { deviceBindings } from "./dbsc-relay.ts";
+export type { BindingAnswer, DeviceBindings, RelayedRequest } from "./dbsc-relay.ts";
 export type { DbscOptions, Enforcement } from "../sessions/binding-rules.ts";
 
 /**
@@ -50,12 +51,4 @@ export function dbscMiddleware<Data extends object>(
     res.writeHead(answer.status, { ...answer.headers }).end(answer.body);
     return true;
   };
-}
-
-function deskOf<Data extends object>(of: Sessions<Data>): BindingDesk {
-  checkSessions(of);
-  if (of.binding !== undefined) return of.binding;
-  const message =
-    "is missing: the endpoints answer where createSessions({ dbsc: {} }) binds sessions";
-  throw new ConfigError([{ path: "dbsc", message }]);
 }

@@ -78,7 +78,7 @@ export async function withSession<Data extends object, Result>(
   const [outcome] = await Promise.allSettled([Promise.resolve(session).then(run)]);
   const unawaited = exchange.working !== undefined;
   while (exchange.working !== undefined) await exchange.working;
-  exchange.commit(headOf((cookie) => given.cookies.set(cookie)));
+  await exchange.commit(headOf((cookie) => given.cookies.set(cookie)));
   if (unawaited && session.failure !== undefined) throw session.failure as Error;
   if (outcome.status === "rejected") throw outcome.reason;
   return outcome.value;

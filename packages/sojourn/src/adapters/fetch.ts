@@ -1,16 +1,18 @@
 /** Fetch API adapter: `Request` in, `Response` out. Runs wherever both exist. */
 import { ConfigError, SojournError } from "../engine/errors.ts";
 import { problemOfError } from "../http/problem.ts";
-import type { ProblemAnswer } from "../http/problem.ts";
-import type { Exchange, RequestView, ResponseHead } from "../sessions/exchange.ts";
+import type { Exchange } from "../sessions/exchange.ts";
 import type { Session } from "../sessions/session.ts";
 import type { Sessions } from "../sessions/sessions.ts";
 import type { FetchConnection } from "./fetch-headers.ts";
+import { FetchHead, responseOf, viewOfRequest } from "./fetch-parts.ts";
 import { checkSessions } from "./node.ts";
 import type { AdapterOptions } from "./node.ts";
 
 export { readSession, withSession } from "./fetch-headers.ts";
 export type { CookieToSet, FetchConnection, HeadersGiven, SessionToRead } from "./fetch-headers.ts";
+export { sealedSessions } from "./fetch-sealed.ts";
+export type { SealedHandler, SealedOptions, SealedRequest } from "./fetch-sealed.ts";
 
 export interface FetchOptions extends AdapterOptions<
   [request: Request],
@@ -61,24 +63,6 @@ export function sessions<Data extends object>(
   };
 }
 
-interface ViewOptions extends FetchConnection {
-  readonly activity?: boolean | undefined;
-  readonly canSetToken?: boolean | undefined;
-}
-
-/** A `Request` as the exchange sees it. */
-export function viewOfRequest(
-  { method, headers, url }: Request,
-  known: ViewOptions = {},
-): RequestView {
-  const { pathname: path, host, protocol } = new URL(url);
-  const { remoteAddress, encrypted = protocol === "https:" } = known;
-  const { activity = true, canSetToken = true } = known;
-  const header = (name: string): string | undefined =>
-    headers.get(name) ?? (name === "host" ? host : undefined);
-  return { method, path, header, remoteAddress, encrypted, activity, canSetToken };
-}
-
 /** Below are 101, an upgrade, and 0, `Response.error()`. */
 const STATUS_MIN = 200;
 
@@ -93,41 +77,6 @@ export async function finish<Data extends object>(
   // An upgrade has a socket that a copy would lose, an error has no headers: neither takes ours.
   if (failure === undefined && answer.status < STATUS_MIN) return answer;
   const head = new FetchHead(failure === undefined ? answer : responseOf(failure));
-  exchange.commit(head);
+  await exchange.commit(head);
   return head.response;
-}
-
-export function responseOf({ body, status, headers }: ProblemAnswer): Response {
-  return new Response(body, { status, headers });
-}
-
-/**
- * Changes a copy: a response of `fetch` or `Response.redirect` has headers that cannot be changed,
- * and one without a body may be a constant that answers others, too.
- */
-class FetchHead implements ResponseHead {
-  response: Response;
-  #copied = false;
-
-  constructor(response: Response) {
-    this.response = response;
-  }
-
-  get(name: string): string | undefined {
-    return this.response.headers.get(name) ?? undefined;
-  }
-
-  set(name: string, value: string): void {
-    this.#mine().set(name, value);
-  }
-
-  addCookie(value: string): void {
-    this.#mine().append("set-cookie", value);
-  }
-
-  #mine(): Headers {
-    if (!this.#copied) this.response = new Response(this.response.body, this.response);
-    this.#copied = true;
-    return this.response.headers;
-  }
 }

@@ -4,8 +4,12 @@ import type { Context, MiddlewareHandler } from "hono";
 import { SojournError } from "../engine/errors.ts";
 import { problemOfError } from "../http/problem.ts";
 import type { Session } from "../sessions/session.ts";
+import type { SealedSessions } from "../sessions/sealed/sealed-sessions.ts";
 import type { Sessions } from "../sessions/sessions.ts";
-import { finish, responseOf, viewOfRequest } from "./fetch.ts";
+import { finish } from "./fetch.ts";
+import { responseOf, viewOfRequest } from "./fetch-parts.ts";
+import { SealedDesk } from "./fetch-sealed.ts";
+import type { SealedOptions, SealedRequest } from "./fetch-sealed.ts";
 import { checkSessions, viewOf } from "./node.ts";
 import type { AdapterOptions } from "./node.ts";
 import { commitBeforeHeaders } from "./node-response.ts";
@@ -48,6 +52,31 @@ export function sessions<Data extends object>(
       replace(c, responseOf(problemOfError(c.error)));
     }
     if (node === undefined) replace(c, await finish(exchange, c.res));
+    return undefined;
+  };
+}
+
+/** `new Hono<SealedEnv>()` knows the type of `c.get("sealed")`. */
+export interface SealedEnv {
+  Variables: { sealed: SealedRequest };
+}
+
+/**
+ * Middleware for places without a store: what the request's sealed session is worth is at
+ * `c.get("sealed").standing`. Cross-site requests and trouble are answered here.
+ */
+export function sealedSessions(
+  of: SealedSessions,
+  options: SealedOptions = {},
+): MiddlewareHandler<SealedEnv> {
+  const desk = new SealedDesk(of, options);
+  const { onRefusal = responseOf } = options;
+  return async (c, next) => {
+    const reading = await desk.begin(c.req.raw);
+    if ("problem" in reading) return onRefusal(reading, c.req.raw);
+    c.set("sealed", reading);
+    await next();
+    replace(c, reading.finish(c.res));
     return undefined;
   };
 }

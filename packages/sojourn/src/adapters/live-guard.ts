@@ -99,7 +99,8 @@ export class LiveGuard<Data extends object> {
   handshake(req: IncomingMessage, ticket: string | undefined): Promise<Admission<Data>> {
     return this.#trying(async () => {
       const presented = await this.#present(req, ticket);
-      return presented.refusal === undefined ? this.admit(presented.session) : presented;
+      if (presented.refusal !== undefined) return presented;
+      return this.admit(presented.session, this.#addressOf(req));
     });
   }
 
@@ -110,7 +111,9 @@ export class LiveGuard<Data extends object> {
       const shown = await this.begin(req);
       if (shown.refusal !== undefined) return shown;
       const { warrant } = shown;
-      return this.admit(warrant === undefined ? shown.session : await this.#of.live.again(warrant));
+      const { live } = this.#of;
+      const session = warrant === undefined ? shown.session : await live.again(warrant);
+      return this.admit(session, this.#addressOf(req));
     });
   }
 
@@ -148,7 +151,8 @@ export class LiveGuard<Data extends object> {
     if (refusal !== undefined) return { refusal };
     if (!exchange.secure) return { refusal: problemOf("forbidden", { detail: PLAIN }) };
     if (ticket === undefined) return { refusal, session: exchange.session };
-    const session = await this.#of.tickets.redeem(ticket);
+    const address = this.#addressOf(req);
+    const session = await this.#of.tickets.redeem(ticket, { address });
     return session === undefined ? { refusal: UNAUTHENTICATED } : { refusal, session };
   }
 
@@ -162,8 +166,15 @@ export class LiveGuard<Data extends object> {
     }
   }
 
-  /** Judge a session that is already there. */
-  admit(session: Session<Data>): Admission<Data> {
+  #addressOf(req: IncomingMessage): string | undefined {
+    return this.#of.live.addressOf(handshakeView(req, false));
+  }
+
+  /** Judge a session that is already there. @param address Where the connection comes from. */
+  admit(
+    session: Session<Data>,
+    address: string | undefined = session.clientAddress,
+  ): Admission<Data> {
     const { anonymous = "refuse", require, maxPerSession = MAX_PER_SESSION } = this.#options;
     const open = anonymous === "allow" && require === undefined && session.state === "anonymous";
     const refusal = open ? undefined : refusalOf(session, require);
@@ -174,7 +185,8 @@ export class LiveGuard<Data extends object> {
     if (id !== undefined && live.sizeOf({ tenant: session.tenant, id }) >= maxPerSession) {
       return { refusal: problemOf("rate_limited", { detail: FULL, retryAfterSeconds: 5 }) };
     }
-    return { refusal: undefined, live: live.hold(session, { require, maxPerSession }) };
+    const rules = { require, maxPerSession, address };
+    return { refusal: undefined, live: live.hold(session, rules) };
   }
 }
 

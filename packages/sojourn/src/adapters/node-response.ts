@@ -19,7 +19,8 @@ export function commitBeforeHeaders(exchange: Outgoing, res: ServerResponse): vo
     // Headers given to `writeHead` outrank those set before: make all of them one set.
     if (given !== undefined) adopt(res, given);
     if (typeof reason === "string") res.statusMessage = reason;
-    exchange.commit(new NodeHead(res));
+    // On Node everything in there is synchronous.
+    void exchange.commit(new NodeHead(res));
     return writeHead(status);
   };
   exchange.onWork(() => hold(exchange, res));

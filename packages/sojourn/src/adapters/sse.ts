@@ -5,7 +5,7 @@ import type { ConfigProblem } from "../engine/errors.ts";
 import type { LiveEnd, LiveSession } from "../sessions/live-session.ts";
 import type { Session } from "../sessions/session.ts";
 import type { Sessions } from "../sessions/sessions.ts";
-import { responseOf } from "./fetch.ts";
+import { responseOf } from "./fetch-parts.ts";
 import { closeWord, LIVE_CLOSE_CODES, LiveGuard } from "./live-guard.ts";
 import type { Admission, LiveOptions } from "./live-guard.ts";
 

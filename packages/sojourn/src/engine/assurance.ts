@@ -221,7 +221,8 @@ export function lapsesAt(assurance: Assurance, required: Requirement, now: numbe
   return Math.min(...instants.filter((at) => at > now));
 }
 
-function satisfiesAcr(has: string | undefined, wants: string): boolean {
+/** Levels of ours in their order; any other class only by itself. */
+export function satisfiesAcr(has: string | undefined, wants: string): boolean {
   if (has === wants) return true;
   const wanted = LEVELS.indexOf(wants);
   return wanted >= 0 && has !== undefined && LEVELS.indexOf(has) >= wanted;

@@ -2,7 +2,7 @@
  * The binding of a session to a client's key, as pure decisions. A key is taken once and soon after
  * an authentication; a challenge is answered once.
  */
-import type { BindingTier, DeviceBinding, SessionRecord } from "./record.ts";
+import type { BindingTier, DeviceBinding, SessionRecord, SessionSummary } from "./record.ts";
 import { BINDING_TIERS } from "./record.ts";
 
 /** A key is taken this long after a factor was given, in milliseconds. */
@@ -21,7 +21,7 @@ export interface NewKey {
 }
 
 /** True while an authentication is fresh and a key of this tier would be news. */
-export function mayBind(record: SessionRecord, tier: BindingTier, now: number): boolean {
+export function mayBind(record: SessionSummary, tier: BindingTier, now: number): boolean {
   const { assurance, binding, subject, state } = record;
   // A pending session is bound with the factor that completes it.
   if (subject === null || state !== "active") return false;
@@ -42,6 +42,13 @@ export function bindKey(
   if (!mayBind(record, given.tier, now)) return undefined;
   const binding: DeviceBinding = { ...given, boundAt: now, proofs: 0 };
   return { ...record, binding };
+}
+
+/** True where a cookie shows the device. DPoP proves itself with each request. */
+export function isShownByCookie<Binding extends { readonly tier: BindingTier }>(
+  binding: Binding | undefined,
+): binding is Binding {
+  return binding !== undefined && binding.tier !== "dpop";
 }
 
 /** A challenge as it was made: when, after how many proofs, and which one. */

@@ -17,6 +17,8 @@ export type ErrorCode =
   | "ERR_SESSION_ENDED"
   | "ERR_SESSION_LOCKED"
   | "ERR_LIMIT_REACHED"
+  | "ERR_LOCKED_OUT"
+  | "ERR_IMPERSONATED"
   | "ERR_STALE_EPOCH"
   | "ERR_VERSION_CONFLICT"
   | "ERR_STORE_UNAVAILABLE"
@@ -111,6 +113,20 @@ export class SessionLockedError extends SojournError {
   constructor(factors: number) {
     super("ERR_SESSION_LOCKED", `the session is locked until ${factors} factor(s) are given again`);
     this.factors = factors;
+  }
+}
+
+/** Whoever asks is kept out: nothing was opened. */
+export class LockedOutError extends SojournError {
+  /** For the person. */
+  readonly notice: string;
+  /** Exclusive; absent: until it is lifted. */
+  readonly expiresAt: number | undefined;
+
+  constructor(notice: string, expiresAt?: number) {
+    super("ERR_LOCKED_OUT", "a lock keeps this out: no session may be opened");
+    this.notice = notice;
+    this.expiresAt = expiresAt;
   }
 }
 

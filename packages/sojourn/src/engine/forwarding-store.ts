@@ -13,6 +13,7 @@ import type {
   RevokeResult,
   RevokeSubjectOptions,
   RevokeSubjectResult,
+  ScanOptions,
   SessionFilter,
   SessionRef,
   SessionStore,
@@ -37,15 +38,18 @@ type Facts = "capabilities" | "near" | "tier";
 export type StoreOperation = Exclude<keyof SessionStore, Facts | "tail" | "close">;
 
 /** A layer overrides what it changes: single operations, or {@link ForwardingStore.through}. */
-export class ForwardingStore implements Required<Omit<SessionStore, "near" | "tier">> {
+export class ForwardingStore implements Required<Omit<SessionStore, "near" | "tier" | "scan">> {
   readonly near?: NearSessions;
   readonly tier?: SharedCache;
+  readonly scan?: (page: ScanOptions) => Promise<Page<SessionRef>>;
   protected readonly below: SessionStore;
 
   constructor(below: SessionStore) {
     this.below = below;
     if (below.near !== undefined) this.near = below.near;
     if (below.tier !== undefined) this.tier = below.tier;
+    const scan = below.scan?.bind(below);
+    if (scan !== undefined) this.scan = (page) => this.through("scan", () => scan(page));
   }
 
   /** As the store below tells them now: some learn theirs from their server. */

@@ -18,6 +18,21 @@ export function isWholeWithin(value: unknown, least: number, most: number): valu
   return Number.isSafeInteger(value) && Number(value) >= least && Number(value) <= most;
 }
 
+/** An option, the least and the most it takes. */
+export type WholeRange<Options> = readonly [keyof Options & string, number, number];
+
+/** A problem for each option that is there and no whole number of its range. */
+export function rangeProblems<Options extends object>(
+  options: Options,
+  ranges: readonly WholeRange<Options>[],
+): ConfigProblem[] {
+  return ranges
+    .filter(([path, least, most]) => !isWholeWithin(options[path] ?? least, least, most))
+    .map(([path, least, most]) => {
+      return { path, message: `takes a whole number from ${least} to ${most}` };
+    });
+}
+
 /** What somebody gave where something else is taken. */
 export type Given = "sessions" | "store" | "express-store" | "class" | "text";
 

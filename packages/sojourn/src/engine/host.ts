@@ -46,6 +46,18 @@ export interface Digest {
   ): MaybePromise<Uint8Array | undefined>;
 }
 
+/** Tenants' own keys: where one is destroyed, nothing under it can be read or proved any more. */
+export interface TenantKeys {
+  /**
+   * At once where it is remembered: every verification that is no hit asks.
+   *
+   * @returns at least 32 random bytes, the very same array as long as it is the same key (what is
+   * derived from it is kept with it); `undefined`: the tenant has the installation's keys.
+   * @throws {StoreUnavailableError} when it cannot be known now: never "no key". Invariant I7.
+   */
+  keyOf(tenant: string): MaybePromise<Uint8Array | undefined>;
+}
+
 /** AES-256-GCM as in {@link Digest}, under one key that is used again: made ready once. */
 export interface Cipher {
   seal(nonce: Uint8Array, plain: Uint8Array, aad: Uint8Array): MaybePromise<Uint8Array>;
@@ -70,6 +82,14 @@ export interface HostTime {
   readonly wall: () => number;
   /** Milliseconds since any instant, never going back. */
   readonly monotonic: () => number;
+}
+
+/** Work done once for all who wait for it, as far as the runtime lets them wait for each other. */
+export interface Errand {
+  /** Begun, and neither over nor lost. */
+  readonly underWay: boolean;
+  /** Begin, unless it is under way, and wait until it is over. */
+  join(): Promise<void>;
 }
 
 /** A file that holds secrets. */

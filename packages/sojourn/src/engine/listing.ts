@@ -10,6 +10,8 @@ import { assess } from "./session.ts";
 
 export const PAGE_MAX = 200;
 const PAGE_DEFAULT = 50;
+const SCAN_DEFAULT = 500;
+const SCAN_MAX = 1000;
 const CURSOR: RegExp = /^(-?\d{1,16})\.(.+)$/s;
 
 /** What lists are ordered by. Neither field ever changes. */
@@ -28,6 +30,18 @@ export function comparePlaces(a: Place, b: Place): number {
 /** How many items a page is to have. */
 export function pageSize(limit: number | undefined): number {
   return Math.min(Math.max(limit ?? PAGE_DEFAULT, 1), PAGE_MAX);
+}
+
+/** How many sessions a page of a scan is to have. */
+export function scanSize(limit: number | undefined): number {
+  return Math.min(Math.max(limit ?? SCAN_DEFAULT, 1), SCAN_MAX);
+}
+
+/** @throws {ArgumentError} unless it is a text that the pattern takes. */
+export function scanPlace(cursor: string, pattern: RegExp): readonly string[] {
+  const [, ...parts] = pattern.exec(cursor) ?? [];
+  if (parts.length > 0) return parts;
+  throw new ArgumentError("page.cursor", "pass a cursor as a former page gave it, or none");
 }
 
 export function cursorAfter({ createdAt, id }: Place): string {

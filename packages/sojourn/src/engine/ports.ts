@@ -4,19 +4,23 @@
  * (touch, revoke, epoch), and *data* writes merged per key inside the store. Deadlines are
  * absolute; a store decides by no clock of its own.
  */
-import type { Durability, EndReason, SessionState } from "../protocol/words.ts";
+import type { Durability, SessionState } from "../protocol/words.ts";
+import type { NearSessions, SharedCache } from "./near.ts";
 import type { SessionEnd, SessionRecord, SessionSummary } from "./record.ts";
 
+export type { NearSession, NearSessions, SharedCache } from "./near.ts";
 export type {
   Base64Url,
   Cipher,
   Clock,
   Digest,
   Entropy,
+  Errand,
   HostTime,
   MaybePromise,
   PrivateFile,
   PrivateFiles,
+  TenantKeys,
   Timers,
 } from "./host.ts";
 
@@ -113,7 +117,10 @@ export interface RevokeOptions {
   readonly now: number;
   /** Default `"local"`: the disk has it. Weaker is never given, stronger where the engine can. */
   readonly durability?: Durability;
-  /** A trusted caller: an absent id is remembered as ended until this instant. */
+  /**
+   * A trusted caller: an absent id is remembered as ended until this instant, and the tail tells
+   * of its end.
+   */
   readonly tombstoneUntil?: number;
 }
 
@@ -130,6 +137,8 @@ export interface RevokeSubjectOptions {
   readonly now: number;
   readonly except?: string;
   readonly end: SessionEnd;
+  /** The new epoch lies above this one, too: the store may have lost those up to it. Default 0. */
+  readonly above?: number;
   /** As with `revoke`. */
   readonly durability?: Durability;
 }
@@ -137,6 +146,8 @@ export interface RevokeSubjectOptions {
 export interface RevokeSubjectResult {
   /** The new epoch: everything below it is refused from now on. */
   readonly epoch: number;
+  /** The one until then: an excepted session below it had ended, and is not kept. */
+  readonly before: number;
   /** Sessions this call ended, for events; all of them on an engine with `atomicIndex`. */
   readonly ended: readonly EndedSession[];
   readonly durability: Durability;
@@ -152,6 +163,12 @@ export interface PageOptions {
   readonly now: number;
   readonly cursor?: string;
   /** 1–200, default 50. */
+  readonly limit?: number;
+}
+
+export interface ScanOptions {
+  readonly cursor?: string;
+  /** About how many, 1–1000, default 500. */
   readonly limit?: number;
 }
 
@@ -191,6 +208,8 @@ export type StoreChange =
       readonly subject: string | null;
       readonly position: string;
       readonly end?: SessionEnd;
+      /** Not with `"ended"`: it waits for a factor now. Absent: it does not. */
+      readonly locked?: true;
       /** With `what: "data"`. */
       readonly keys?: readonly string[];
     }
@@ -270,6 +289,8 @@ export interface StoreCapabilities {
   readonly evicts: boolean;
   /** True when another process can see what is written. */
   readonly shared: boolean;
+  /** True when it works in the caller's own thread: whatever it does, the process waits. */
+  readonly blocking?: boolean;
   /**
    * True when writes it acknowledged may be missing after a failover. A process then remembers what
    * it wrote for some minutes and writes it again when `StoreHealth.incarnation` changes.
@@ -277,49 +298,6 @@ export interface StoreCapabilities {
   readonly mayForget?: boolean;
   readonly maxDataBytes: number;
 }
-
-/** A session as it is kept near. */
-export interface NearSession {
-  readonly stored: StoredSession;
-  /** What whoever peeked has found out about `stored`: his to read and write, gone with it. */
-  note: unknown;
-}
-
-/**
- * What a store that keeps sessions near adds. A session from here may only be answered as active
- * and without a successor; whoever wants to judge more asks `find`, which always asks the store.
- */
-export interface NearSessions {
-  /**
-   * As last read, unless it changed since or freshness was proven longer ago than the bound. No
-   * I/O.
-   *
-   * @param boundMs Instead of the near-cache's own bound: for `storeDown: degraded` alone.
-   */
-  peek(ref: SessionRef, boundMs?: number): NearSession | undefined;
-  /** S: what is older than this is not answered, in milliseconds. */
-  readonly boundMs: number;
-  /** The `askedAt` of the last proof of freshness; `-Infinity` before the first. */
-  readonly provenAt: number;
-  /**
-   * Over a store with a {@link SharedCache}: what another process read, if nothing was told of it
-   * since; bounded as `peek` is. One look-up there. Never rejects: trouble is `undefined`.
-   */
-  recall?(ref: SessionRef): Promise<StoredSession | undefined>;
-}
-
-/** A cache between several processes and their store: a hint for near-caches, and never a store. */
-export interface SharedCache {
-  /** How long a value may lie there, in milliseconds. */
-  readonly ttlMs: number;
-  /** What `recall` gives was read from the store no longer ago than this when it was asked for. */
-  readonly ageMs: number;
-  /** As some process read it; it may have changed since. Never rejects: trouble is `undefined`. */
-  recall(ref: SessionRef): Promise<StoredSession | undefined>;
-}
-
-/** Revoke one: end reason and words go into the record. Alias kept short for stores. */
-export type RevocationReason = EndReason;
 
 /**
  * A place for sessions. Every method throws `StoreUnavailableError` for trouble. Besides it,
@@ -374,6 +352,12 @@ export interface SessionStore {
     filter: SessionFilter,
     now: number,
   ): Promise<{ readonly count: number; readonly exact: boolean }>;
+  /**
+   * Every session of every tenant, ended ones too, for whoever keeps an index beside the store: in
+   * no promised order, and each that is there from the first page to the last at least once. Pages
+   * may be of any length. Absent: the store cannot tell.
+   */
+  scan?(page: ScanOptions): Promise<Page<SessionRef>>;
   /** End what is overdue, erase what has been ended long enough. Short and batched. */
   sweep(options: SweepOptions): Promise<SweepResult>;
   /** Changes after `from` (`"now"`: from here on). */

@@ -203,6 +203,15 @@ describe("the previous token", () => {
     });
   });
 
+  it("is a fork at once when another context confirmed the successor, whoever comes back", () => {
+    const elsewhere = confirmed(pending, CONFIRMED_AT, at(CONFIRMED_AT, { fingerprint: "B" }));
+    const back = (fingerprint: string) =>
+      judgePresented(elsewhere, token(1), at(GRACE_ENDS + 1, { fingerprint }));
+    expect(back("A")).toEqual({ act: "fork", reaction: "revoke", sameContext: false });
+    // A browser that was updated before it confirmed, and then lost its cookies.
+    expect(back("B")).toEqual({ act: "issue", from: "previous" });
+  });
+
   it("orphans the confirmed token when it branches, whose use is then an alarm", () => {
     const branched = issued(turned, GRACE_ENDS + 1, "previous");
     expect(branched.rotation).toMatchObject({ ...token(1), lastIssued: 3, pending: token(3) });

@@ -159,7 +159,9 @@ function judgePrevious(record: SessionRecord, context: RotationContext): Rotatio
   if (previous === undefined) return SERVE;
   // A straggler gets no token: it must not turn the cookie jar back.
   if (now <= previous.graceUntil) return SERVE;
-  const sameContext = isSameContext(previous.fingerprint, context.fingerprint);
+  // The two holders are compared, not this one with its own past: who confirmed the successor in
+  // another context did not lose it here.
+  const sameContext = isSameContext(rotation.fingerprint, context.fingerprint);
   const flushMs = Math.max(COOKIE_FLUSH_MS, policy.touchEveryMs);
   // The confirmed token was hardly used after it was confirmed: a browser that crashed before its
   // cookies reached the disk looks like this.
@@ -167,8 +169,7 @@ function judgePrevious(record: SessionRecord, context: RotationContext): Rotatio
   if (mayHaveLostIt && sameContext && record.seenAt <= rotation.confirmedAt + flushMs) {
     return context.canSetToken ? { act: "issue", from: "previous" } : { act: "restore" };
   }
-  // The two holders are compared, not this one with its own past.
-  return fork(rotation, context, isSameContext(rotation.fingerprint, context.fingerprint));
+  return fork(rotation, context, sameContext);
 }
 
 function judgeUnheld(

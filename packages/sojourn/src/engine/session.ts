@@ -7,6 +7,7 @@ import { addAuthentication, factorCount } from "./assurance.ts";
 import type { Authentication } from "./assurance.ts";
 import { ArgumentError } from "./errors.ts";
 import { invariant } from "./invariant.ts";
+import { IMPERSONATION_MS } from "./impersonation.ts";
 import { limitsFor } from "./policy/policy.ts";
 import type { Policy } from "./policy/policy.ts";
 import { endsAt, idleExpiresAt } from "./record.ts";
@@ -86,6 +87,8 @@ export function openSession(opening: Opening, policy: Policy, now: number): Sess
   const remember = opening.remember === true;
   const limits = limitsFor(policy, { remember, bound: false });
   const pending = opening.pending === true;
+  const longest = opening.actor === undefined ? limits.absoluteMs : IMPERSONATION_MS;
+  const absoluteMs = Math.min(limits.absoluteMs, longest);
   const record: SessionRecord = {
     id: opening.id,
     tenant: opening.tenant,
@@ -99,7 +102,7 @@ export function openSession(opening: Opening, policy: Policy, now: number): Sess
     seenAt: now,
     idleMs: pending ? Math.min(policy.pendingMs, limits.idleMs) : limits.idleMs,
     idleLockFactors: opening.subject === null ? 0 : idleFactors(policy),
-    absoluteExpiresAt: now + limits.absoluteMs,
+    absoluteExpiresAt: now + absoluteMs,
     assurance: addAuthentication(undefined, opening, now),
     rotation: {
       ...opening.holder,

@@ -23,6 +23,7 @@ import type {
   TouchResult,
 } from "../engine/ports.ts";
 import type { SessionEnd, SessionRecord } from "../engine/record.ts";
+import { changeOf } from "../stores/memory-log.ts";
 import type { ChangeLog } from "../stores/memory-log.ts";
 import type { ForeignDeadlines } from "./foreign-deadlines.ts";
 import type { ForeignRows, SessionRow, Tombstone } from "./foreign-rows.ts";
@@ -127,7 +128,11 @@ export class ForeignSessions {
       }
       const { now, tombstoneUntil } = options;
       const until = Math.max(tombstoneUntil ?? 0, row?.until ?? 0);
-      if (tombstoneUntil !== undefined) await this.#parts.rows.bury(ref, { until }, until - now);
+      if (tombstoneUntil !== undefined) {
+        await this.#parts.rows.bury(ref, { until }, until - now);
+        const change = { kind: "session", what: "ended", ref, subject: null } as const;
+        this.#parts.log.append({ ...change, end });
+      }
       return { outcome: "absent", durability: "unknown" };
     });
   }
@@ -238,9 +243,7 @@ export class ForeignSessions {
   }
 
   #note(record: SessionRecord, what: "created" | "changed" | "ended"): void {
-    const { id, tenant, subject, end } = record;
-    const change = { kind: "session", what, ref: { tenant, id }, subject } as const;
-    this.#parts.log.append(end === undefined ? change : { ...change, end });
+    this.#parts.log.append(changeOf(record, what));
   }
 
   #noteData({ tenant, id, subject }: SessionRecord, keys: readonly string[]): void {

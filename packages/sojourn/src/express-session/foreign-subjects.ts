@@ -166,20 +166,22 @@ export class ForeignSubjects {
 
   /** Bumps the epoch, then ends what is indexed; the epoch refuses them from the first write on. */
   revokeAll(who: Who, options: RevokeSubjectOptions): Promise<RevokeSubjectResult> {
-    const { except, end } = options;
+    const { except, end, above = 0 } = options;
     return this.#alone(who, async (row) => {
-      const epoch = row.epoch + 1;
+      const before = row.epoch;
+      const epoch = Math.max(before, above) + 1;
       // Raised first: whoever reads the new epoch finds the excepted session at it (I5).
       const kept = row.sessions.find((entry) => entry.id === except);
       const raised =
         kept !== undefined &&
-        (await this.#sessions.raise({ tenant: who.tenant, id: kept.id }, row.epoch, epoch));
+        (await this.#sessions.raise({ tenant: who.tenant, id: kept.id }, before, epoch));
       await this.#raiseEpoch(who, { ...row, epoch }, except);
       const others = row.sessions.filter((entry) => !raised || entry !== kept);
       const ended = await inTurns(others, ({ id }) =>
         this.#endIfNot({ tenant: who.tenant, id }, end),
       );
-      return { epoch, ended: ended.filter((one) => one !== undefined), durability: "unknown" };
+      const told = ended.filter((one) => one !== undefined);
+      return { epoch, before, ended: told, durability: "unknown" };
     });
   }
 

@@ -198,7 +198,7 @@ export class SidSessions {
     const { tenant, id } = ref;
     const policy = core.policies.policyFor({ tenant });
     // Nobody is given this token: the record needs a verifier, and the cookie is express-session's.
-    const minted = await (await core.keys()).mint({ ...ref, generation: 1, ...NOBODY });
+    const minted = await (await core.keys(tenant)).mint({ ...ref, generation: 1, ...NOBODY });
     const holder = { generation: 1, verifier: minted.verifier };
     const now = core.now();
     const opened = openSession({ tenant, id, ...NOBODY, holder }, policy, now);

@@ -251,3 +251,10 @@ function frozenRules(options: CookieOptions, shape: Shape): CookieRules {
     warnings: Object.freeze(warningsOf(options, name)),
   });
 }
+
+/** The same cookie by another name, prefix included. */
+export function renamed(rules: CookieRules, name: string): CookieRules {
+  const opening = `${name}=`;
+  const deletion = `${opening}; Max-Age=0${rules.attributes}`;
+  return Object.freeze({ ...rules, name, opening, deletion });
+}

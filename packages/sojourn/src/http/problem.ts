@@ -6,6 +6,7 @@ import {
   ArgumentError,
   CrossSiteError,
   DataTooLargeError,
+  LockedOutError,
   SessionEndedError,
   SessionLockedError,
   SojournError,
@@ -160,6 +161,9 @@ function argumentOutcome(error: Thrown, status: number): Outcome {
   return { code: "invalid_request", extras, status, detail: error.message };
 }
 
+/** 403 without a challenge: there is none that whoever acts for somebody could answer. */
+export const STAND_IN = "Somebody acts as this subject: this is for the person alone.";
+
 /** What each error of the library becomes. Messages of unlisted ones stay inside. */
 const OUTCOMES: Readonly<Partial<Record<ErrorCode, (error: Thrown) => Outcome>>> = {
   ERR_INVALID_ARGUMENT: (error) => argumentOutcome(error, 400),
@@ -179,6 +183,12 @@ const OUTCOMES: Readonly<Partial<Record<ErrorCode, (error: Thrown) => Outcome>>>
   }),
   // Which sessions are in the way is told by whoever may see them, through `problemOf`.
   ERR_LIMIT_REACHED: () => ({ code: "limit_reached", extras: {} }),
+  ERR_LOCKED_OUT: (error) => {
+    const { notice, expiresAt } = error instanceof LockedOutError ? error : { notice: "" };
+    const until = expiresAt === undefined ? {} : { expiresAt: new Date(expiresAt).toISOString() };
+    return { code: "locked_out", extras: { message: notice, ...until } };
+  },
+  ERR_IMPERSONATED: () => ({ code: "forbidden", extras: {}, detail: STAND_IN }),
   ERR_STALE_EPOCH: () => ({
     code: "conflict",
     extras: {},

@@ -4,6 +4,7 @@ import {
   createCipheriv,
   createDecipheriv,
   createSecretKey,
+  hash,
   hkdfSync,
 } from "node:crypto";
 import { Buffer } from "node:buffer";
@@ -13,6 +14,7 @@ import { hmacOneShot } from "./hmac-one-shot.ts";
 export { entropy } from "./entropy.ts";
 export { hostTime } from "./host-time.ts";
 export { privateFiles } from "./private-files.ts";
+export { errandOf } from "./shared-errand.ts";
 export { systemClock } from "./system-clock.ts";
 export { timers } from "./timers.ts";
 
@@ -50,6 +52,11 @@ export const digest: Digest = {
     return openWith(createSecretKey(key), nonce, sealed, aad);
   },
 };
+
+/** Of bytes, or of a text as UTF-8. 1 µs, where Web Crypto asks another thread for 60 µs. */
+export function sha256(message: Uint8Array | string): Uint8Array | Promise<Uint8Array> {
+  return new Uint8Array(hash("sha256", message, "buffer"));
+}
 
 /** Saves another 4 µs per call. */
 export function cipherOf(key: Uint8Array): Cipher {

@@ -18,9 +18,13 @@ export const privateFiles: PrivateFiles | undefined = {
 
   async replace(path, text) {
     const beside = `${path}.${randomBytes(9).toString("base64url")}`;
+    const before = await stat(path).catch(() => undefined);
     try {
       const file = await open(beside, "wx", OWNER_ONLY);
       try {
+        // Root writes it, and the service whose it is must be able to read it still.
+        const { uid } = await file.stat();
+        if (before !== undefined && before.uid !== uid) await file.chown(before.uid, before.gid);
         await file.writeFile(text);
         await file.sync();
       } finally {

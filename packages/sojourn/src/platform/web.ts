@@ -4,22 +4,24 @@ import type { Base64Url, Cipher, Digest } from "../engine/ports.ts";
 export { entropy } from "./entropy.ts";
 export { hostTime } from "./host-time.ts";
 export { privateFiles } from "./no-files.ts";
+export { errandOf } from "./own-errand.ts";
 export { systemClock } from "./system-clock.ts";
 export { timers } from "./timers.ts";
 
 type Key = Awaited<ReturnType<typeof crypto.subtle.importKey>>;
 
 const TAG_BITS = 128;
+const encoder = new TextEncoder();
 const EMPTY: Uint8Array = new Uint8Array(0);
 
 /** By identity, as on Node: importing costs more than the HMAC itself. */
-const hmacKeys: WeakMap<Uint8Array, Promise<Key>> = new WeakMap();
+const hmacKeys: WeakMap<Uint8Array, Key> = new WeakMap();
 
-function hmacKey(key: Uint8Array): Promise<Key> {
+async function hmacKey(key: Uint8Array): Promise<Key> {
   const known = hmacKeys.get(key);
   if (known !== undefined) return known;
   const algorithm = { name: "HMAC", hash: "SHA-256" };
-  const made = crypto.subtle.importKey("raw", key, algorithm, false, ["sign"]);
+  const made = await crypto.subtle.importKey("raw", key, algorithm, false, ["sign"]);
   hmacKeys.set(key, made);
   return made;
 }
@@ -59,6 +61,12 @@ export const digest: Digest = {
     return openWith(await cipherKey(key, ["decrypt"]), nonce, sealed, aad);
   },
 };
+
+/** Of bytes, or of a text as UTF-8. */
+export async function sha256(message: Uint8Array | string): Promise<Uint8Array> {
+  const bytes = typeof message === "string" ? encoder.encode(message) : message;
+  return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+}
 
 /** Only the key itself is kept: some runtimes forbid a promise of another request. */
 export function cipherOf(bytes: Uint8Array): Cipher {

@@ -33,6 +33,10 @@ export interface EventDetails {
   "session-established": { readonly kind: string; readonly acr?: string; readonly amr: string[] };
   /** Besides `session-established`: it was another system's before. */
   "session-converted": { readonly from: string };
+  /** Besides `session-established`: `actor` acts as the subject, for `cause`. */
+  "impersonation-started": { readonly expiresAt: number };
+  /** Besides `session-ended`. */
+  "impersonation-ended": { readonly reason: EndReason };
   "session-extended": { readonly idleExpiresAt: number };
   "session-rotated": { readonly generation: number; readonly how: "sealed" | "hard" | "confirmed" };
   "session-locked": { readonly factors: number };
@@ -41,7 +45,12 @@ export interface EventDetails {
   /** Keys only, never values. */
   "session-data-changed": { readonly keys: string[]; readonly dataVersion: number };
   "token-claims-change": { readonly roles: string[] };
-  "session-ended": { readonly reason: EndReason };
+  "session-ended": {
+    readonly reason: EndReason;
+    readonly kind: string;
+    /** From its creation to its end, which for a deadline is the deadline. */
+    readonly lastedMs: number;
+  };
   "subject-revoked": { readonly epoch: number; readonly ended: number };
   /** A genuine old token came back after its time: two holders, or one that lost its place. */
   "token-fork": {
@@ -90,6 +99,8 @@ export type SessionEvent<Name extends EventName = EventName> = {
 export const EVENT_NAMES: readonly EventName[] = [
   "session-established",
   "session-converted",
+  "impersonation-started",
+  "impersonation-ended",
   "session-extended",
   "session-rotated",
   "session-locked",

@@ -18,11 +18,13 @@ export const PROBLEM_CODES = [
   "version_conflict",
   "precondition_required",
   "limit_reached",
+  "tenant_suspended",
   "payload_too_large",
   "idempotency_conflict",
   "rate_limited",
   "unavailable",
   "internal",
+  "locked_out",
 ] as const;
 export type ProblemCode = (typeof PROBLEM_CODES)[number];
 
@@ -55,6 +57,11 @@ export const PROBLEMS: Readonly<Record<ProblemCode, ProblemKind>> = Object.freez
   version_conflict: kind(412, "Version conflict", "The resource has changed; read it again."),
   precondition_required: kind(428, "Precondition required", "Send `If-Match` with the ETag read."),
   limit_reached: kind(409, "Session limit reached", "The subject has as many sessions as allowed."),
+  tenant_suspended: kind(
+    403,
+    "Tenant suspended",
+    "Nobody of this tenant is served now; nothing was ended, and all goes on when it is resumed.",
+  ),
   payload_too_large: kind(413, "Payload too large", "The content is over the limit."),
   idempotency_conflict: kind(
     422,
@@ -69,6 +76,7 @@ export const PROBLEMS: Readonly<Record<ProblemCode, ProblemKind>> = Object.freez
     true,
   ),
   internal: kind(500, "Internal error", "Something went wrong on this side."),
+  locked_out: kind(403, "Locked out", "No session may be opened here now; see `message`."),
 });
 
 /** One wrong place of a request. */
@@ -102,7 +110,7 @@ export interface ProblemExtras {
   unknown_field: { readonly errors: readonly FieldProblem[] };
   unauthenticated: object;
   /** The reason is told only to the holder of the credential. */
-  session_ended: { readonly reason?: EndReason };
+  session_ended: { readonly reason?: EndReason; readonly message?: string };
   session_locked: { readonly required: { readonly factors: number } };
   step_up_required: { readonly required: StepUpRequirement };
   csrf_failed: { readonly check: CsrfCheck };
@@ -113,11 +121,14 @@ export interface ProblemExtras {
   precondition_required: object;
   /** With the policy `ask`: what the subject may end to make room. */
   limit_reached: { readonly sessions?: readonly object[] };
+  tenant_suspended: object;
   payload_too_large: { readonly limitBytes?: number };
   idempotency_conflict: object;
   rate_limited: object;
   unavailable: object;
   internal: object;
+  /** What the person may be told, and until when as far as that is set (RFC 3339). */
+  locked_out: { readonly message: string; readonly expiresAt?: string };
 }
 
 /** The members every problem has. RFC 9457 section 3.1, plus `code` and `retryable`. */

@@ -13,6 +13,7 @@ export const END_REASONS = [
   "evicted",
   "reuse_detected",
   "subject_revoked",
+  "locked_out",
 ] as const;
 export type EndReason = (typeof END_REASONS)[number];
 

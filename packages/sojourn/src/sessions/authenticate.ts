@@ -5,17 +5,19 @@
  */
 import { equalText } from "../engine/equal.ts";
 import { ContentionError } from "../engine/errors.ts";
+import { invariant } from "../engine/invariant.ts";
 import type { NearSession, SessionRef, StoredSession } from "../engine/ports.ts";
 import { idleExpiresAt, REFRESH_KIND } from "../engine/record.ts";
 import type { SessionRecord } from "../engine/record.ts";
 import { judgePresented, rotationDue, rotationDueAt } from "../engine/rotation.ts";
 import type { RotationContext, RotationDecision } from "../engine/rotation.ts";
-import { assess, touchDue, touchDueAt } from "../engine/session.ts";
+import { touchDue, touchDueAt } from "../engine/session.ts";
 import type { Judgement } from "../engine/session.ts";
 import { claimedId } from "../tokens/token-format.ts";
 import type { ParsedToken } from "../tokens/token-format.ts";
 import type { Core, Loaded } from "./core.ts";
 import { hasSealed } from "./data-codec.ts";
+import { endLockedOut, judged, noticeFor } from "./locked-out.ts";
 import type { ProvedToken } from "./memo.ts";
 import {
   advance,
@@ -63,6 +65,9 @@ interface PlainNote {
   readonly text: string;
   readonly canSetToken: boolean;
   readonly activity: boolean;
+  /** Of the lockouts, and from where the token came where that matters to them. */
+  readonly lockouts: number;
+  readonly address: string | undefined;
   /** Exclusive. */
   readonly until: number;
   readonly judgement: Judgement;
@@ -82,6 +87,7 @@ function notedHit(
   const note = left as PlainNote | undefined;
   if (note?.core !== core || !equalText(note.text, text)) return undefined;
   if (note.canSetToken !== how.canSetToken || note.activity !== how.activity) return undefined;
+  if (note.lockouts !== core.lockouts.version || note.address !== how.address) return undefined;
   const now = core.now();
   const { until, judgement, readable } = note;
   return now < until ? { state: "live", at: now, stored, judgement, readable } : undefined;
@@ -101,7 +107,7 @@ function nearHit(
 function noteOf(
   core: Core,
   proved: ProvedToken,
-  { canSetToken, activity }: Presentation,
+  { canSetToken, activity, address }: Presentation,
   { stored, judgement }: LiveVerdict,
 ): PlainNote {
   const { record } = stored;
@@ -110,7 +116,9 @@ function noteOf(
   if (canSetToken) until = Math.min(until, rotationDueAt(record.rotation, policy));
   if (activity) until = Math.min(until, touchDueAt(record, policy));
   const readable = !hasSealed(stored.data);
-  return { core, text: proved.text, canSetToken, activity, until, judgement, readable };
+  const { version: lockouts } = core.lockouts;
+  const { text } = proved;
+  return { core, text, canSetToken, activity, lockouts, address, until, judgement, readable };
 }
 
 /** @returns `undefined` for everything that only a fresh read may judge. */
@@ -165,7 +173,7 @@ async function authenticateAnew(core: Core, text: string, how: Presentation): Pr
     refuse(core, how, "malformed");
     return { state: "unknown", why: "malformed" };
   }
-  const keys = core.keys();
+  const keys = core.keys(how.tenant);
   const desk = keys instanceof Promise ? await keys : keys;
   const genuine = desk.verifyMac(parsed, how.tenant);
   if (!(genuine instanceof Promise ? await genuine : genuine)) {
@@ -211,12 +219,12 @@ function plain(
   how: Presentation,
   stored: StoredSession,
 ): LiveVerdict | undefined {
-  const { record, subjectEpoch } = stored;
+  const { record } = stored;
   const { rotation } = record;
   if (rotation.pending !== undefined || rotation.generation !== proved.generation) return undefined;
   if (record.state !== "active" || !equalText(rotation.verifier, proved.verifier)) return undefined;
   const now = core.now();
-  const judgement = assess(record, subjectEpoch, now);
+  const judgement = judged(core.lockouts, stored, now, how.address);
   if (judgement.state !== "active") return undefined;
   const policy = core.policyOf(record);
   if (how.canSetToken && rotationDue(rotation, policy, now)) return undefined;
@@ -246,7 +254,7 @@ async function prove(
 ): Promise<ProvedToken> {
   const { id, tenant, subject } = record;
   const { generation } = parsed;
-  const verifier = await (await core.keys()).verifierOf(parsed, { tenant, subject });
+  const verifier = await (await core.keys(tenant)).verifierOf(parsed, { tenant, subject });
   // A copy: the text is a slice that would keep its whole request header alive.
   const proved = { text: Array.from(text).join(""), id, tenant, subject, verifier, generation };
   core.memo.keep(id, proved);
@@ -259,10 +267,11 @@ export async function judge(core: Core, attempt: Attempt, first: StoredSession):
   let incarnationSince: number | undefined;
   for (let count = 0; count < ATTEMPTS_MAX; count += 1) {
     if (stored === undefined) return UNKNOWN;
-    const loaded = core.judge(stored);
+    const loaded = core.judge(stored, attempt.how.address);
     const { judgement } = loaded;
     if (judgement.state === "ended") {
-      return { state: "ended", ...judgement.end, record: stored.record };
+      await endLockedOut(core, loaded);
+      return endedVerdict(core, loaded, attempt.how);
     }
     const context = await contextOf(core, attempt, loaded, incarnationSince);
     const decision = judgePresented(stored.record, attempt.proved, context);
@@ -279,6 +288,15 @@ export async function judge(core: Core, attempt: Attempt, first: StoredSession):
   }
   // Trouble is never a standing. Invariant I7.
   throw new ContentionError("authenticate");
+}
+
+function endedVerdict(core: Core, { stored, judgement }: Loaded, how: Presentation): Verdict {
+  invariant(judgement.state === "ended", "a verdict of an end that is none");
+  const { end } = judgement;
+  const { record } = stored;
+  // However it ended: where a lockout stands, this is what its person has to know.
+  const message = noticeFor(core, record, how.address);
+  return { state: "ended", ...end, record, ...(message === undefined ? {} : { message }) };
 }
 
 export async function contextOf(
@@ -298,7 +316,7 @@ export async function contextOf(
       rotation.pending?.fingerprint,
       rotation.previous?.fingerprint,
     ];
-    const keyed = (await core.keys()).fingerprint(text, known);
+    const keyed = (await core.keys(loaded.stored.record.tenant)).fingerprint(text, known);
     fingerprint = keyed instanceof Promise ? await keyed : keyed;
   }
   const canSetToken = how.canSetToken && judgement.state === "active";

@@ -1,39 +1,40 @@
 /**
- * Both endpoints of device-bound sessions: one takes a key, the other renews the bound cookie for a
+ * The endpoints of device-bound sessions: one takes a key, the other renews the bound cookie for a
  * proof. Whatever is wrong with a proof, refresh answers 403 with a challenge; trouble is 503. A
  * browser takes any other answer for the end of the session.
  */
-import { answerChallenge, BIND_WITHIN_MS, bindKey } from "../engine/binding.ts";
-import { SessionEndedError, SojournError } from "../engine/errors.ts";
+import { BIND_WITHIN_MS } from "../engine/binding.ts";
+import { CrossSiteError, SessionEndedError, SojournError } from "../engine/errors.ts";
 import type { SessionRecord, SessionSummary } from "../engine/record.ts";
-import { serializeCookie } from "../http/cookie.ts";
-import { NO_STORE } from "../http/headers.ts";
 import { handleOf, idOfHandle } from "../protocol/words.ts";
-import { configurationOf, terminationOf } from "../tokens/dbsc/configuration.ts";
+import {
+  configurationOf,
+  terminationOf,
+  WELL_KNOWN_PATH,
+  wellKnownOf,
+} from "../tokens/dbsc/configuration.ts";
 import {
   CHALLENGE_HEADER,
-  challengeHeader,
   readText,
+  REGISTRATION_HEADER,
   RESPONSE_HEADER,
   SESSION_ID_HEADER,
 } from "../tokens/dbsc/headers.ts";
 import { isSignedBy, proofKey, readProof } from "../tokens/dbsc/proof.ts";
 import type { UnprovedProof } from "../tokens/dbsc/proof.ts";
 import type { ProofFlaw } from "../tokens/dbsc/words.ts";
+import { isFromHere, originOf, refusal, told, troubled } from "./binding-answers.ts";
+import type { BindingAnswer } from "./binding-answers.ts";
 import type { DbscRules } from "./binding-rules.ts";
-import { nonce } from "./bound-requests.ts";
+import { boundCookie, refuseProof, takeKey, useChallenge } from "./binding-steps.ts";
+import { offerBinding, refreshChallenge } from "./bound-requests.ts";
 import type { Core } from "./core.ts";
-import { subjectOf } from "./lifecycle.ts";
 import type { RequestView } from "./request-view.ts";
+import { WebcryptoDesk } from "./webcrypto-desk.ts";
 
-/** To be sent as it is. */
-export interface BindingAnswer {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body: string;
-}
+export type BindingStage = "register" | "refresh" | "webcrypto";
 
-/** Finds the session of a request by its cookie, as any request does. */
+/** Finds the session of a request by its cookie, as any request does. Rejects for trouble. */
 export type SessionFinder = (view: RequestView) => Promise<SessionSummary | undefined>;
 
 interface DeskParts {
@@ -43,47 +44,73 @@ interface DeskParts {
   readonly find: SessionFinder;
 }
 
-/** Nobody frames it, embeds it or reads it from elsewhere, and no cache keeps it. */
-const GUARDS = {
-  "cache-control": NO_STORE,
-  "cross-origin-resource-policy": "same-origin",
-  "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
-  "x-content-type-options": "nosniff",
-};
-const RETRY_AFTER_SECONDS = "1";
-const ORIGIN = /^https:\/\/[A-Za-z0-9.[\]:-]+$/;
-
 export class BindingDesk {
   readonly #core: Core;
   readonly #tenant: string;
   readonly #rules: DbscRules;
   readonly #find: SessionFinder;
+  readonly #webcrypto: WebcryptoDesk;
 
   constructor({ core, tenant, rules, find }: DeskParts) {
     this.#core = core;
     this.#tenant = tenant;
     this.#rules = rules;
     this.#find = find;
+    this.#webcrypto = new WebcryptoDesk({ core, rules, find });
+  }
+
+  get rules(): DbscRules {
+    return this.#rules;
+  }
+
+  /** Fields that offer to bind a session just authenticated; none where that is not due. No I/O. */
+  async offer(session: SessionSummary | undefined): Promise<Readonly<Record<string, string>>> {
+    const offered = session && (await offerBinding(this.#core, this.#rules, session));
+    return offered === undefined ? {} : { [REGISTRATION_HEADER]: offered };
   }
 
   /** @returns `undefined` for a request to any other path. */
   async answer(view: RequestView): Promise<BindingAnswer | undefined> {
     const [path] = view.path.split("?");
-    const { registerPath, refreshPath } = this.#rules;
-    if (path !== registerPath && path !== refreshPath) return undefined;
+    if (path === WELL_KNOWN_PATH) return this.#wellKnown(view);
+    const stage = stageOf(this.#rules, path);
+    if (stage === undefined) return undefined;
     if (view.method !== "POST") return refusal(405, { allow: "POST" });
+    return this.serve(stage, view);
+  }
+
+  /** The answer of one of the endpoints, wherever the request came in. */
+  async serve(stage: BindingStage, view: RequestView): Promise<BindingAnswer> {
     try {
-      return await (path === registerPath ? this.#register(view) : this.#refresh(view));
+      switch (stage) {
+        case "register":
+          return await this.#register(view);
+        case "refresh":
+          return await this.#refresh(view);
+        case "webcrypto":
+          if (this.#rules.webcryptoPath === undefined) return refusal(404);
+          return await this.#webcrypto.answer(view);
+      }
     } catch (error) {
+      // A logout that landed while a key was registered; another site's request, which may be
+      // found out only here. Neither goes by, as trouble does.
+      if (error instanceof SessionEndedError || error instanceof CrossSiteError)
+        return refusal(403);
       if (!(error instanceof SojournError)) this.#core.reportError(error);
-      return refusal(503, { "retry-after": RETRY_AFTER_SECONDS });
+      return troubled();
     }
+  }
+
+  /** Asked at the site's own origin, before a browser lets a subdomain bind the whole site. */
+  #wellKnown({ method }: RequestView): BindingAnswer | undefined {
+    const { site, registeringOrigins } = this.#rules;
+    if (site === undefined || (method !== "GET" && method !== "HEAD")) return undefined;
+    return told(200, method === "HEAD" ? "" : wellKnownOf(registeringOrigins));
   }
 
   async #register(view: RequestView): Promise<BindingAnswer> {
     // Not a browser's own registration: those come from the page that signed in.
-    const site = view.header("sec-fetch-site");
-    if (site !== undefined && site !== "same-origin") return refusal(403);
+    if (!isFromHere(view)) return refusal(403);
     const session = await this.#find(view);
     const text = readText(view.header(RESPONSE_HEADER));
     if (session === undefined || text === undefined) return refusal(403);
@@ -93,17 +120,10 @@ export class BindingDesk {
       return this.#refused(session, flaw ?? "key", "register");
     }
     const key = { tier: "dbsc" as const, ...(await proofKey(proof.key)) };
-    let bound = false;
-    const stored = await this.#core.decide(session, "bind", ({ stored: { record }, ...loaded }) => {
-      const next =
-        loaded.judgement.state === "locked" ? undefined : bindKey(record, key, loaded.now);
-      bound = next !== undefined;
-      return next === record ? undefined : next;
-    });
-    if (!bound) return this.#refused(session, "key", "register");
-    const { tier, thumbprint } = key;
-    this.#core.emit("session-bound", { ...subjectOf(stored.record), tier, thumbprint });
-    return this.#granted(stored.record, view);
+    const bound = await takeKey(this.#core, session, key);
+    return bound === undefined
+      ? this.#refused(session, "key", "register")
+      : this.#granted(bound, view);
   }
 
   /** What is wrong with a proof of this session's login, its signature last. */
@@ -112,7 +132,9 @@ export class BindingDesk {
     session: SessionSummary,
     view: RequestView,
   ): Promise<ProofFlaw | undefined> {
-    const { marks } = await this.#core.keys();
+    // The browser would not bind: the session would be bound to a key that nobody uses.
+    if (!mayRegisterAt(this.#rules, originOf(view))) return "origin";
+    const { marks } = await this.#core.keys(session.tenant);
     const challenge = await marks.read("register", session, proof.challenge);
     const late = challenge !== undefined && this.#core.now() - challenge.at > BIND_WITHIN_MS;
     if (challenge === undefined || late) return "challenge";
@@ -146,69 +168,28 @@ export class BindingDesk {
     const header = view.header(RESPONSE_HEADER);
     if (header === undefined) return this.#challenged(record);
     const proof = readProof(readText(header) ?? "", "refresh");
-    const answered = typeof proof === "string" ? proof : await this.#answered(record, proof);
+    const answered =
+      typeof proof === "string" ? proof : await useChallenge(this.#core, record, proof);
     if (typeof answered === "string") return this.#refused(record, answered, "refresh");
     return this.#granted(answered, view);
   }
 
-  /** Use the challenge up, once the stored key has signed for it. */
-  async #answered(record: SessionRecord, proof: UnprovedProof): Promise<SessionRecord | ProofFlaw> {
-    const { marks } = await this.#core.keys();
-    const { tenant, id, binding } = record;
-    const place = { tenant, id, thumbprint: binding?.thumbprint };
-    const challenge = await marks.read("refresh", place, proof.challenge);
-    if (challenge === undefined) return "challenge";
-    if (binding === undefined || !(await isSignedBy(proof, binding.key))) return "signature";
-    let open = false;
-    const stored = await this.#core.decide(record, "prove", ({ stored: now, ...loaded }) => {
-      const same = now.record.binding?.thumbprint === binding.thumbprint;
-      const next = same ? answerChallenge(now.record, challenge, loaded.now) : undefined;
-      open = next !== undefined;
-      return next;
-    });
-    return open ? stored.record : "challenge_used";
-  }
-
   async #granted(record: SessionRecord, view: RequestView): Promise<BindingAnswer> {
-    const { binding } = record;
-    const { marks } = await this.#core.keys();
-    const now = this.#core.now();
-    const ttlMs = this.#core.policyOf(record).boundTokenTtlMs;
-    const at = Math.min(now + ttlMs, record.absoluteExpiresAt);
-    const { tenant, id } = record;
-    const place = { tenant, id, thumbprint: binding?.thumbprint };
-    const mark = { at, count: binding?.proofs ?? 0, nonce: nonce(this.#core) };
-    const { cookie, refreshPath } = this.#rules;
-    const value = await marks.make("cookie", place, mark);
-    const sessionIdentifier = handleOf(id);
-    const attributes = cookie.attributes.replace(/^; /, "");
-    return {
-      status: 200,
-      headers: {
-        ...GUARDS,
-        "content-type": "application/json",
-        "set-cookie": serializeCookie(cookie, value, { maxAgeMs: at - now }),
-        [CHALLENGE_HEADER]: await this.#challenge(record),
-      },
-      body: configurationOf({
-        sessionIdentifier,
-        refreshPath,
-        origin: originOf(view),
-        cookie: { name: cookie.name, attributes },
-      }),
-    };
-  }
-
-  async #challenge(record: SessionRecord): Promise<string> {
-    const { marks } = await this.#core.keys();
-    const { tenant, id, binding } = record;
-    const place = { tenant, id, thumbprint: binding?.thumbprint };
-    const mark = { at: this.#core.now(), count: binding?.proofs ?? 0, nonce: nonce(this.#core) };
-    return challengeHeader(await marks.make("refresh", place, mark), handleOf(id));
+    const { cookie, refreshPath, site } = this.#rules;
+    const { line } = await boundCookie(this.#core, this.#rules, record);
+    const configuration = configurationOf({
+      sessionIdentifier: handleOf(record.id),
+      refreshPath,
+      origin: site ?? originOf(view),
+      wholeSite: site !== undefined,
+      cookie: { name: cookie.name, attributes: cookie.attributes.replace(/^; /, "") },
+    });
+    const challenge = await refreshChallenge(this.#core, record);
+    return told(200, configuration, { "set-cookie": line, [CHALLENGE_HEADER]: challenge });
   }
 
   async #challenged(record: SessionRecord): Promise<BindingAnswer> {
-    return refusal(403, { [CHALLENGE_HEADER]: await this.#challenge(record) });
+    return refusal(403, { [CHALLENGE_HEADER]: await refreshChallenge(this.#core, record) });
   }
 
   /** One answer for every flaw; which one it was is for listeners alone. */
@@ -217,26 +198,23 @@ export class BindingDesk {
     why: ProofFlaw,
     stage: "register" | "refresh",
   ): Promise<BindingAnswer> {
-    const { tenant, id, subject } = session;
-    const who = { tenant, session: id, ...(subject === null ? {} : { subject }) };
-    this.#core.emit("proof-refused", { ...who, why, stage });
+    refuseProof(this.#core, session, why, stage);
     if (stage === "register") return refusal(403);
     const loaded = await this.#core.inspectLive(session);
     return this.#challenged(loaded.stored.record);
   }
 }
 
-function refusal(status: number, headers: Readonly<Record<string, string>> = {}): BindingAnswer {
-  return { status, headers: { ...GUARDS, ...headers }, body: "" };
-}
-
 function terminated(sessionIdentifier: string): BindingAnswer {
-  const headers = { ...GUARDS, "content-type": "application/json" };
-  return { status: 200, headers, body: terminationOf(sessionIdentifier) };
+  return told(200, terminationOf(sessionIdentifier));
 }
 
-/** As the browser says it; what is behind a proxy may know another host. */
-function originOf(view: RequestView): string {
-  const origin = view.header("origin");
-  return origin !== undefined && ORIGIN.test(origin) ? origin : `https://${view.header("host")}`;
+function stageOf(rules: DbscRules, path: string | undefined): BindingStage | undefined {
+  if (path === rules.registerPath) return "register";
+  if (path === rules.refreshPath) return "refresh";
+  return path !== undefined && path === rules.webcryptoPath ? "webcrypto" : undefined;
+}
+
+function mayRegisterAt({ site, registeringOrigins }: DbscRules, origin: string): boolean {
+  return site === undefined || origin === site || registeringOrigins.includes(origin);
 }

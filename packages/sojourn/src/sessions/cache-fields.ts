@@ -10,3 +10,13 @@ export function forbidCaching(head: ResponseHead, vary: string): void {
   }
   head.set("vary", mergeVary(head.get("vary"), vary));
 }
+
+/**
+ * The response depends on the session. What no cache may keep needs no `Vary`; what caches may
+ * keep, an anonymous page or what the application lets them, does.
+ */
+export function tellCaches(head: ResponseHead, vary: string, personal: boolean): void {
+  const own = head.get("cache-control") !== undefined;
+  if (personal && !own) head.set("cache-control", NO_STORE);
+  else head.set("vary", mergeVary(head.get("vary"), vary));
+}

@@ -33,7 +33,7 @@ import type {
   ForeignSession,
   ForeignSessions,
 } from "./foreign.ts";
-import { subjectOf } from "./lifecycle.ts";
+import { subjectOf } from "./events.ts";
 import { checkLogin, checkSubject } from "./login-options.ts";
 import { OldEnds } from "./old-ends.ts";
 import type { Presentation, Verdict } from "./rotation-steps.ts";
@@ -161,7 +161,7 @@ export class Conversions {
     checkLogin("session", facts);
     checkData(data);
     checkInstants({ authenticatedAt, expiresAt });
-    const keys = await core.keys();
+    const keys = await core.keys(credential.tenant);
     const minted = await keys.outsideToken({ ...credential, id, subject });
     if (minted === undefined) return undefined;
     const context = how.fingerprint;
@@ -267,13 +267,13 @@ export class Conversions {
       (one) => one?.generation === OUTSIDE_GENERATION,
     );
     if (holder === undefined) return undefined;
-    const keys = await this.#core.keys();
+    const keys = await this.#core.keys(credential.tenant);
     const token = await keys.outsideToken({ ...credential, id, subject }, holder.verifier);
     if (token === undefined) return undefined;
     if (holder !== previous) return authenticate(this.#core, token.text, how);
     // Judged here and not as a token: one that comes after its grace would count as a fork, and
     // an old cookie that some browser kept shall harm nobody.
-    const { judgement, now } = this.#core.judge(stored);
+    const { judgement, now } = this.#core.judge(stored, how.address);
     if (now > previous.graceUntil) return undefined;
     return judgement.state === "ended"
       ? { state: "ended", ...judgement.end, record }

@@ -7,6 +7,7 @@ import type { CsrfRules } from "../http/csrf.ts";
 import type { ForwardedRules } from "../http/forwarded.ts";
 import type { DbscRules } from "./binding-rules.ts";
 import type { CookieSettings } from "./options.ts";
+import type { SealedJar } from "./sealed/sealed-jar.ts";
 
 export interface CookieJar {
   readonly secure: CookieRules;
@@ -23,6 +24,8 @@ export interface HttpRules {
   readonly production: boolean;
   /** Sessions are bound to devices where the browser can. */
   readonly bound: DbscRules | undefined;
+  /** Cookies hold a sealed copy of the session: by the name of the first of them. */
+  readonly sealed: ReadonlyMap<string, SealedJar> | undefined;
 }
 
 /** @throws {ConfigError} listing every problem. */

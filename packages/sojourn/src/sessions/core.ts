@@ -5,12 +5,7 @@
 import type { EventName, SessionEvent } from "../protocol/events.ts";
 import { handleOf } from "../protocol/words.ts";
 import type { Durability } from "../protocol/words.ts";
-import {
-  ClockJumpedError,
-  ContentionError,
-  SessionEndedError,
-  SojournError,
-} from "../engine/errors.ts";
+import { ClockJumpedError, SessionEndedError, SojournError } from "../engine/errors.ts";
 import { invariant } from "../engine/invariant.ts";
 import type { PolicyBook } from "../engine/policy/tighten.ts";
 import type { Policy } from "../engine/policy/policy.ts";
@@ -27,23 +22,22 @@ import type {
   Timers,
 } from "../engine/ports.ts";
 import type { SessionRecord, SessionSummary } from "../engine/record.ts";
-import { assess } from "../engine/session.ts";
 import type { Judgement } from "../engine/session.ts";
 import { decodeBase64Url, encodeBase64Url } from "../tokens/base64url.ts";
 import { ChangeFeed } from "./change-feed.ts";
+import { retrying } from "./contention.ts";
 import { Keeper } from "./keeper.ts";
+import { endLockedOut, judged } from "./locked-out.ts";
+import type { Lockouts } from "./lockouts.ts";
 import { NodeRow } from "./roll-call.ts";
 import type { TokenDesk } from "./token-desk.ts";
+import type { TokenDesks } from "./token-desks.ts";
 import { Emitter } from "./emitter.ts";
 import type { EventInput } from "./emitter.ts";
 import { TokenMemo } from "./memo.ts";
 import { SerialQueues } from "./serial.ts";
 import { TouchQueue } from "./touches.ts";
 
-/** Lost races are retried this long, with jitter, before the caller is told. */
-const CONTENTION_MS_MAX = 2_000;
-const ATTEMPTS_MAX = 1_000;
-const BACKOFF_MS_MAX = 40;
 const PROVED_TOKENS_MAX = 100_000;
 
 export interface CoreParts {
@@ -53,10 +47,10 @@ export interface CoreParts {
   readonly entropy: Entropy;
   readonly digest: Digest;
   readonly policies: PolicyBook;
-  readonly keys: Promise<TokenDesk>;
-  readonly encryptData: boolean;
+  readonly desks: TokenDesks;
   readonly revokeDurability: Durability;
   readonly development: boolean;
+  readonly lockouts: Lockouts;
   readonly onError: (error: unknown) => void;
 }
 
@@ -80,16 +74,17 @@ export class Core {
   readonly queues: SerialQueues = new SerialQueues();
   readonly touches: TouchQueue;
   readonly policies: PolicyBook;
-  readonly encryptData: boolean;
+  /** Everything keyed. */
+  readonly desks: TokenDesks;
   /** What ending a session has to reach, where the store can. */
   readonly revokeDurability: Durability;
   readonly development: boolean;
+  /** Who is kept out: asked at every judgement. */
+  readonly lockouts: Lockouts;
   /** Held once: behind it may be a proxy. */
   readonly #near: NearSessions | undefined;
   readonly #clock: Clock;
   readonly #onError: (error: unknown) => void;
-  #keys: TokenDesk | undefined;
-  readonly #keysPromise: Promise<TokenDesk>;
   readonly #below: SessionStore;
   readonly #keeper: Keeper | undefined;
   readonly #node: NodeRow | undefined;
@@ -109,18 +104,14 @@ export class Core {
     this.entropy = parts.entropy;
     this.digest = parts.digest;
     this.policies = parts.policies;
-    this.encryptData = parts.encryptData;
+    this.desks = parts.desks;
     this.revokeDurability = parts.revokeDurability;
     this.development = parts.development;
+    this.lockouts = parts.lockouts;
     this.#onError = parts.onError;
     this.emitter = new Emitter(parts.onError);
     this.touches = new TouchQueue(this.store, parts.timers, (error) =>
       this.noteTrouble("touch", error),
-    );
-    this.#keysPromise = parts.keys;
-    parts.keys.then(
-      (keys) => void (this.#keys = keys),
-      () => undefined,
     );
   }
 
@@ -143,9 +134,9 @@ export class Core {
     this.changes.close();
   }
 
-  /** Everything keyed; a promise only until the first derivation is done. */
-  keys(): TokenDesk | Promise<TokenDesk> {
-    return this.#keys ?? this.#keysPromise;
+  /** Everything keyed of a tenant; a promise only until it is derived. */
+  keys(tenant: string): MaybePromise<TokenDesk> {
+    return this.desks.of(tenant);
   }
 
   /**
@@ -199,7 +190,7 @@ export class Core {
 
   emit<Name extends EventName>(name: Name, input: EventInput<Name>): void {
     if (!this.emitter.wanted(name)) return;
-    const keys = this.#keys;
+    const keys = this.desks.known;
     const id = input.session;
     const at = this.lastNow();
     const fields: Record<string, unknown> = {};
@@ -325,16 +316,24 @@ export class Core {
     return { ...stored, record: { ...stored.record, seenAt } };
   }
 
-  /** Read and judge. @returns `undefined` for an unknown session. */
-  async inspect(ref: SessionRef): Promise<Loaded | undefined> {
+  /**
+   * Read and judge. Who is locked out has its session ended, here and in the store.
+   *
+   * @returns `undefined` for an unknown session.
+   */
+  async inspect(ref: SessionRef, address?: string): Promise<Loaded | undefined> {
     const stored = await this.load(ref);
-    return stored === undefined ? undefined : this.judge(stored);
+    if (stored === undefined) return undefined;
+    const loaded = this.judge(stored, address);
+    await endLockedOut(this, loaded);
+    return loaded;
   }
 
-  judge(stored: StoredSession): Loaded {
+  /** @param address From where its token is presented, as far as that is known. */
+  judge(stored: StoredSession, address?: string): Loaded {
     const now = this.now();
-    const policy = this.policyOf(stored.record);
-    return { stored, policy, now, judgement: assess(stored.record, stored.subjectEpoch, now) };
+    const judgement = judged(this.lockouts, stored, now, address);
+    return { stored, policy: this.policyOf(stored.record), now, judgement };
   }
 
   /** Like {@link inspect}. @throws {SessionEndedError} when it is ended or unknown. */
@@ -377,24 +376,7 @@ export class Core {
   }
 
   /** Run `attempt` until it gives something, with jittered pauses, for at most 2 s. */
-  async retrying<Result>(
-    operation: string,
-    attempt: () => Promise<Result | undefined>,
-  ): Promise<Result> {
-    const startedAt = this.now();
-    for (let count = 0; count < ATTEMPTS_MAX; count += 1) {
-      const result = await attempt();
-      if (result !== undefined) return result;
-      if (this.now() - startedAt >= CONTENTION_MS_MAX) break;
-      // Most races are lost once: the first retry does not wait.
-      if (count > 0) await this.#pause(count);
-    }
-    throw new ContentionError(operation);
-  }
-
-  #pause(count: number): Promise<void> {
-    const ceiling = Math.min(2 ** Math.min(count, 10), BACKOFF_MS_MAX);
-    const fraction = (this.entropy.bytes(1)[0] ?? 0) / 256;
-    return new Promise((resolve) => void this.timers.after(1 + ceiling * fraction, resolve));
+  retrying<Result>(operation: string, attempt: () => Promise<Result | undefined>): Promise<Result> {
+    return retrying(this, operation, attempt);
   }
 }

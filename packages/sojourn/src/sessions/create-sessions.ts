@@ -6,12 +6,14 @@ import { NearCache } from "../stores/near-cache.ts";
 import { Conversions } from "./conversion.ts";
 import { logNotices } from "./cookie-notice.ts";
 import { Core } from "./core.ts";
+import { Lockouts } from "./lockouts.ts";
 import { checkOptions } from "./options.ts";
 import type { CheckedOptions, SessionsOptions } from "./options.ts";
 import { BoundedStore } from "./store-deadline.ts";
 import { Sessions } from "./sessions.ts";
 import { Sweeper, SWEEP_DEFAULTS } from "./sweeper.ts";
 import { createTokenDesk } from "./token-desk.ts";
+import { TokenDesks } from "./token-desks.ts";
 
 interface Host {
   readonly process?: {
@@ -112,10 +114,10 @@ function buildCore(
     entropy,
     digest: platform.digest,
     policies: checked.policies,
-    keys,
-    encryptData: options.encryptData === true,
+    desks: new TokenDesks(keys, options),
     revokeDurability: options.revokeDurability ?? "local",
     development: !around.production,
+    lockouts: options.lockouts ?? new Lockouts(),
     onError,
   });
 }

@@ -1,9 +1,16 @@
 /** Session data on its way to and from the store: JSON text, encrypted when the option is on. */
 import { applyChanges, checkKey, encodeValue } from "../engine/data.ts";
 import type { DataChange, EncodedData } from "../engine/data.ts";
-import type { DataOperation, SessionRef, StoredData, StoredSession } from "../engine/ports.ts";
+import type {
+  DataOperation,
+  MaybePromise,
+  SessionRef,
+  StoredData,
+  StoredSession,
+} from "../engine/ports.ts";
 import { isSealedData } from "../tokens/data-cipher.ts";
 import type { Core } from "./core.ts";
+import type { TokenDesk } from "./token-desk.ts";
 
 /** True when something is encrypted. Allocates nothing: it is asked for every request. */
 export function hasSealed(data: StoredData): boolean {
@@ -18,17 +25,22 @@ export function decodeStored(
 ): EncodedData | Promise<EncodedData> {
   const entries = Object.entries(stored.data);
   if (!entries.some(([, text]) => isSealedData(text))) return new Map(entries);
-  return decrypt(core, stored.record, entries);
+  const keys = core.keys(stored.record.tenant);
+  // What is kept near is read again and again, and opened once.
+  const opened = keys instanceof Promise ? undefined : keys.opened.get(stored.data);
+  return opened ?? decrypt(keys, stored, entries);
 }
 
 async function decrypt(
-  core: Core,
-  ref: SessionRef,
+  desk: MaybePromise<TokenDesk>,
+  { record, data }: StoredSession,
   entries: readonly (readonly [string, string])[],
 ): Promise<EncodedData> {
-  const cipher = (await core.keys()).cipher(ref);
+  const keys = await desk;
+  const cipher = keys.cipher(record);
   const plain = new Map<string, string>();
   for (const [key, text] of entries) plain.set(key, await cipher.open(key, text));
+  keys.opened.set(data, plain);
   return plain;
 }
 
@@ -38,7 +50,8 @@ export async function toOperations(
   ref: SessionRef,
   changes: readonly DataChange[],
 ): Promise<DataOperation[]> {
-  const cipher = core.encryptData ? (await core.keys()).cipher(ref) : undefined;
+  const encrypts = await core.desks.encrypts(ref.tenant);
+  const cipher = encrypts ? (await core.keys(ref.tenant)).cipher(ref) : undefined;
   const operations: DataOperation[] = [];
   for (const { key, json } of changes) {
     if (json === undefined) operations.push({ op: "delete", key });

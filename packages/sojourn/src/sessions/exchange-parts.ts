@@ -1,7 +1,10 @@
 /** What an exchange is made of. */
+import { readBearer } from "../http/bearer.ts";
+import { clientOf } from "../http/forwarded.ts";
 import type { Conversions } from "./conversion.ts";
 import type { HttpRules } from "./cookie-choice.ts";
 import type { Core } from "./core.ts";
+import type { RequestView } from "./request-view.ts";
 import type { Sessions } from "./sessions.ts";
 
 /** What the exchanges of one `Sessions` share. */
@@ -19,4 +22,18 @@ export interface Waiting {
   readonly sealed: boolean;
   readonly takenAt: number;
   readonly persistUntil: number | undefined;
+}
+
+const BEARER_PREFIX = "sj1";
+
+/** A bearer credential of ours; the application's own are none of our business. */
+export function ownBearer(view: RequestView): string | undefined {
+  const reading = readBearer(view.header("authorization"));
+  if (reading.kind !== "value") return undefined;
+  return reading.value.startsWith(BEARER_PREFIX) ? reading.value : undefined;
+}
+
+/** Who asks, behind trusted proxies. */
+export function addressOf({ forwarded }: HttpRules, view: RequestView): string | undefined {
+  return clientOf(forwarded, view).address;
 }

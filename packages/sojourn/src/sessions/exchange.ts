@@ -2,39 +2,42 @@
  * One HTTP request's session work: find the credential, judge the request, authenticate, and say
  * at the end which headers the response gets. Adapters only translate to and from it.
  */
-import { readBearer } from "../http/bearer.ts";
 import { clearCookie, readCookie, serializeCookie } from "../http/cookie.ts";
+import type { CookieReading } from "../http/cookie.ts";
 import type { CookieRules } from "../http/cookie-rules.ts";
 import { CSRF_VARY, judgeCsrf } from "../http/csrf.ts";
-import { readToken } from "../http/csrf-token.ts";
 import { clientOf } from "../http/forwarded.ts";
-import { CLEAR_SITE_DATA, mergeVary, NO_STORE } from "../http/headers.ts";
+import { CLEAR_SITE_DATA } from "../http/headers.ts";
 import { problemOfError } from "../http/problem.ts";
 import type { ProblemAnswer } from "../http/problem.ts";
-import { idOfHandle } from "../protocol/words.ts";
 import { CrossSiteError, SojournError } from "../engine/errors.ts";
+import type { MaybePromise } from "../engine/ports.ts";
 import type { SessionRecord } from "../engine/record.ts";
 import { REGISTRATION_HEADER } from "../tokens/dbsc/headers.ts";
+import { chain } from "../tokens/maybe-promise.ts";
 import { authenticate } from "./authenticate.ts";
 import { isBound, judgeBound, offerBinding } from "./bound-requests.ts";
 import type { Presentation, Verdict } from "./rotation-steps.ts";
-import { forbidCaching } from "./cache-fields.ts";
+import { forbidCaching, tellCaches } from "./cache-fields.ts";
+import { addressOf, ownBearer } from "./exchange-parts.ts";
 import type { Household, Waiting } from "./exchange-parts.ts";
 import { rulesOf } from "./cookie-choice.ts";
+import { proveToken } from "./csrf-proof.ts";
 import type { CookieNotice } from "./cookie-notice.ts";
 import type { AbsenceReason } from "./explain.ts";
 import type { ForeignSessions } from "./foreign.ts";
 import { Notices } from "./notices.ts";
+import { SealedCredential } from "./sealed/sealed-credential.ts";
+import type { SealedJar } from "./sealed/sealed-jar.ts";
 import { Session } from "./session.ts";
+import { originOf } from "./request-view.ts";
 import type { RequestView, ResponseHead } from "./request-view.ts";
 import type { CredentialFate } from "./session-body.ts";
 import type { TokenCarrier } from "./standing.ts";
 
 export type { RequestView, ResponseHead } from "./request-view.ts";
 
-const BEARER_PREFIX = "sj1";
 const EVENT_STREAM = "text/event-stream";
-const CSRF_HEADER = "x-csrf-token";
 const VARY = `Cookie, ${CSRF_VARY}`;
 
 export class Exchange<Data extends object = Record<string, unknown>>
@@ -60,6 +63,7 @@ export class Exchange<Data extends object = Record<string, unknown>>
   #cleared = false;
   #committed = false;
   #noticesMade: Notices | undefined;
+  #sealed: SealedCredential | undefined;
 
   private constructor(house: Household<Data>, view: RequestView) {
     this.#house = house;
@@ -73,34 +77,50 @@ export class Exchange<Data extends object = Record<string, unknown>>
   }
 
   /** @returns an exchange that either has a session or a refusal to be sent as it is. */
-  static async begin<Data extends object>(
+  static begin<Data extends object>(
     house: Household<Data>,
     view: RequestView,
   ): Promise<Exchange<Data>> {
     const exchange = new Exchange(house, view);
-    const token = exchange.#credential();
-    if (token === undefined && !exchange.#mayConvert) return exchange;
+    const jar = house.http.sealed?.get(exchange.#rules.name);
+    return jar === undefined ? exchange.#begin() : exchange.#beginSealed(jar);
+  }
+
+  async #beginSealed(jar: SealedJar): Promise<this> {
+    this.#sealed = await SealedCredential.begin(jar, this.#view.header("cookie"));
+    return this.#begin();
+  }
+
+  async #begin(): Promise<this> {
+    const [house, view] = [this.#house, this.#view];
+    const token = this.#credential();
+    if (token === undefined && !this.#mayConvert) return this;
     try {
-      const how = exchange.#presentation();
+      const how = this.#presentation();
       const ours = token === undefined ? undefined : await authenticate(house.core, token, how);
-      const found = exchange.#mayConvert ? await exchange.#convert(ours, how) : ours;
-      if (found === undefined) return exchange;
-      const verdict = isBound(found) ? await judgeBound(house, found, view) : found;
-      const session = exchange.#take(verdict);
+      const found = this.#mayConvert ? await this.#convert(ours, how) : ours;
+      if (found === undefined) return this;
+      const verdict = isBound(found, view) ? await judgeBound(house, found, view) : found;
+      const session = this.#take(verdict);
       // Asked for our class: what is behind it (`read-only.ts`) makes other questions slower.
-      exchange.#session = session instanceof Session ? session : await session;
-      if (exchange.#tokenNeeded && !exchange.#viaBearer) await exchange.#checkCsrfToken();
+      this.#session = session instanceof Session ? session : await session;
+      if (this.#tokenNeeded && !this.#viaBearer) await proveToken(house, this.session.id, view);
     } catch (error) {
       // Store trouble is 503: never 401, never a cleared cookie. Invariant I7.
       if (!(error instanceof SojournError)) throw error;
-      exchange.#trouble = error;
+      this.#trouble = error;
     }
-    return exchange;
+    return this;
   }
 
   /** @internal A browser that says nothing is a context, too: not saying is a choice. */
   get fingerprint(): string {
     return this.#view.header("user-agent") ?? "";
+  }
+
+  /** @internal Worked out when it is asked for. */
+  get address(): string | undefined {
+    return addressOf(this.#house.http, this.#view);
   }
 
   /** Anonymous when there was no credential, or none that is worth anything. */
@@ -127,8 +147,8 @@ export class Exchange<Data extends object = Record<string, unknown>>
   /** The one credential of the request; `undefined` when there is none to be judged. */
   #credential(): string | undefined {
     const header = this.#view.header("cookie");
-    const reading = readCookie(header, this.#rules.name);
-    const bearer = this.#bearer();
+    const reading = this.#reading(header);
+    const bearer = ownBearer(this.#view);
     if (reading.kind === "absent" && bearer === undefined) return this.#without(header);
     if (this.#judgeOrigin(reading.kind !== "absent", bearer !== undefined)) return undefined;
     const cookie = reading.kind === "value" ? reading.value : undefined;
@@ -140,6 +160,11 @@ export class Exchange<Data extends object = Record<string, unknown>>
     this.#viaBearer = cookie === undefined && bearer !== undefined;
     this.#mayConvert = this.#canConvert(bearer);
     return this.#usable(cookie ?? bearer);
+  }
+
+  #reading(header: string | undefined): CookieReading {
+    const reading = readCookie(header, this.#rules.name);
+    return this.#sealed?.unsealed(reading) ?? reading;
   }
 
   /** None of ours. Another system's, if there is one, is judged as a session cookie. */
@@ -197,30 +222,12 @@ export class Exchange<Data extends object = Record<string, unknown>>
     return this.#notices.unused;
   }
 
-  /** A bearer credential of ours; the application's own are none of our business. */
-  #bearer(): string | undefined {
-    const reading = readBearer(this.#view.header("authorization"));
-    if (reading.kind !== "value") return undefined;
-    return reading.value.startsWith(BEARER_PREFIX) ? reading.value : undefined;
-  }
-
   /** @returns true when the request was refused. */
   #judgeOrigin(hasSessionCookie: boolean, hasBearer: boolean): boolean {
     // A bearer header is not sent by browsers on their own: nothing to forge.
     if (hasBearer && !hasSessionCookie) return false;
     const view = this.#view;
-    const { method, path, remoteAddress, encrypted } = view;
-    const verdict = judgeCsrf(this.#house.http.csrf, {
-      method,
-      path,
-      upgrade: view.header("upgrade") !== undefined,
-      origin: view.header("origin"),
-      secFetchSite: view.header("sec-fetch-site"),
-      host: view.header("host"),
-      remoteAddress,
-      encrypted,
-      hasSessionCookie,
-    });
+    const verdict = judgeCsrf(this.#house.http.csrf, originOf(view, hasSessionCookie));
     this.#tokenNeeded =
       this.#house.http.csrfToken &&
       verdict.allowed &&
@@ -239,6 +246,7 @@ export class Exchange<Data extends object = Record<string, unknown>>
       activity: (activity ?? true) && this.#view.header("accept") !== EVENT_STREAM,
       canSetToken: !this.#viaBearer && (canSetToken ?? true),
       fingerprint: this.fingerprint,
+      address: this.#house.core.lockouts.hasNetworks ? this.address : undefined,
     };
   }
 
@@ -252,27 +260,13 @@ export class Exchange<Data extends object = Record<string, unknown>>
       return new Session<Data>({ core, tenant, carrier: this, ended: verdict });
     }
     const { successor, stored } = verdict;
+    if (!this.#viaBearer) this.#sealed?.present({ at: verdict.at, record: stored.record });
     if (successor !== undefined) {
       const { remember, absoluteExpiresAt } = stored.record;
       const persistUntil = remember === true ? absoluteExpiresAt : undefined;
       this.#waiting = { token: successor, sealed: true, takenAt: verdict.at, persistUntil };
     }
     return sessions.sessionOf(verdict, tenant, this);
-  }
-
-  async #checkCsrfToken(): Promise<void> {
-    const { core, tenant } = this.#house;
-    const id = idOfHandle(this.session.id ?? "");
-    if (id === undefined) return;
-    const presented = readToken(this.#view.csrfToken ?? this.#view.header(CSRF_HEADER));
-    const genuine =
-      presented !== undefined &&
-      (await (await core.keys()).verifyCsrfValue({ tenant, id }, presented));
-    if (genuine) return;
-    this.#trouble = new CrossSiteError(
-      "token",
-      `This policy asks for a session-bound token in ${CSRF_HEADER}: take it from session.csrfToken().`,
-    );
   }
 
   #anonymous(): Session<Data> {
@@ -313,6 +307,7 @@ export class Exchange<Data extends object = Record<string, unknown>>
   /** @internal A change has been asked for. */
   began(): void {
     if (this.#committed) this.#notices.tooLate();
+    this.#sealed?.changed();
     this.#onWork?.();
     this.#onWork = undefined;
   }
@@ -336,49 +331,58 @@ export class Exchange<Data extends object = Record<string, unknown>>
     return error instanceof SojournError ? problemOfError(error) : undefined;
   }
 
-  /** Put our headers into the response; once, just before the headers leave. */
-  commit(head: ResponseHead): void {
+  /** Put our headers into the response; once, just before the headers leave. At once on Node. */
+  commit(head: ResponseHead): MaybePromise<void> {
     if (this.#committed) return;
     this.#committed = true;
-    if (this.#cookieOf(head)) {
+    return chain(this.#cookieLines(head), (lines) => this.#leave(head, lines));
+  }
+
+  #leave(head: ResponseHead, lines: readonly string[]): void {
+    for (const line of lines) head.addCookie(line);
+    if (lines.length > 0) {
       // At a logout all of them: one that was not looked at would sign in again.
       const foreign = this.#cleared ? this.#foreignHere : (this.#foreign ?? []);
       for (const line of foreign.flatMap(({ expire }) => expire)) head.addCookie(line);
       forbidCaching(head, VARY);
-    } else if (this.#session?.wasRead === true) {
-      // What no cache may keep needs no `Vary`; what caches may keep, an anonymous page or what the
-      // application lets them, does.
-      const own = head.get("cache-control") !== undefined;
-      if (this.#session.hasRow && !own) head.set("cache-control", NO_STORE);
-      else head.set("vary", mergeVary(head.get("vary"), VARY));
-    }
+    } else if (this.#session?.wasRead === true) tellCaches(head, VARY, this.#session.hasRow);
     this.#noticesMade?.leave(head);
   }
 
-  /** @returns true when a cookie leaves or is deleted. */
-  #cookieOf(head: ResponseHead): boolean {
+  /** @returns the cookies that leave or are deleted. */
+  #cookieLines(head: ResponseHead): MaybePromise<readonly string[]> {
     if (this.#cleared) {
-      head.addCookie(clearCookie(this.#rules));
       head.set("clear-site-data", CLEAR_SITE_DATA);
       const { bound } = this.#house.http;
-      if (bound !== undefined) head.addCookie(clearCookie(bound.cookie));
-      return true;
+      const own = this.#sealed?.clear() ?? [clearCookie(this.#rules)];
+      return bound === undefined ? own : [...own, clearCookie(bound.cookie)];
     }
     const waiting = this.#waiting;
-    if (waiting === undefined) return false;
+    if (waiting === undefined) return this.#renewal();
     const why = this.#whyNot(waiting);
     if (why !== undefined) {
       this.#notices.notSet(why);
-      return false;
+      return [];
     }
     const { core } = this.#house;
-    const { token, persistUntil } = waiting;
-    const maxAge = persistUntil === undefined ? {} : { maxAgeMs: persistUntil - core.lastNow() };
-    const line = serializeCookie(this.#rules, token, maxAge);
-    if (core.emitter.wanted("cookie-not-set")) this.#notices.doubt(head, line);
-    head.addCookie(line);
+    const { token, persistUntil, takenAt } = waiting;
     if (this.#offered !== undefined) head.set(REGISTRATION_HEADER, this.#offered);
-    return true;
+    const maxAge = persistUntil === undefined ? {} : { maxAgeMs: persistUntil - core.lastNow() };
+    const plain = [serializeCookie(this.#rules, token, maxAge)];
+    const lines = this.#sealed?.issue(token, this.session, takenAt) ?? plain;
+    if (!core.emitter.wanted("cookie-not-set")) return lines;
+    return chain(lines, (all) => {
+      for (const line of all) this.#notices.doubt(head, line);
+      return all;
+    });
+  }
+
+  /** The copy of a session whose token stays, where sessions are sealed. */
+  #renewal(): MaybePromise<readonly string[]> {
+    const session = this.#session;
+    const can = this.#encrypted && this.#view.canSetToken !== false;
+    if (this.#sealed === undefined || session === undefined || !can) return [];
+    return this.#sealed.renew(session, this.#house.core);
   }
 
   #whyNot(waiting: Waiting): CookieNotice | undefined {

@@ -1,8 +1,8 @@
 /** Answers "why am I signed out?": what the session of a request is worth, and why, as data. */
 import { handleOf } from "../protocol/words.ts";
-import type { EndReason } from "../protocol/words.ts";
+import type { EndReason, SessionState } from "../protocol/words.ts";
 import { endsAt, idleExpiresAt } from "../engine/record.ts";
-import type { SessionRecord } from "../engine/record.ts";
+import type { SessionRecord, SessionSummary } from "../engine/record.ts";
 import { meaningOf, noticeLink } from "./cookie-notice.ts";
 import type { CredentialNotice } from "./cookie-notice.ts";
 import type { Ended, LiveState, SessionBody } from "./session-body.ts";
@@ -42,6 +42,16 @@ export interface SessionExplanation {
   readonly absolute?: ExplainedDeadline;
 }
 
+/** A session as operators see it, live or not. */
+export interface Description {
+  readonly summary: SessionSummary;
+  /** As judged now: a passed deadline reads `ended` before the sweep has written it. */
+  readonly state: SessionState;
+  readonly reason?: EndReason;
+  readonly version: string;
+  readonly dataKeys: readonly string[];
+}
+
 type Said = Pick<SessionExplanation, "says" | "fix" | "link">;
 
 const STATES = "sojourn/docs/concepts/standing.md#states";
@@ -55,10 +65,12 @@ const ENDS: Readonly<Record<EndReason, string>> = {
   evicted: "A login elsewhere was one more than `concurrency.max` allows.",
   idle_timeout: "There was no activity for `idleMs`. Polls with activity: false do not count.",
   absolute_timeout: "`absoluteMs` have passed since the login; activity does not move that.",
+  locked_out: "Somebody set a lock that keeps it out; what a lock ended does not come back.",
   reuse_detected: "Two holders used one session, and the policy ends it then.",
 };
 const SIGN_IN = "Sign in again: nothing leaves `ended`.";
 const ENDS_FIX: Readonly<Partial<Record<EndReason, string>>> = {
+  locked_out: `${SIGN_IN} That works once the lock is lifted or has expired: sojourn locks list.`,
   replaced: `${SIGN_IN} Look for a client that does not keep the newer cookie.`,
   evicted: `${SIGN_IN} The limit is a decision of the policy: sojourn policy explain.`,
   idle_timeout: `${SIGN_IN} The span is a decision of the policy: sojourn policy explain.`,
@@ -94,7 +106,11 @@ export function explainSession(body: SessionBody): SessionExplanation {
   return { state: "anonymous", now, ...absence(body.fate?.unused ?? "no-cookie") };
 }
 
-function explainLive({ stored, judgement }: LiveState, now: number): SessionExplanation {
+/** Explain a session as it was loaded, live or not. @param now When it was judged. */
+export function explainLive(
+  { stored, judgement }: Pick<LiveState, "stored" | "judgement">,
+  now: number,
+): SessionExplanation {
   const { record } = stored;
   const facts = { now, ...clocksOf(record, now) };
   switch (judgement.state) {

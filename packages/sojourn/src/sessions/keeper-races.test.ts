@@ -149,3 +149,18 @@ describe("a login after a revoke-all whose epoch is lost just before the session
     expect(await failure(early)).toMatchObject({ code: "ERR_STALE_EPOCH" });
   });
 });
+
+describe("a revoke-all of all but one while another raises the epoch", () => {
+  it("keeps nobody alive whom the other has ended, heard of or not (I2, I5)", async () => {
+    const { a, b, heal } = region();
+    const { token, handle } = await signIn(a);
+    expect(await stateOf(b, token)).toBe("active");
+    await heal();
+    // As another's revoke-all begins where an engine ends the rows in later steps.
+    const epoch = { kind: "epoch", tenant: "default", subject: "alice", epoch: 1 } as const;
+    b.store.after("subjectEpoch", () => a.store.apply([epoch], "elsewhere"));
+    await b.sessions.subject("alice").revokeAll({ except: handle });
+    expect(await stateOf(a, token)).toBe("ended");
+    expect(await stateOf(b, token)).toBe("ended");
+  });
+});

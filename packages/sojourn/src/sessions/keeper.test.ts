@@ -329,6 +329,7 @@ describe("what a near-cache has read of a store that lost an end", () => {
       const near = {
         boundMs: 1,
         provenAt: Infinity,
+        monotonic: () => performance.now(),
         peek: () => (way === "peek" ? kept.near : undefined),
         ...(way === "recall" ? { recall: async () => kept.near?.stored } : {}),
       };

@@ -19,7 +19,6 @@ import type {
   SessionRef,
   SessionStore,
   StoreChange,
-  StoreDelta,
   StoredSession,
   StoreHealth,
   StorePart,
@@ -233,18 +232,21 @@ export class Keeper {
     options: RevokeSubjectOptions,
   ): Promise<RevokeSubjectResult> {
     const { except } = options;
-    const spared =
-      except === undefined ? undefined : await this.#live({ tenant, id: except }, subject);
     const ended = new Map<string, EndedSession>();
     for (let attempt = 0; attempt < RAISES_MAX; attempt += 1) {
-      const before = await this.#leapEpoch(tenant, subject, spared);
-      const result = await this.#inner.revokeSubject(tenant, subject, options);
+      const spared =
+        except === undefined ? undefined : await this.#live({ tenant, id: except }, subject);
+      const { incarnation: before, above } = await this.#lostBelow(tenant, subject);
+      const result = await this.#inner.revokeSubject(tenant, subject, { ...options, above });
+      // As the store judged it: one that another's epoch had ended is kept by nobody.
+      if (spared !== undefined && spared.epoch >= result.before) {
+        this.#outbox.decided({ ...spared, epoch: result.epoch });
+      }
       this.#outbox.raised(tenant, subject, result.epoch, options.now);
       for (const one of result.ended) {
         this.#outbox.ended(one.record, one.end, one.record.absoluteExpiresAt);
         if (!ended.has(one.record.id)) ended.set(one.record.id, one);
       }
-      if (except !== undefined) await this.#noteExcepted(tenant, except);
       this.#noted(before);
       const { incarnation } = await this.#health({ tenant, subject });
       if (incarnation === before) return { ...result, ended: [...ended.values()] };
@@ -253,32 +255,28 @@ export class Keeper {
   }
 
   /** A session of the subject, unless it has ended: that is never undone. */
-  async #live(ref: SessionRef, subject: string): Promise<StoredSession | undefined> {
+  async #live(ref: SessionRef, subject: string): Promise<SessionRecord | undefined> {
     const stored = await this.#find(ref);
-    return stored?.record.subject === subject && isLive(stored) ? stored : undefined;
+    return stored?.record.subject === subject && isLive(stored) ? stored.record : undefined;
   }
 
   /**
    * Where the store may have lost an epoch, the next one must lie above it, whoever knew it, or
    * sessions opened under the lost one and written again would outlive this revoke-all.
    *
-   * @param spared Comes along.
-   * @returns the incarnation for which that holds.
+   * @returns what it must lie above, and the incarnation for which that holds.
    */
-  async #leapEpoch(tenant: string, subject: string, spared?: StoredSession): Promise<string> {
+  async #lostBelow(
+    tenant: string,
+    subject: string,
+  ): Promise<{ readonly incarnation: string; readonly above: number }> {
     const inner = this.#inner;
     const reading = inner.subjectEpoch(tenant, subject);
     const [stored, health] = await Promise.all([reading, this.#health({ tenant, subject })]);
     const known = this.#outbox.epochOf(tenant, subject);
     const { incarnation } = health;
-    if (known <= stored && sinceChange(health) >= SETTLE_MS) return incarnation;
-    const epoch = Math.max(stored, known) + EPOCH_LEAP;
-    const deltas: StoreDelta[] = [];
-    if (spared !== undefined) {
-      deltas.push({ kind: "session", session: { ...spared, record: { ...spared.record, epoch } } });
-    }
-    await inner.apply([...deltas, { kind: "epoch", tenant, subject, epoch }], "outbox");
-    return incarnation;
+    const settled = known <= stored && sinceChange(health) >= SETTLE_MS;
+    return { incarnation, above: settled ? 0 : Math.max(stored, known) + EPOCH_LEAP };
   }
 
   async #create(record: SessionRecord, options: CreateOptions): Promise<CreateResult> {

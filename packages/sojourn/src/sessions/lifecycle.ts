@@ -9,12 +9,13 @@ import {
 import type { Authentication } from "../engine/assurance.ts";
 import { unbind } from "../engine/binding.ts";
 import type { RevokeResult, SessionRef, StoredSession } from "../engine/ports.ts";
+import { refuseActor } from "../engine/impersonation.ts";
 import { idleExpiresAt } from "../engine/record.ts";
 import type { SessionRecord } from "../engine/record.ts";
 import { nextGeneration, rotateHard, rotateSoon } from "../engine/rotation.ts";
 import { changeRoles, lockSession, stepUpSession, unlockSession } from "../engine/session.ts";
 import type { Core, Loaded } from "./core.ts";
-import { announceEnds } from "./events.ts";
+import { announceEnds, subjectOf } from "./events.ts";
 import { checkRoles } from "./login-options.ts";
 import type { Unproven } from "./session-body.ts";
 
@@ -63,15 +64,6 @@ function checkVersion(stored: StoredSession, expected: Expectation): void {
   }
 }
 
-/** Facts that events of this session share. */
-export function subjectOf(record: SessionRecord): {
-  tenant: string;
-  subject: string | undefined;
-  session: string;
-} {
-  return { tenant: record.tenant, subject: record.subject ?? undefined, session: record.id };
-}
-
 function notLocked(loaded: Loaded): void {
   if (loaded.judgement.state === "locked") throw new SessionLockedError(loaded.judgement.factors);
 }
@@ -89,7 +81,7 @@ async function decideHard(core: Core, ref: SessionRef, decision: HardDecision): 
   const stored = await core.decide(ref, decision.operation, async (loaded) => {
     const changed = decision.step(loaded);
     const generation = nextGeneration(changed.rotation);
-    const minted = await (await core.keys()).mint({ ...changed, generation });
+    const minted = await (await core.keys(changed.tenant)).mint({ ...changed, generation });
     token = minted.text;
     // The old tokens keep the assurance they had, not the one just reached.
     const holder = { generation, verifier: minted.verifier };
@@ -133,6 +125,7 @@ export async function stepUp(
     step: (loaded) => {
       checkVersion(loaded.stored, expected);
       notLocked(loaded);
+      refuseActor(loaded.stored.record);
       if (loaded.stored.record.subject === null) {
         throw new ArgumentError("stepUp", "an anonymous session has nobody to step up: use login");
       }
@@ -159,6 +152,7 @@ export async function unlock(
     step: (loaded) => {
       checkVersion(loaded.stored, expected);
       const { judgement, stored } = loaded;
+      refuseActor(stored.record);
       if (judgement.state !== "locked")
         throw new ArgumentError("unlock", `the session is ${judgement.state}, not locked`);
       return unlockSession(stored.record, judgement.factors, given, loaded.now);
@@ -189,6 +183,7 @@ export async function reprove(
     refuseOld: true,
     step: ({ stored, judgement, now }) => {
       checkVersion(stored, unproven);
+      refuseActor(stored.record);
       const needed = judgement.state === "locked" ? judgement.factors : 1;
       const factors = Math.max(needed, unproven.factors);
       return unbind(unlockSession(stored.record, factors, given, now));

@@ -1,5 +1,6 @@
 /** One live connection's hold on its session: the session itself, not the token it came with. */
-import { lapsesAt, unmetBy } from "../engine/assurance.ts";
+import { lapsesAt } from "../engine/assurance.ts";
+import { unmetIn } from "../engine/impersonation.ts";
 import type { Requirement } from "../engine/assurance.ts";
 import {
   SessionEndedError,
@@ -11,6 +12,7 @@ import type { SessionRef } from "../engine/ports.ts";
 import { idOfHandle } from "../protocol/words.ts";
 import type { EndReason } from "../protocol/words.ts";
 import type { Core, Loaded } from "./core.ts";
+import { endLockedOut, lockedOutFrom } from "./locked-out.ts";
 import type { LiveRoom, Warden } from "./live.ts";
 import { Session } from "./session.ts";
 import { sessionFrom } from "./warrant.ts";
@@ -33,6 +35,8 @@ export interface LiveRules {
   readonly require?: Requirement | undefined;
   /** Connections of the session, this one included. */
   readonly maxPerSession: number;
+  /** Where it comes from. */
+  readonly address?: string | undefined;
 }
 
 export interface LiveParts<Data extends object> {
@@ -53,6 +57,7 @@ export class LiveSession<Data extends object = Record<string, unknown>> {
   readonly #ref: SessionRef | undefined;
   readonly #require: Requirement | undefined;
   readonly #max: number;
+  readonly #address: string | undefined;
   #warden: Warden | undefined;
   #tell: ((end: LiveEnd) => void) | undefined;
   #end: LiveEnd | undefined;
@@ -69,6 +74,7 @@ export class LiveSession<Data extends object = Record<string, unknown>> {
     this.#ref = id === undefined ? undefined : { tenant: session.tenant, id };
     this.#require = rules.require;
     this.#max = rules.maxPerSession;
+    this.#address = rules.address;
   }
 
   /** Why the connection was closed by us; `undefined` while it was not. */
@@ -134,7 +140,9 @@ export class LiveSession<Data extends object = Record<string, unknown>> {
 
   /** @internal The session as just read. */
   judge(loaded: Loaded): void {
-    const end = endOf(loaded, this.#require);
+    const found = lockedOutFrom(this.#core, loaded, this.#address);
+    if (found !== loaded) endLockedOut(this.#core, found).catch(this.#trouble);
+    const end = endOf(found, this.#require);
     if (end !== undefined) return this.finish(end);
     if (this.#tell === undefined) return;
     const { now, stored } = loaded;
@@ -146,6 +154,8 @@ export class LiveSession<Data extends object = Record<string, unknown>> {
       () => void this.#due(absoluteExpiresAt),
     );
   }
+
+  readonly #trouble = (error: unknown): void => this.#core.noteTrouble("revoke", error);
 
   /** Time alone has taken something away; what stands at `absoluteExpiresAt` needs no store. */
   async #due(absoluteExpiresAt: number): Promise<void> {
@@ -171,9 +181,7 @@ function endOf(loaded: Loaded, required: Requirement | undefined): LiveEnd | und
     case "pending":
       return { kind: "assurance" };
     case "active":
-      return required && unmetBy(stored.record.assurance, required, now)
-        ? { kind: "assurance" }
-        : undefined;
+      return required && unmetIn(stored.record, required, now) ? { kind: "assurance" } : undefined;
   }
 }
 

@@ -3,11 +3,14 @@
  * many a session has, it is read once. Each is told when its session no longer carries it.
  */
 import type { SessionRef } from "../engine/ports.ts";
+import { clientOf } from "../http/forwarded.ts";
+import type { ForwardedRules } from "../http/forwarded.ts";
 import type { ProblemAnswer } from "../http/problem.ts";
 import { assess, touchDue, touchUrgent } from "../engine/session.ts";
 import type { Core, Loaded } from "./core.ts";
 import { LiveSession } from "./live-session.ts";
 import type { LiveEnd, LiveRules } from "./live-session.ts";
+import type { RequestView } from "./request-view.ts";
 import { Session } from "./session.ts";
 import { TOUCH_LAG_MS } from "./touches.ts";
 import { inspectBy, sessionFrom } from "./warrant.ts";
@@ -44,7 +47,11 @@ export class Warden {
       (news) => {
         if (news.type === "ended") this.finishAll({ kind: "ended", reason: news.reason });
       },
-      { everyMs: VERIFY_MS, seen: (loaded) => this.seen(loaded) },
+      {
+        everyMs: VERIFY_MS,
+        seen: (loaded) => this.seen(loaded),
+        lockoutsChanged: () => this.#judgeAgain(),
+      },
     );
   }
 
@@ -72,6 +79,12 @@ export class Warden {
     this.#loaded = loaded;
     this.#proved(loaded.policy.storeDown);
     for (const one of this.#guarded) one.judge(loaded);
+  }
+
+  /** By what was read last: some of its connections may come from a network that is locked now. */
+  #judgeAgain(): void {
+    if (this.#loaded === undefined) return;
+    for (const one of this.#guarded) one.judge(this.#loaded);
   }
 
   finishAll(end: LiveEnd): void {
@@ -114,14 +127,21 @@ export class LiveRoom<Data extends object = Record<string, unknown>> {
   /** Of requests that open connections, for all that is opened on them later. */
   readonly shown: WeakMap<object, Promise<Shown<Data>>> = new WeakMap();
   readonly #core: Core;
+  readonly #forwarded: ForwardedRules;
   readonly #watches: Watches;
   readonly #wardens: Map<string, Warden> = new Map();
   readonly #all: Set<Guarded> = new Set();
   #closed = false;
 
-  constructor(core: Core, watches: Watches) {
+  constructor(core: Core, watches: Watches, forwarded: ForwardedRules) {
     this.#core = core;
     this.#watches = watches;
+    this.#forwarded = forwarded;
+  }
+
+  /** Where a connection comes from, behind trusted proxies: a lockout may be of there later. */
+  addressOf(view: RequestView): string | undefined {
+    return clientOf(this.#forwarded, view).address;
   }
 
   /** Connections open now. */

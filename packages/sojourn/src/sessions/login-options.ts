@@ -15,7 +15,14 @@ export interface LoginOptions extends Authentication {
   readonly client?: string;
   readonly roles?: readonly string[];
   readonly parent?: string;
+  /**
+   * Who acts as the subject: a support agent's name or id. Such a session lives an hour at most,
+   * is not remembered, evicts nobody, and meets no requirement for fresh or more factors; every
+   * event of it names both.
+   */
   readonly actor?: string;
+  /** Why somebody acts as the subject. Required with `actor`, and only then taken. */
+  readonly cause?: string;
   /**
    * The subject's epoch when authentication began, from `sessions.subject(id).epoch()`. With it a
    * login that raced a revoke-all does not slip through.
@@ -23,12 +30,14 @@ export interface LoginOptions extends Authentication {
   readonly subjectEpoch?: number;
   /** Keyed hash of the client's context; adapters fill it in. */
   readonly fingerprint?: string;
+  /** Where the client is, an IP address, for lockouts; never stored. Adapters fill it in. */
+  readonly address?: string;
 }
 
 const SUBJECT_LENGTH_MAX = 512;
 const TEXT_LENGTH_MAX = 256;
 const ROLES_MAX = 64;
-const TEXTS = ["kind", "client", "parent", "actor"] as const;
+const TEXTS = ["kind", "client", "parent", "actor", "cause", "address"] as const;
 const FLAGS = ["remember", "pending"] as const;
 const DEVICE_TEXTS: ReadonlySet<string> = new Set(["id", "label", "address"]);
 const FIELDS: ReadonlySet<string> = new Set([
@@ -40,6 +49,7 @@ const FIELDS: ReadonlySet<string> = new Set([
   "roles",
   "subjectEpoch",
   "fingerprint",
+  "address",
 ]);
 
 export function checkSubject(path: string, subject: unknown): asserts subject is string {
@@ -66,11 +76,26 @@ export function checkLogin(path: string, options: LoginOptions): void {
       throw new ArgumentError(`${path}.${field}`, "true or false");
     }
   }
+  checkActor(path, options);
   if (options.roles !== undefined) checkRoles(options.roles);
   checkDevice(`${path}.device`, options.device);
   const { subjectEpoch } = options;
   if (subjectEpoch !== undefined && !isEpoch(subjectEpoch)) {
     throw new ArgumentError(`${path}.subjectEpoch`, "what `subject(…).epoch()` gave");
+  }
+}
+
+function checkActor(path: string, { actor, cause, remember, pending }: LoginOptions): void {
+  if (actor === undefined) {
+    if (cause === undefined) return;
+    throw new ArgumentError(`${path}.cause`, "goes with `actor` alone: why it acts as the subject");
+  }
+  if (cause === undefined || cause.trim() === "") {
+    throw new ArgumentError(`${path}.cause`, "required with `actor`: why it acts as the subject");
+  }
+  if (remember === true || pending === true) {
+    const field = remember === true ? "remember" : "pending";
+    throw new ArgumentError(`${path}.${field}`, "not where somebody acts as the subject");
   }
 }
 

@@ -9,6 +9,7 @@ import { REFRESH_KIND } from "../engine/record.ts";
 import type { Core } from "./core.ts";
 import { decodeStored } from "./data-codec.ts";
 import { revokeSession } from "./lifecycle.ts";
+import { refuseLockedOut } from "./locked-out.ts";
 import { LimitReachedError, openStored } from "./open.ts";
 import type { LoginOptions } from "./login-options.ts";
 import type { Opened, OpenInput } from "./open.ts";
@@ -31,6 +32,9 @@ const NONE: EncodedData = new Map();
 /** @throws as `openStored`. */
 export async function loginFrom(core: Core, input: LoginInput): Promise<Opened> {
   const { tenant, subject, from } = input;
+  const { client, device, address } = input.options;
+  // Before anything ends for the sake of a login that will be refused.
+  refuseLockedOut(core, { tenant, subject, client, device }, address);
   // Read before anything else, so that a revoke-all from here on refuses this login.
   const options = await withEpoch(core, input);
   const base = { tenant, subject, options };
@@ -68,7 +72,8 @@ async function assertRoom(
   who: { readonly tenant: string; readonly subject: string; readonly options: LoginOptions },
 ): Promise<void> {
   const { tenant, subject, options } = who;
-  const { client, roles } = options;
+  const { client, roles, actor } = options;
+  if (actor !== undefined) return;
   const { max, onLimit } = core.policies.policyFor({ tenant, client, roles }).concurrency;
   if (max === null || onLimit === "evict-oldest" || onLimit === "evict-idle") return;
   const now = core.now();

@@ -7,6 +7,7 @@ import { NearCache } from "../stores/near-cache.ts";
 import { FaultyStore } from "../testing/faulty-store.ts";
 import { ManualClock } from "../testing/manual-clock.ts";
 import { createSessions } from "./create-sessions.ts";
+import { Lockouts } from "./lockouts.ts";
 import type { SessionsOptions } from "./options.ts";
 import type { Sessions } from "./sessions.ts";
 
@@ -28,11 +29,18 @@ class Cluster {
   readonly clock: ManualClock = new ManualClock();
   readonly faulty: FaultyStore = new FaultyStore(new MemoryStore());
   readonly nodes: Node[] = [];
+  readonly #startedAt: number = this.clock.now();
+  #readings = 0;
+
+  /** Later at each reading, as of a clock that is finer than a millisecond. */
+  readonly monotonic = (): number => {
+    this.#readings += 1;
+    return this.clock.now() - this.#startedAt + this.#readings * 1e-6;
+  };
 
   add(options: Partial<SessionsOptions> = {}): Node {
     const held = new HeldTail(this.faulty);
-    const monotonic = (): number => this.clock.now();
-    const cache = new NearCache(held.store, { stalenessMs: S, monotonic });
+    const cache = new NearCache(held.store, { stalenessMs: S, monotonic: this.monotonic });
     const sessions = createSessions({
       secrets: [secretOf(1)],
       sweep: false,
@@ -48,7 +56,18 @@ class Cluster {
   }
 
   prove(): void {
-    for (const { held } of this.nodes) held.prove(this.clock.now());
+    for (const { held } of this.nodes) held.prove(this.monotonic());
+  }
+
+  /** Until every process keeps it; nothing is near before the process is listed. */
+  async keep(token: string): Promise<void> {
+    await vi.waitFor(async () => {
+      this.prove();
+      for (const { sessions } of this.nodes) await sessions.authenticate(token);
+      for (const { held } of this.nodes) held.finds = 0;
+      for (const { sessions } of this.nodes) await sessions.authenticate(token);
+      for (const { held } of this.nodes) expect(held.finds).toBe(0);
+    });
   }
 
   /** Time goes on, and every tail goes on proving. */
@@ -65,10 +84,7 @@ async function pair(): Promise<{ cluster: Cluster; near: Node; far: Node; token:
   const cluster = new Cluster();
   const [near, far] = [cluster.add(), cluster.add()];
   const { token } = await near.sessions.open({ subject: "ada", data: { cart: ["book"] } });
-  for (const { sessions } of cluster.nodes) await sessions.authenticate(token);
-  cluster.prove();
-  for (const { sessions } of cluster.nodes) await sessions.authenticate(token);
-  for (const { held } of cluster.nodes) held.finds = 0;
+  await cluster.keep(token);
   return { cluster, near, far, token };
 }
 
@@ -83,6 +99,36 @@ describe("authenticate over a near-cache", () => {
     expect(near.held.finds).toBe(1);
     expect(session.describe()).toEqual(read?.describe());
     expect(session.data).toEqual({ cart: ["book"] });
+  });
+
+  it("refuses whom a lockout keeps out, and asks no store whether one does", async () => {
+    for (const [kind, value] of [
+      ["client", "app"],
+      ["network", "203.0.113.0/24"],
+    ] as const) {
+      const cluster = new Cluster();
+      const lockouts = new Lockouts();
+      const { sessions, held } = cluster.add({ lockouts });
+      const { token } = await sessions.open({ subject: "ada", client: "app" });
+      await cluster.keep(token);
+      const lock = { tenant: "default", kind, message: "Call us." };
+      lockouts.set({ ...lock, id: "lck_1", value: value.replace(/^203|app/, "198") });
+      for (const address of ["192.0.2.1", "192.0.2.1", "192.0.2.2"]) {
+        expect((await sessions.authenticate(token, { address })).state).toBe("active");
+      }
+      expect(held.finds).toBe(0);
+      lockouts.set({ ...lock, id: "lck_2", value });
+      // Judged from elsewhere, and noted, the session is as good as it was.
+      const beside = kind === "network" ? ["192.0.2.1", "192.0.2.1"] : [];
+      for (const elsewhere of beside) {
+        const standing = await sessions.authenticate(token, { address: elsewhere });
+        expect(standing.state).toBe("active");
+      }
+      // As noted last, or from where it is locked.
+      const address = kind === "client" ? "192.0.2.2" : "203.0.113.9";
+      const standing = await sessions.authenticate(token, { address });
+      expect([kind, standing]).toEqual([kind, expect.objectContaining({ reason: "locked_out" })]);
+    }
   });
 
   it("[TE-09] refuses as soon as the tail has told of a revocation elsewhere", async () => {
@@ -332,11 +378,10 @@ describe("stalenessMs", () => {
     const cluster = new Cluster();
     const { cache, sessions, held } = cluster.add({ stalenessMs: 60_000 });
     const { token } = await sessions.open({ subject: "ada" });
+    await cluster.keep(token);
+    const { hits } = cache.stats();
     await sessions.authenticate(token);
-    cluster.prove();
-    await sessions.authenticate(token);
-    await sessions.authenticate(token);
-    expect(cache.stats().hits).toBe(1);
+    expect(cache.stats().hits).toBe(hits + 1);
     cluster.clock.advance(S);
     held.finds = 0;
     await sessions.authenticate(token);

@@ -15,7 +15,7 @@ async function login(place: World, how: Visit = {}, own: string | readonly strin
   await exchange.session.login("alice");
   const headers: Record<string, string> = {};
   const cookies: string[] = [];
-  exchange.commit({
+  void exchange.commit({
     get: (name) => (name === "set-cookie" ? own : headers[name]),
     set: (name, value) => void (headers[name] = value),
     addCookie: (value) => void cookies.push(value),

@@ -8,7 +8,7 @@ import type { Policy } from "../engine/policy/policy.ts";
 import { bucketOf, newSessionId } from "../tokens/session-id.ts";
 import type { Core } from "./core.ts";
 import { toStored } from "./data-codec.ts";
-import { announceEnds } from "./events.ts";
+import { announceEnds, announceOpened } from "./events.ts";
 import type { LoginOptions } from "./login-options.ts";
 
 export interface OpenInput {
@@ -58,7 +58,8 @@ export async function openStored(core: Core, input: OpenInput): Promise<OpenOutc
     core.store.create(fresh.record, {
       now: fresh.record.createdAt,
       data,
-      ...(subject === null || policy.concurrency.max === null
+      // Whoever acts for somebody takes no place of theirs.
+      ...(subject === null || options.actor !== undefined || policy.concurrency.max === null
         ? {}
         : { limits: { max: policy.concurrency.max, onLimit: policy.concurrency.onLimit } }),
       ...(input.replaces === undefined ? {} : { replaces: input.replaces }),
@@ -75,7 +76,7 @@ interface Fresh {
 
 async function mintFirst(core: Core, input: OpenInput, policy: Policy): Promise<Fresh> {
   const { tenant, subject, options } = input;
-  const keys = await core.keys();
+  const keys = await core.keys(tenant);
   const bucket =
     subject === null
       ? undefined
@@ -84,7 +85,7 @@ async function mintFirst(core: Core, input: OpenInput, policy: Policy): Promise<
   const { kind = "user" } = options;
   const minted = await keys.mint({ tenant, id, generation: 1, subject, kind });
   const holder = { generation: 1, verifier: minted.verifier };
-  const { fingerprint: context, ...rest } = options;
+  const { fingerprint: context, address: _address, cause: _cause, ...rest } = options;
   const fingerprint = context === undefined ? undefined : await keys.fingerprint(context, []);
   const record = openSession(
     { ...rest, id, tenant, subject, holder, fingerprint },
@@ -111,16 +112,7 @@ function settle(core: Core, input: OpenInput, policy: Policy, made: Made): OpenO
         core,
         result.replaced === undefined ? result.evicted : [result.replaced, ...result.evicted],
       );
-      const { acr, amr } = record.assurance;
-      const level = acr === undefined ? {} : { acr };
-      core.emit("session-established", {
-        tenant,
-        subject,
-        session: record.id,
-        kind: record.kind,
-        amr: [...amr],
-        ...level,
-      });
+      announceOpened(core, record, input.options);
       const subjectEpoch = record.epoch;
       const dataVersion = Object.keys(made.data).length > 0 ? 1 : 0;
       const stored: StoredSession = { record, data: made.data, dataVersion, subjectEpoch };

@@ -1,22 +1,26 @@
 /** Options of `createSessions`, checked all at once. */
 import { ConfigError, SojournError } from "../engine/errors.ts";
 import type { ConfigProblem } from "../engine/errors.ts";
-import { mixUp, unknownOptions } from "../engine/given.ts";
+import { isWholeWithin, mixUp, unknownOptions } from "../engine/given.ts";
 import { createPolicyBook } from "../engine/policy/tighten.ts";
 import type { PolicyBook, Tightening } from "../engine/policy/tighten.ts";
 import type { PolicyInput } from "../engine/policy/resolve.ts";
-import type { Clock, Entropy, SessionStore, Timers } from "../engine/ports.ts";
+import type { Clock, Entropy, SessionStore, TenantKeys, Timers } from "../engine/ports.ts";
 import { csrfRules } from "../http/csrf.ts";
 import type { CsrfOptions } from "../http/csrf.ts";
 import { forwardedRules } from "../http/forwarded.ts";
 import type { ForwardedHeader, ForwardedOptions } from "../http/forwarded.ts";
+import { CHUNKS_MAX } from "../tokens/sealed/chunks.ts";
 import { readSecrets } from "../tokens/secrets.ts";
 import { DBSC_OPTIONS, dbscRules } from "./binding-rules.ts";
 import type { DbscOptions } from "./binding-rules.ts";
 import { cookieJarRules } from "./cookie-choice.ts";
 import { convertProblems } from "./foreign.ts";
 import type { ForeignSessions } from "./foreign.ts";
-import type { HttpRules } from "./cookie-choice.ts";
+import type { CookieJar, HttpRules } from "./cookie-choice.ts";
+import { chunkRules } from "./sealed/cookies.ts";
+import { SealedJar } from "./sealed/sealed-jar.ts";
+import type { Lockouts } from "./lockouts.ts";
 import type { SweepSettings } from "./sweeper.ts";
 import { isTenant } from "./tenant.ts";
 
@@ -48,10 +52,20 @@ export interface SessionsOptions {
   readonly policy?: PolicyInput;
   /** Tenants, clients and roles may only tighten. */
   readonly tighten?: Tightening;
+  /**
+   * Answers for policies, over what `policy` and `tighten` came to: for tenants whose tightening
+   * is kept elsewhere. It is asked on every request, so it answers from memory.
+   */
+  readonly policyBook?: (configured: PolicyBook) => PolicyBook;
   /** From configuration, never from a request. Default `"default"`. */
   readonly tenant?: string;
   readonly cookie?: CookieSettings;
   readonly csrf?: Omit<CsrfOptions, "development">;
+  /**
+   * The cookie holds a sealed copy of the session, which places without a store read by
+   * `sojourn/sealed`. `chunksMax`: cookies it may take, 1–4, default 2.
+   */
+  readonly sealed?: { readonly chunksMax?: number };
   /** Bind sessions to the device where the browser can (DBSC). `sojourn/dbsc` has the endpoints. */
   readonly dbsc?: DbscOptions;
   /** Networks of reverse proxies whose forwarding headers count. Default: none. */
@@ -67,8 +81,12 @@ export interface SessionsOptions {
    * `"local"`. Where it is not reached in time the end holds all the same, and the answer says so.
    */
   readonly revokeDurability?: "local" | "replicated" | "quorum";
+  /** Tenants' own keys. Data of a tenant that has one is encrypted, whatever `encryptData` says. */
+  readonly tenantKeys?: TenantKeys;
   /** AES-256-GCM for session data at rest. Values written before stay readable. */
   readonly encryptData?: boolean;
+  /** Who is kept out. Default: nobody; asked at every judgement, and may change at any time. */
+  readonly lockouts?: Lockouts;
   /** Sessions of other systems that become ours at first sight. */
   readonly convert?: readonly ForeignSessions[];
   /** `false`: another process sweeps. */
@@ -90,15 +108,19 @@ const KNOWN: Readonly<Record<string, readonly string[] | undefined>> = {
   secrets: undefined,
   policy: undefined,
   tighten: undefined,
+  policyBook: undefined,
   tenant: undefined,
   cookie: ["name", "secure", "sameSite", "domain", "prefix", "partitioned", "embedded"],
   csrf: ["origins", "trusted", "exempt", "reportOnly"],
+  sealed: ["chunksMax"],
   dbsc: DBSC_OPTIONS,
   proxies: undefined,
   forwardedHeader: undefined,
   stalenessMs: undefined,
   revokeDurability: undefined,
+  tenantKeys: undefined,
   encryptData: undefined,
+  lockouts: undefined,
   convert: undefined,
   sweep: ["everyMs", "keepEndedMs"],
   production: undefined,
@@ -136,18 +158,36 @@ export function checkOptions(given: SessionsOptions, production: boolean): Check
   }
   checkInsecure(cookie, production, problems);
   checkNumbers(options, problems);
+  checkSealed(options, problems);
   checkTail(options, problems);
   problems.push(...convertProblems(options.convert));
   const csrf = collect(problems, () => csrfRules({ ...origins, development: !production }));
   const forwarded = collect(problems, () => forwardedRules(forwardedOptions(options)));
   const jar = collect(problems, () => cookieJarRules(cookie, policies?.base.cookie, production));
-  const bound = collect(problems, () => options.dbsc && dbscRules(options.dbsc));
+  const bound = collect(problems, () => options.dbsc && dbscRules(options.dbsc, jar?.secure));
   if (!policies || !secrets || !csrf || !forwarded || !jar || problems.length > 0) {
     throw new ConfigError(problems);
   }
+  const sealed = sealedJars(options, { secrets, tenant, jar });
   const csrfToken = policies.base.csrf === "fetch-metadata+token";
-  const http = { csrf, forwarded, jar, csrfToken, production, bound };
-  return { policies, secrets, tenant, http };
+  const http = { csrf, forwarded, jar, csrfToken, production, bound, sealed };
+  const { policyBook = (book: PolicyBook) => book } = options;
+  return { policies: policyBook(policies), secrets, tenant, http };
+}
+
+function sealedJars(
+  { sealed, entropy }: SessionsOptions,
+  house: { secrets: readonly Uint8Array[]; tenant: string; jar: CookieJar },
+): HttpRules["sealed"] {
+  if (sealed === undefined) return undefined;
+  const { secrets, tenant, jar } = house;
+  const { chunksMax } = sealed;
+  const firsts = [jar.secure, ...(jar.loopback === undefined ? [] : [jar.loopback])];
+  const jars = firsts.map((first) => {
+    const rules = chunkRules(first);
+    return [first.name, new SealedJar({ secrets, tenant, rules, chunksMax, entropy })] as const;
+  });
+  return new Map(jars);
 }
 
 function forwardedOptions(options: SessionsOptions): ForwardedOptions {
@@ -219,7 +259,7 @@ const SHAPES: readonly {
     fits: (value) => typeof value === "boolean",
   },
   {
-    keys: ["warn", "onError"],
+    keys: ["warn", "onError", "policyBook"],
     accepted: "takes a function",
     fits: (value) => typeof value === "function",
   },
@@ -233,6 +273,16 @@ const SHAPES: readonly {
     keys: ["entropy"],
     accepted: "takes an object with bytes()",
     fits: (value) => can(value, "bytes"),
+  },
+  {
+    keys: ["tenantKeys"],
+    accepted: "takes an object with keyOf(tenant)",
+    fits: (value) => can(value, "keyOf"),
+  },
+  {
+    keys: ["lockouts"],
+    accepted: "takes what new Lockouts() made",
+    fits: (value) => can(value, "find"),
   },
   {
     keys: ["policy"],
@@ -274,6 +324,15 @@ function checkNumbers(options: SessionsOptions, problems: ConfigProblem[]): void
       });
     }
   }
+}
+
+function checkSealed({ sealed, tenantKeys }: SessionsOptions, problems: ConfigProblem[]): void {
+  if (sealed !== undefined && tenantKeys !== undefined) {
+    const message = "leave it out: sealed cookies are read away from where such keys are kept";
+    problems.push({ path: "tenantKeys", message });
+  }
+  if (isWholeWithin(sealed?.chunksMax ?? 1, 1, CHUNKS_MAX)) return;
+  problems.push({ path: "sealed.chunksMax", message: `a whole number from 1 to ${CHUNKS_MAX}` });
 }
 
 /** What must be asked every time cannot be kept near. */

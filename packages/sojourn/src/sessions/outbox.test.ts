@@ -281,4 +281,12 @@ describe("outbox", () => {
     expect(outbox.lacks(storedOf(ended), record, outbox.turn)).toBe(false);
     expect(outbox.lacks(undefined, record, outbox.turn)).toBe(false);
   });
+
+  it("misses no decision on a session that has ended since", () => {
+    const outbox = new Outbox(() => 0);
+    const record = recordOf("a");
+    outbox.decided({ ...record, version: 3, epoch: 7 });
+    const ended: SessionRecord = { ...record, state: "ended", end: END };
+    expect(outbox.lacks(storedOf(ended, 7), record, outbox.turn)).toBe(false);
+  });
 });

@@ -289,6 +289,7 @@ function lags(stored: StoredSession | undefined, kept: Kept): boolean {
   if (kept.end !== undefined) return stored !== undefined && stored.record.end === undefined;
   if (kept.session === undefined) return false;
   const { version, epoch } = kept.session.record;
+  if (stored?.record.end !== undefined) return false;
   return stored === undefined || stored.record.version < version || stored.record.epoch < epoch;
 }
 

@@ -1,8 +1,9 @@
 /** What a guard answers a request whose session does not suffice. */
 import type { Requirement, Unmet } from "../engine/assurance.ts";
-import { problemOf } from "../http/problem.ts";
+import { problemOf, STAND_IN } from "../http/problem.ts";
 import type { ProblemAnswer } from "../http/problem.ts";
 import type { StepUpRequirement } from "../protocol/problem.ts";
+import type { EndReason } from "../protocol/words.ts";
 import type { Session } from "./session.ts";
 
 /**
@@ -18,7 +19,7 @@ export function refusalOf<Data extends object>(
   if (session.state === "anonymous") {
     return reason === undefined
       ? problemOf("unauthenticated")
-      : problemOf("session_ended", { reason });
+      : problemOf("session_ended", ended(session, reason));
   }
   if (session.state === "locked") {
     const summary = session.describe();
@@ -27,9 +28,23 @@ export function refusalOf<Data extends object>(
   }
   const unmet = session.unmet(required);
   if (unmet === undefined) return undefined;
+  // No challenge: whoever acts for somebody has none of their factors.
+  if (session.actor !== undefined) return problemOf("forbidden", { detail: STAND_IN });
+  return stepUpProblem(unmet);
+}
+
+function stepUpProblem(unmet: Unmet): ProblemAnswer {
   const { factors = 1 } = unmet;
   const detail = factors > 1 ? { detail: `${factors} kinds of factors are asked for.` } : {};
   return problemOf("step_up_required", { required: challengeOf(unmet), ...detail });
+}
+
+/** What the holder of an ended credential may know. */
+function ended<Data extends object>(
+  { endedMessage: message }: Session<Data>,
+  reason: EndReason,
+): { readonly reason: EndReason; readonly message?: string } {
+  return { reason, ...(message === undefined ? {} : { message }) };
 }
 
 /** Elevation is a factor given just now. */

@@ -1,4 +1,5 @@
 /** What an adapter lets the exchange see of a request and do to its response. */
+import type { CsrfRequest } from "../http/csrf.ts";
 
 /** What an adapter tells of a request. Header names are lower-case. */
 export interface RequestView {
@@ -14,6 +15,8 @@ export interface RequestView {
   readonly csrfToken?: string | undefined;
   /** False for polls and peeks. Default true; a request for an event stream never is activity. */
   readonly activity?: boolean;
+  /** True at the endpoints that renew the bound cookie: that it is not there says nothing. */
+  readonly renews?: boolean;
   /** False where no response header can be set (a server component). Default true. */
   readonly canSetToken?: boolean;
 }
@@ -24,6 +27,22 @@ export interface ResponseHead {
   set(name: string, value: string): void;
   /** Add one `Set-Cookie`, leaving the application's own alone. */
   addCookie(value: string): void;
+}
+
+/** What says where the request comes from. */
+export function originOf(view: RequestView, hasSessionCookie: boolean): CsrfRequest {
+  const { method, path, remoteAddress, encrypted } = view;
+  return {
+    method,
+    path,
+    upgrade: view.header("upgrade") !== undefined,
+    origin: view.header("origin"),
+    secFetchSite: view.header("sec-fetch-site"),
+    host: view.header("host"),
+    remoteAddress,
+    encrypted,
+    hasSessionCookie,
+  };
 }
 
 /**

@@ -24,6 +24,7 @@ function house(count: number) {
     const near: NearSessions = {
       boundMs: 2_000,
       peek: () => undefined,
+      monotonic: () => performance.now(),
       get provenAt() {
         return node.proving ? performance.now() : -Infinity;
       },
@@ -94,7 +95,7 @@ describe("a receipt of a logout", () => {
     const inner = new MemoryStore();
     const health = inner.health.bind(inner);
     inner.health = async () => ({ ...(await health()), nowAt: clock.now() });
-    const near = { boundMs: 2_000, peek: () => undefined, provenAt: Infinity };
+    const near = { boundMs: 2_000, peek: () => undefined, provenAt: Infinity, monotonic: () => 0 };
     const store = Object.assign(new FaultyStore(inner), { near });
     const place = world({ clock: behind, store });
     const strict = world({ clock, store: inner });
@@ -213,6 +214,7 @@ describe("a store that is down", () => {
     const near: NearSessions = {
       boundMs: 2_000,
       provenAt: Infinity,
+      monotonic: () => performance.now(),
       peek: (_ref, boundMs) => {
         bounds.push(boundMs);
         return boundMs === undefined ? undefined : kept.near;

@@ -47,7 +47,7 @@ export class NodeRow {
   readonly #core: Core;
   readonly #near: NearSessions;
   #ref: SessionRef | undefined;
-  /** By the monotonic clock; `Infinity` without a row. */
+  /** By the clock of the proofs; `Infinity` without a row. */
   #listedAt = Infinity;
   #registering: Promise<void> | undefined;
   #feed: Subscription | undefined;
@@ -124,7 +124,7 @@ export class NodeRow {
       { now },
     );
     this.#ref = placeOf(id);
-    this.#listedAt = performance.now();
+    this.#listedAt = this.#near.monotonic();
     if (this.#closed) await this.close();
   }
 
@@ -165,7 +165,7 @@ export class NodeRow {
     }
     const questions = Object.keys(row.data);
     if (questions.length === 0) return;
-    const readAt = performance.now();
+    const readAt = this.#near.monotonic();
     for (let waited = 0; this.#near.provenAt <= readAt; waited += PROOF_POLL_MS) {
       if (this.#closed || waited > PROOF_WITHIN_MS) return;
       await pause(this.#core, PROOF_POLL_MS);

@@ -18,8 +18,10 @@ import { lockSession, touchDue, touchUrgent } from "../engine/session.ts";
 import type { Judgement } from "../engine/session.ts";
 import { claimedType, parseToken } from "../tokens/token-format.ts";
 import type { ParsedToken } from "../tokens/token-format.ts";
+import type { BindingFlaw } from "./bound-requests.ts";
 import type { Core, Loaded } from "./core.ts";
-import { revokeSession, subjectOf } from "./lifecycle.ts";
+import { subjectOf } from "./events.ts";
+import { revokeSession } from "./lifecycle.ts";
 import type { ProvedToken } from "./memo.ts";
 import type { Unproven } from "./session-body.ts";
 import { TOUCH_LAG_MS } from "./touches.ts";
@@ -32,6 +34,8 @@ export type Verdict =
       readonly reason: EndReason;
       readonly at: number;
       readonly cause?: string;
+      /** For the person, of the lockout that keeps it out. */
+      readonly message?: string;
       /** The record as it was judged. */
       readonly record?: SessionRecord;
     }
@@ -49,6 +53,8 @@ export interface LiveVerdict {
   readonly assurance?: Assurance | undefined;
   readonly successor?: string | undefined;
   readonly unproven?: Unproven | undefined;
+  /** The session is bound to a device that this request did not prove. */
+  readonly flaw?: BindingFlaw | undefined;
   /** Known to hold nothing encrypted, or something. */
   readonly readable?: boolean;
 }
@@ -58,6 +64,8 @@ export interface Presentation {
   readonly activity: boolean;
   readonly canSetToken: boolean;
   readonly fingerprint?: string | undefined;
+  /** Who presents it; told where a lockout asks for it. */
+  readonly address?: string | undefined;
 }
 
 /** A proved token, where and how it was presented. */
@@ -90,7 +98,7 @@ export async function resend(
 ): Promise<Verdict | undefined> {
   const { tenant, id } = judged.ref;
   const { generation, sealed } = pending;
-  const desk = await core.keys();
+  const desk = await core.keys(tenant);
   const successor = await desk.successors.open(secretOf(judged), sealed, {
     tenant,
     id,
@@ -150,7 +158,7 @@ async function issueOn(
 ): Promise<Verdict | undefined> {
   const { loaded, context } = judged;
   const { tenant, id } = record;
-  const keys = await core.keys();
+  const keys = await core.keys(tenant);
   const generation = nextGeneration(record.rotation);
   const minted = await keys.mint({ ...record, generation });
   const sealed = await keys.successors.seal(secretOf(judged), minted.text, {

@@ -10,6 +10,7 @@ import type { Judgement } from "../engine/session.ts";
 import type { Core } from "./core.ts";
 import { decodeStored } from "./data-codec.ts";
 import { loginFrom } from "./login.ts";
+import type { LoginOptions } from "./login-options.ts";
 import { explaining } from "./read-only.ts";
 import type { AbsenceReason } from "./explain.ts";
 import type { TokenCarrier } from "./standing.ts";
@@ -39,6 +40,7 @@ export interface Ended {
   readonly reason: EndReason;
   readonly at: number;
   readonly cause?: string;
+  readonly message?: string;
   readonly record?: SessionRecord;
 }
 
@@ -181,12 +183,21 @@ export class SessionBody {
       throw new ArgumentError("update", message);
     }
     const { core, tenant } = this;
-    const { fingerprint } = this.carrier;
-    const options = fingerprint === undefined ? {} : { fingerprint };
+    const options = this.context;
     const opened = await loginFrom(core, { tenant, subject: null, options, from: undefined });
     await this.adopt(opened.stored);
     await this.carry(opened.token, "anonymous");
     return opened.stored.record;
+  }
+
+  /** What a login here says of the client without being told. */
+  get context(): Pick<LoginOptions, "fingerprint" | "address"> {
+    const { fingerprint } = this.carrier ?? {};
+    const address = this.core.lockouts.hasNetworks ? this.carrier?.address : undefined;
+    return {
+      ...(fingerprint === undefined ? {} : { fingerprint }),
+      ...(address === undefined ? {} : { address }),
+    };
   }
 
   /** From here on this object is that session. */

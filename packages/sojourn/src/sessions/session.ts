@@ -4,7 +4,8 @@
  */
 import { handleOf } from "../protocol/words.ts";
 import type { EndReason } from "../protocol/words.ts";
-import { requirementProblems, unmetBy } from "../engine/assurance.ts";
+import { requirementProblems } from "../engine/assurance.ts";
+import { unmetIn } from "../engine/impersonation.ts";
 import { ArgumentError } from "../engine/errors.ts";
 import type { Authentication, Requirement, Unmet } from "../engine/assurance.ts";
 import { summaryOf } from "../engine/liveness.ts";
@@ -107,6 +108,16 @@ export class Session<Data extends object = Record<string, unknown>> {
     return this.#body.ended?.cause;
   }
 
+  /** @internal Where the client of this request is, for what is opened on it. */
+  get clientAddress(): string | undefined {
+    return this.#body.carrier?.address;
+  }
+
+  /** What the person is told: of the lockout that keeps it out, while that stands. */
+  get endedMessage(): string | undefined {
+    return this.#body.ended?.message;
+  }
+
   /**
    * A plain snapshot, frozen; use `update` or `set`. Empty while locked. In development a
    * `TypeError` names the call to make, and `structuredClone` takes its values only.
@@ -149,6 +160,11 @@ export class Session<Data extends object = Record<string, unknown>> {
     return live?.assurance ?? live?.stored.record.assurance;
   }
 
+  /** Who acts as the subject: show it. `undefined`: the subject itself. */
+  get actor(): string | undefined {
+    return this.#body.shown?.stored.record.actor;
+  }
+
   get device(): Device | undefined {
     return this.#body.shown?.stored.record.device;
   }
@@ -160,6 +176,21 @@ export class Session<Data extends object = Record<string, unknown>> {
   /** @internal Of its confirmed token, when it was read. */
   get generation(): number | undefined {
     return this.#body.shown?.stored.record.rotation.generation;
+  }
+
+  /** @internal A successor of its confirmed token is under way to the client. */
+  get hasSuccessor(): boolean {
+    return this.#body.shown?.stored.record.rotation.pending !== undefined;
+  }
+
+  /** @internal The read it was made of: while that is the same object, only time has changed. */
+  get source(): object | undefined {
+    return this.#body.shown?.stored;
+  }
+
+  /** @internal Its device did not prove itself in this request: locked for this request alone. */
+  get isUnproven(): boolean {
+    return this.#body.live?.unproven !== undefined;
   }
 
   /** Changes with every decision and every data write: an ETag. */
@@ -192,7 +223,7 @@ export class Session<Data extends object = Record<string, unknown>> {
     if (problem !== undefined) throw new ArgumentError(problem.path, problem.message);
     const assurance = this.assurance;
     if (this.subject === null || assurance === undefined) return { factors: 1, ...required };
-    return unmetBy(assurance, required, this.#body.core.now());
+    return unmetIn({ assurance, actor: this.actor }, required, this.#body.core.now());
   }
 
   /**
@@ -208,13 +239,11 @@ export class Session<Data extends object = Record<string, unknown>> {
     return this.#body.work(async () => {
       checkSubject("login.subject", subject);
       checkLogin("login", options);
-      const fingerprint = this.#body.carrier?.fingerprint;
-      const context = fingerprint === undefined ? {} : { fingerprint };
       const from = this.#body.live?.stored;
       const opened = await loginFrom(this.#body.core, {
         tenant: this.#body.tenant,
         subject,
-        options: { ...context, ...options },
+        options: { ...this.#body.context, ...options },
         from,
       });
       await this.#body.adopt(opened.stored);
@@ -307,8 +336,10 @@ export class Session<Data extends object = Record<string, unknown>> {
   async csrfToken(): Promise<string | null> {
     const live = this.#body.shown;
     if (live === undefined) return null;
-    const value = await (await this.#body.core.keys()).csrfValue(live.stored.record);
-    return renderToken(value, this.#body.core.entropy.bytes(CSRF_MAC_BYTES));
+    const { core } = this.#body;
+    const { record } = live.stored;
+    const value = await (await core.keys(record.tenant)).csrfValue(record);
+    return renderToken(value, core.entropy.bytes(CSRF_MAC_BYTES));
   }
 
   /** End it now; durable when this returns. The only thing that clears the cookie. Idempotent. */

@@ -1,5 +1,5 @@
 /** Sessions of one installation: open, authenticate, find, list, end. */
-import type { Durability, EndReason, SessionState } from "../protocol/words.ts";
+import type { Durability, EndReason } from "../protocol/words.ts";
 import { summaryOf } from "../engine/liveness.ts";
 import type { EncodedData } from "../engine/data.ts";
 import { ArgumentError } from "../engine/errors.ts";
@@ -9,6 +9,7 @@ import type { SessionSummary } from "../engine/record.ts";
 import type { NearCache } from "../stores/near-cache.ts";
 import { authenticate } from "./authenticate.ts";
 import type { LiveVerdict } from "./rotation-steps.ts";
+import { endedStanding, standingOf } from "./verdict-standing.ts";
 import type { Conversions } from "./conversion.ts";
 import type { Core } from "./core.ts";
 import { decodeStored, encodeInitial, hasSealed } from "./data-codec.ts";
@@ -23,7 +24,13 @@ import { checkLogin, checkSubject } from "./login-options.ts";
 import type { LoginOptions } from "./login-options.ts";
 import { isTenant } from "./tenant.ts";
 import type { HttpRules } from "./cookie-choice.ts";
+import { cookieManifest } from "./cookie-manifest.ts";
+import type { CookieFacts } from "./cookie-manifest.ts";
 import { BindingDesk } from "./binding-desk.ts";
+import type { DbscRules } from "./binding-rules.ts";
+import { isBound, judgeBrought, unprovenDevice, withoutDevice } from "./bound-requests.ts";
+import { explainLive } from "./explain.ts";
+import type { Description, SessionExplanation } from "./explain.ts";
 import { awaitFrontier } from "./roll-call.ts";
 import type { FrontierReceipt } from "./roll-call.ts";
 import { RefreshTokens } from "./refresh/refresh-tokens.ts";
@@ -38,7 +45,7 @@ import type { ServiceKeys } from "../tokens/service-key.ts";
 import { LiveRoom } from "./live.ts";
 import { Tickets } from "./tickets.ts";
 import { Watches } from "./watch.ts";
-import type { NewsListener } from "./watch.ts";
+import type { NewsListener, WatchWhere } from "./watch.ts";
 
 const FRONTIER_MS = 2_000;
 const FRONTIER_MS_MAX = 60_000;
@@ -61,14 +68,12 @@ export interface InTenant {
   readonly tenant?: string;
 }
 
-/** A session as operators see it, live or not. */
-export interface Description {
-  readonly summary: SessionSummary;
-  /** As judged now: a passed deadline reads `ended` before the sweep has written it. */
-  readonly state: SessionState;
-  readonly reason?: EndReason;
-  readonly version: string;
-  readonly dataKeys: readonly string[];
+export interface FindWhere extends InTenant {
+  /**
+   * The client could not prove the device that the session is bound to: factors that it gives take
+   * the device's place, as on a request without the bound cookie. Default false.
+   */
+  readonly unproven?: boolean;
 }
 
 export interface SessionsParts {
@@ -104,11 +109,28 @@ export class Sessions<Data extends object = Record<string, unknown>> {
     this.#watches = new Watches(parts.core);
     this.tickets = new Tickets<Data>(parts.core, parts.tenant);
     this.refreshTokens = new RefreshTokens<Data>(parts.core, parts.tenant);
-    this.live = new LiveRoom<Data>(parts.core, this.#watches);
+    this.live = new LiveRoom<Data>(parts.core, this.#watches, parts.http.forwarded);
     const { core, tenant, http } = parts;
-    const find = async (view: RequestView) => (await this.exchange(quiet(view))).session.describe();
+    const find = async (view: RequestView) => {
+      const { session, trouble } = await this.exchange({ ...quiet(view), renews: true });
+      if (trouble !== undefined) throw trouble;
+      return session.describe();
+    };
     const rules = http.bound;
     this.binding = rules && new BindingDesk({ core, tenant, rules, find });
+  }
+
+  /** @internal {@link binding} for requests that a back end hands on, with their session token. */
+  bindingFor(token: string | undefined, where: InTenant): BindingDesk | undefined {
+    const rules = this.#parts.http.bound;
+    const tenant = this.#in(where);
+    // Not judged by its bound cookie: that is what it comes for.
+    const how = { tenant, activity: false, canSetToken: false };
+    const find = async (): Promise<SessionSummary | undefined> => {
+      const found = token === undefined ? undefined : await authenticate(this.#core, token, how);
+      return found?.state === "live" ? summaryOf(found.stored.record) : undefined;
+    };
+    return rules && new BindingDesk({ core: this.#core, tenant, rules, find });
   }
 
   /** Every transition, with reason and actor. `"*"` hears all. Events of this process only. */
@@ -158,19 +180,30 @@ export class Sessions<Data extends object = Record<string, unknown>> {
       activity: context.activity ?? true,
       canSetToken: context.canSetToken ?? false,
       fingerprint: context.fingerprint,
+      address: context.address,
     });
-    const verdict = judged instanceof Promise ? await judged : judged;
-    if (verdict.state === "ended") return { state: "ended", reason: verdict.reason };
-    if (verdict.state === "unknown") return { state: "unknown" };
+    const found = judged instanceof Promise ? await judged : judged;
+    if (found.state === "ended") return endedStanding(found);
+    if (found.state === "unknown") return { state: "unknown" };
+    const rules = this.#parts.http.bound;
+    const bound = rules !== undefined && isBound(found);
+    const verdict = bound ? await this.#judgeBound(rules, found, context) : found;
     const made = this.sessionOf(verdict, tenant, undefined);
     const session = made instanceof Session ? made : await made;
-    const { judgement, successor } = verdict;
-    if (judgement.state === "pending" || judgement.state === "locked") {
-      return { state: judgement.state, session };
-    }
-    return successor === undefined
-      ? { state: "active", session }
-      : { state: "active", session, successor };
+    const standing = standingOf(verdict, session);
+    const { flaw, stored } = verdict;
+    if (flaw === undefined) return standing;
+    return { ...standing, unproven: await unprovenDevice(this.#core, stored.record, flaw) };
+  }
+
+  #judgeBound(
+    rules: DbscRules,
+    verdict: LiveVerdict,
+    { boundCookie: value, skipped }: AuthenticateContext,
+  ): Promise<LiveVerdict> {
+    const cookie =
+      value === undefined ? ({ kind: "absent" } as const) : ({ kind: "value", value } as const);
+    return judgeBrought(this.#core, rules, verdict, { cookie, skipped });
   }
 
   /** @internal A live verdict as a session; asynchronous only to decrypt data. */
@@ -191,17 +224,16 @@ export class Sessions<Data extends object = Record<string, unknown>> {
   }
 
   /** A live session by its handle, for operators and back ends; `undefined` when it is not live. */
-  async find(handle: string, where: InTenant = {}): Promise<Session<Data> | undefined> {
+  async find(handle: string, where: FindWhere = {}): Promise<Session<Data> | undefined> {
     const tenant = this.#in(where);
     const loaded = await this.#core.inspect({ tenant, id: requireHandle("find", handle) });
     if (loaded === undefined || loaded.judgement.state === "ended") return undefined;
     const { stored, judgement, now } = loaded;
     const data = await decodeStored(this.#core, stored);
-    return new Session<Data>({
-      core: this.#core,
-      tenant,
-      live: { stored, judgement, data, at: now },
-    });
+    const found = { state: "live", stored, judgement, at: now } as const;
+    const rules = where.unproven === true ? this.#parts.http.bound : undefined;
+    const live = rules === undefined ? found : withoutDevice(this.#core, rules, found);
+    return new Session<Data>({ core: this.#core, tenant, live: { ...live, data } });
   }
 
   /** A session by its handle, also when it has ended; `undefined` when it is unknown or purged. */
@@ -217,6 +249,13 @@ export class Sessions<Data extends object = Record<string, unknown>> {
       version: `${stored.record.version}.${stored.dataVersion}`,
       dataKeys: Object.keys(stored.data),
     };
+  }
+
+  /** Why a session is active or is not, for operators; `undefined` when unknown or purged. */
+  async explain(handle: string, where: InTenant = {}): Promise<SessionExplanation | undefined> {
+    const tenant = this.#in(where);
+    const loaded = await this.#core.inspect({ tenant, id: requireHandle("explain", handle) });
+    return loaded === undefined ? undefined : explainLive(loaded, loaded.now);
   }
 
   /** All sessions of one subject. */
@@ -264,11 +303,10 @@ export class Sessions<Data extends object = Record<string, unknown>> {
   }
 
   /** Live news of one session, from every process on the store. Never counts as activity. */
-  watch(handle: string, listener: NewsListener, where: InTenant = {}): Subscription {
-    return this.#watches.add(
-      { tenant: this.#in(where), id: requireHandle("watch", handle) },
-      listener,
-    );
+  watch(handle: string, listener: NewsListener, where: WatchWhere = {}): Subscription {
+    const { address } = where;
+    const id = requireHandle("watch", handle);
+    return this.#watches.add({ tenant: this.#in(where), id, address }, listener);
   }
 
   /** One HTTP request's session work. Adapters call this; applications use an adapter. */
@@ -285,14 +323,19 @@ export class Sessions<Data extends object = Record<string, unknown>> {
     return this.#core.policies.explainFor({ ...who, tenant: this.#in(who) });
   }
 
+  /** Which cookies there are, what for and how long: for privacy notices. ePrivacy 5(3). */
+  cookies(where: InTenant & { readonly https?: boolean } = {}): readonly CookieFacts[] {
+    return cookieManifest(this.#parts.http, this.explainPolicy(where), where.https ?? true);
+  }
+
   /** Which keys there are and what for; never the keys. ASVS 5.0 11.1.2. */
   async keys(): Promise<readonly KeyFacts[]> {
-    return (await this.#core.keys()).inventory();
+    return (await this.#core.desks.installation()).inventory();
   }
 
   /** Keys of back ends: made and proved here, kept by whoever runs a service. Never sessions. */
   async serviceKeys(): Promise<ServiceKeys> {
-    return (await this.#core.keys()).serviceKeys;
+    return (await this.#core.desks.installation()).serviceKeys;
   }
 
   /** @param of Of a store of several servers, who must answer; default all of them. */

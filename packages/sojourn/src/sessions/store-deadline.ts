@@ -7,7 +7,13 @@ import { Breaker } from "./breaker.ts";
 import { Deadlines } from "./deadlines.ts";
 
 /** No request waits for these: they may take their time. */
-const UNBOUNDED: ReadonlySet<StoreOperation> = new Set(["query", "count", "sweep", "purgeSubject"]);
+const UNBOUNDED: ReadonlySet<StoreOperation> = new Set([
+  "query",
+  "count",
+  "scan",
+  "sweep",
+  "purgeSubject",
+]);
 
 export interface StoreDeadline {
   readonly timers: Timers;

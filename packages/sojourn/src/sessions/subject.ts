@@ -1,10 +1,12 @@
 /** All sessions of one subject: list, count, end. */
 import { handleOf, idOfHandle } from "../protocol/words.ts";
-import type { Durability } from "../protocol/words.ts";
+import type { Durability, EndReason, SessionState } from "../protocol/words.ts";
 import { ArgumentError } from "../engine/errors.ts";
 import type { Page } from "../engine/ports.ts";
 import type { SessionSummary } from "../engine/record.ts";
+import { summaryOf } from "../engine/liveness.ts";
 import type { Core } from "./core.ts";
+import { decodeStored } from "./data-codec.ts";
 import { revokeSession, revokeSubject } from "./lifecycle.ts";
 import type { RevokeHow, RevokeWords } from "./lifecycle.ts";
 
@@ -12,6 +14,14 @@ export interface ListOptions {
   readonly cursor?: string;
   /** 1–200, default 50. */
   readonly limit?: number;
+}
+
+/** A session as it is kept. */
+export interface KeptSession {
+  readonly summary: SessionSummary;
+  readonly state: SessionState | "ended";
+  readonly reason?: EndReason;
+  readonly data: Readonly<Record<string, unknown>>;
 }
 
 export class SubjectSessions {
@@ -73,6 +83,40 @@ export class SubjectSessions {
       { tenant: this.tenant, subject: this.subject },
       { ...words, except: id },
     );
+  }
+
+  /**
+   * Forget the subject: end all sessions, then erase every row and the data in it. GDPR 17. What
+   * stays is a keyed hash of the name with the raised epoch, so that no old token lives again.
+   * Idempotent: after a failure call it again.
+   *
+   * @returns how many sessions were ended, and how many rows went, ended ones included.
+   */
+  async erase(
+    words: RevokeHow = {},
+  ): Promise<{ ended: number; erased: number; durability: Durability }> {
+    const { ended, durability } = await this.revokeAll(words);
+    const { tenant, subject } = this;
+    const now = this.#core.now();
+    const erased = await this.#core.attempt("erase", () =>
+      this.#core.store.purgeSubject(tenant, subject, now),
+    );
+    return { ended, erased, durability };
+  }
+
+  /** One of them as it is kept, ended ones too, with its data; `undefined` when it is none. */
+  async read(handle: string): Promise<KeptSession | undefined> {
+    const ref = { tenant: this.tenant, id: requireHandle("read", handle) };
+    const loaded = await this.#core.inspect(ref);
+    if (loaded === undefined || loaded.stored.record.subject !== this.subject) return undefined;
+    const { stored, judgement } = loaded;
+    const data = await decodeStored(this.#core, stored);
+    return {
+      summary: summaryOf(stored.record),
+      state: judgement.state,
+      ...(judgement.state === "ended" ? { reason: judgement.end.reason } : {}),
+      data: Object.fromEntries([...data].map(([key, json]) => [key, JSON.parse(json) as unknown])),
+    };
   }
 
   /** End one, if it is this subject's. @returns false when it is not, or is not live. */

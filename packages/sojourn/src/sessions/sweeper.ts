@@ -15,11 +15,19 @@ export interface SweepSettings {
 }
 
 export const SWEEP_DEFAULTS: SweepSettings = { everyMs: 30_000, keepEndedMs: 7 * 86_400_000 };
-const BATCH = 500;
-const BATCHES_MAX = 2000;
-/** After each batch the store has three quarters of the time for others. */
-const REST_PER_WORK = 3;
-const REST_MS_MAX = 1000;
+/** Whoever asks meanwhile waits for a batch: it takes about so long, whatever the store. */
+const BATCH_MS = 2;
+const BATCH_MIN = 25;
+const BATCH_MAX = 500;
+/** Sessions of one run. */
+const RUN_MAX = 1_000_000;
+/**
+ * After each batch the store has three quarters of the time for others. One that works in this
+ * thread has more: of a hundred who ask not even one is to find a batch under way, let alone one
+ * that checkpoints the log, which takes fifty milliseconds on a large file.
+ */
+const REST_PER_WORK = { beside: 3, blocking: 150 } as const;
+const REST_MS_MAX = 2000;
 /** Whoever leaves waits no longer for a store that has stopped answering. */
 const LEAVE_MS = 5_000;
 
@@ -54,18 +62,23 @@ export class Sweeper {
 
   async #work(): Promise<number> {
     let ended = 0;
-    for (let batch = 0; batch < BATCHES_MAX && !this.#closed; batch += 1) {
+    let limit = BATCH_MIN;
+    const restPerWork =
+      REST_PER_WORK[this.#core.store.capabilities.blocking ? "blocking" : "beside"];
+    for (let looked = 0; looked < RUN_MAX && !this.#closed; looked += limit) {
       const now = this.#core.now();
       const purgeBefore = now - this.#settings.keepEndedMs;
       const result = await this.#core.attempt("sweep", () =>
-        this.#core.store.sweep({ now, limit: BATCH, purgeBefore }),
+        this.#core.store.sweep({ now, limit, purgeBefore }),
       );
       const sessions = result.ended.filter(({ record }) => !isClaim(record));
       announceEnds(this.#core, sessions);
       await this.#forget(result.ended.filter(({ record }) => isClaim(record)));
       ended += sessions.length;
       if (!result.more) break;
-      await this.#rest((this.#core.now() - now) * REST_PER_WORK);
+      const tookMs = this.#core.now() - now;
+      limit = nextLimit(limit, tookMs);
+      await this.#rest(tookMs * restPerWork);
     }
     return ended;
   }
@@ -100,4 +113,10 @@ export class Sweeper {
     await Promise.race([running, late]);
     cancel?.();
   }
+}
+
+/** At most twice as many as the last time, which may have been a quick one. */
+function nextLimit(limit: number, tookMs: number): number {
+  const fitting = Math.min((limit * BATCH_MS) / Math.max(tookMs, 1), 2 * limit);
+  return Math.round(Math.min(Math.max(fitting, BATCH_MIN), BATCH_MAX));
 }

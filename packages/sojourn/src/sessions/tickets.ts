@@ -54,7 +54,7 @@ export class Tickets<Data extends object = Record<string, unknown>> {
     if (warrant === undefined) throw nothingToBindTo(session);
     const { absoluteExpiresAt = 0 } = session;
     const expiresAt = Math.min(this.#core.now() + lifeMs, absoluteExpiresAt);
-    const desk = (await this.#core.keys()).tickets;
+    const desk = (await this.#core.keys(warrant.tenant)).tickets;
     return { ticket: await desk.mint({ ...warrant, expiresAt }), expiresAt };
   }
 
@@ -69,17 +69,17 @@ export class Tickets<Data extends object = Record<string, unknown>> {
    */
   async redeem(
     ticket: string,
-    where: { readonly tenant?: string } = {},
+    where: { readonly tenant?: string; readonly address?: string | undefined } = {},
   ): Promise<Session<Data> | undefined> {
     const core = this.#core;
     const tenant = where.tenant ?? this.#tenant;
-    const proved = await (await core.keys()).tickets.prove(ticket, tenant);
+    const proved = await (await core.keys(tenant)).tickets.prove(ticket, tenant);
     if (proved === undefined) {
       core.emit("token-forged", { tenant, why: "ticket" });
       return undefined;
     }
     if (core.now() >= proved.expiresAt) return undefined;
-    const loaded = await inspectBy(core, { tenant, ...proved });
+    const loaded = await inspectBy(core, { tenant, ...proved }, where.address);
     if (loaded?.judgement.state !== "active") return undefined;
     if (!(await this.#claim(tenant, proved.claim, proved.expiresAt))) {
       core.emit("token-unknown", { tenant, session: proved.id, why: "ticket used before" });

@@ -1,5 +1,6 @@
 /** Everything keyed that the composition needs, over one key ring. */
-import type { Digest, Entropy, MaybePromise, SessionRef } from "../engine/ports.ts";
+import type { EncodedData } from "../engine/data.ts";
+import type { Digest, Entropy, MaybePromise, SessionRef, StoredData } from "../engine/ports.ts";
 import { REFRESH_KIND } from "../engine/record.ts";
 import type { SessionRecord } from "../engine/record.ts";
 import { fingerprintLike } from "../tokens/context.ts";
@@ -9,7 +10,7 @@ import type { Mark, MarkKind, MarkPlace } from "../tokens/dbsc/mark.ts";
 import { sessionCipher } from "../tokens/data-cipher.ts";
 import type { SessionCipher } from "../tokens/data-cipher.ts";
 import { createKeyRing } from "../tokens/key-ring.ts";
-import type { KeyFacts } from "../tokens/key-ring.ts";
+import type { KeyFacts, KeyRing } from "../tokens/key-ring.ts";
 import { sidRef } from "../tokens/log-ref.ts";
 import { serviceKeys } from "../tokens/service-key.ts";
 import type { ServiceKeys } from "../tokens/service-key.ts";
@@ -47,9 +48,13 @@ export interface Marks {
   read(kind: MarkKind, place: MarkPlace, text: string): MaybePromise<Mark | undefined>;
 }
 
+/** Everything keyed of one tenant. */
 export interface TokenDesk {
+  /** True when the tenant has a key of its own: its data is then always encrypted. */
+  readonly own: boolean;
+  /** Data that was decrypted here, for as long as what was read is kept. */
+  readonly opened: WeakMap<StoredData, EncodedData>;
   readonly successors: Successors;
-  readonly serviceKeys: ServiceKeys;
   readonly tickets: TicketDesk;
   readonly marks: Marks;
   mint(place: TokenPlace): MaybePromise<MintedToken>;
@@ -63,11 +68,18 @@ export interface TokenDesk {
   cipher(ref: SessionRef): SessionCipher;
   csrfValue(ref: SessionRef): MaybePromise<Uint8Array>;
   verifyCsrfValue(ref: SessionRef, presented: Uint8Array): MaybePromise<boolean>;
-  /** What logs carry instead of a session id. */
-  sidRef(id: string): MaybePromise<string>;
   /** Keyed hash of a text that describes the client, in the spelling that `known` has of it. */
   fingerprint(text: string, known: readonly (string | undefined)[]): MaybePromise<string>;
+}
+
+/** Everything keyed of an installation, for tenants that have no key of their own. */
+export interface InstallationDesk extends TokenDesk {
+  readonly serviceKeys: ServiceKeys;
+  /** What logs carry instead of a session id. */
+  sidRef(id: string): MaybePromise<string>;
   inventory(): readonly KeyFacts[];
+  /** @param key At least 32 random bytes that nothing else is derived from. */
+  forTenant(tenant: string, key: Uint8Array): Promise<TokenDesk>;
 }
 
 /** @throws {ConfigError} for secrets that cannot be keys. */
@@ -75,13 +87,24 @@ export async function createTokenDesk(
   secrets: readonly Uint8Array[],
   digest: Digest,
   entropy: Entropy,
-): Promise<TokenDesk> {
+): Promise<InstallationDesk> {
   const ring = await createKeyRing({ secrets, digest });
+  return {
+    ...deskOver(ring, entropy, false),
+    serviceKeys: serviceKeys({ ring, entropy }),
+    sidRef: (id) => sidRef(ring, id),
+    inventory: () => ring.inventory(),
+    forTenant: async (tenant, key) => deskOver(await ring.forTenant(tenant, key), entropy, true),
+  };
+}
+
+function deskOver(ring: KeyRing, entropy: Entropy, own: boolean): TokenDesk {
   const tools = { ring, entropy };
   const tokens = sessionTokens(tools);
   return {
+    own,
+    opened: new WeakMap(),
     successors: successors(tools),
-    serviceKeys: serviceKeys(tools),
     tickets: ticketDesk(tools),
     marks: {
       make: (kind, place, mark) => makeMark(ring, kind, place, mark),
@@ -96,9 +119,7 @@ export async function createTokenDesk(
     cipher: (ref) => sessionCipher(tools, ref),
     csrfValue: (ref) => csrfValue(ring, ref),
     verifyCsrfValue: (ref, presented) => verifyCsrfValue(ring, ref, presented),
-    sidRef: (id) => sidRef(ring, id),
     fingerprint: (text, known) => fingerprintLike(ring, text, known),
-    inventory: () => ring.inventory(),
   };
 }
 

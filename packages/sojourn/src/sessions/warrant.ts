@@ -14,11 +14,15 @@ export interface Warrant extends SessionRef {
   readonly generation: number;
 }
 
-/** @returns `undefined` where there is nothing to speak for, and for a straggler. */
+/**
+ * @returns `undefined` where there is nothing to speak for, for a straggler, and where the device
+ * did not prove itself: the record alone knows nothing of that, and is what a warrant is judged by.
+ */
 export function warrantOf<Data extends object>(session: Session<Data>): Warrant | undefined {
   const id = idOfHandle(session.id ?? "");
   const { tenant, generation } = session;
-  if (id === undefined || generation === undefined || hasReplacedToken(session)) return undefined;
+  if (id === undefined || generation === undefined) return undefined;
+  if (session.isUnproven || hasReplacedToken(session)) return undefined;
   return { tenant, id, generation };
 }
 
@@ -31,9 +35,13 @@ export function hasReplacedToken<Data extends object>(session: Session<Data>): b
 }
 
 /** Read and judge: what a token of that generation would be told. One store read. */
-export async function inspectBy(core: Core, warrant: Warrant): Promise<Loaded | undefined> {
+export async function inspectBy(
+  core: Core,
+  warrant: Warrant,
+  address?: string,
+): Promise<Loaded | undefined> {
   const { tenant, id, generation } = warrant;
-  const loaded = await core.inspect({ tenant, id });
+  const loaded = await core.inspect({ tenant, id }, address);
   const replaced = loaded?.stored.record.rotation.replaced;
   if (loaded === undefined || loaded.judgement.state === "ended") return loaded;
   if (replaced === undefined || replaced.to < generation) return loaded;

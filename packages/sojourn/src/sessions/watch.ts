@@ -5,9 +5,10 @@
 import type { EndReason } from "../protocol/words.ts";
 import type { SessionRef, StoreChange, StoredSession, Subscription } from "../engine/ports.ts";
 import { endsAt, idleExpiresAt } from "../engine/record.ts";
-import type { SessionRecord } from "../engine/record.ts";
+import type { SessionEnd, SessionRecord } from "../engine/record.ts";
 import { warnAt } from "../engine/session.ts";
 import type { Core, Loaded } from "./core.ts";
+import { endLockedOut, noticeFor } from "./locked-out.ts";
 
 interface Deadlines {
   readonly serverNow: number;
@@ -29,7 +30,13 @@ export type SessionNews =
   | { readonly type: "locked"; readonly factors: number }
   | { readonly type: "unlocked" }
   | { readonly type: "data"; readonly keys: readonly string[]; readonly version: string }
-  | { readonly type: "ended"; readonly reason: EndReason; readonly cause?: string };
+  | {
+      readonly type: "ended";
+      readonly reason: EndReason;
+      readonly cause?: string;
+      /** For the person, where a lockout stands that keeps it out. */
+      readonly message?: string;
+    };
 
 export type NewsListener = (news: SessionNews) => void;
 
@@ -37,8 +44,21 @@ export type NewsListener = (news: SessionNews) => void;
 export interface Observer {
   /** Each time the session was read and is live. */
   seen(loaded: Loaded): void;
+  /** Who is kept out has changed: what was read last may be worth nothing for some. */
+  lockoutsChanged(): void;
   /** Read at least this often, in milliseconds. */
   readonly everyMs: number;
+}
+
+/** @param address From where it is watched: a lockout may be of there. */
+export interface Watched extends SessionRef {
+  readonly address?: string | undefined;
+}
+
+export interface WatchWhere {
+  readonly tenant?: string;
+  /** Where the one who watches is, an IP address, for lockouts. */
+  readonly address?: string | undefined;
 }
 
 /** A subscription that can be asked to look at once. */
@@ -57,14 +77,18 @@ export class Watches {
   readonly #core: Core;
   readonly #watchers: Map<string, Set<Watcher>> = new Map();
   #feed: Subscription | undefined;
+  #lockouts: Subscription | undefined;
   #closed = false;
 
   constructor(core: Core) {
     this.#core = core;
   }
 
-  add(ref: SessionRef, listener: NewsListener, observer?: Observer): Watch {
+  add(ref: Watched, listener: NewsListener, observer?: Observer): Watch {
     if (this.#closed) return { close: () => undefined, refresh: () => undefined };
+    this.#lockouts ??= this.#core.lockouts.onChange(() => {
+      this.#all((watcher) => watcher.refreshIfLockedOut());
+    });
     this.#feed ??= this.#core.changes.add({
       change: (change) => this.#deliver(change),
       gap: () => this.#all((watcher) => watcher.refresh()),
@@ -95,6 +119,8 @@ export class Watches {
   #stop(): void {
     this.#feed?.close();
     this.#feed = undefined;
+    this.#lockouts?.close();
+    this.#lockouts = undefined;
   }
 
   #all(run: (watcher: Watcher) => void): void {
@@ -115,7 +141,7 @@ export class Watches {
 
 class Watcher {
   readonly #core: Core;
-  readonly #ref: SessionRef;
+  readonly #ref: Watched;
   readonly #listener: NewsListener;
   readonly #observer: Observer | undefined;
   #last: StoredSession | undefined;
@@ -129,11 +155,12 @@ class Watcher {
 
   constructor(
     core: Core,
-    ref: SessionRef,
+    ref: Watched,
     told: { readonly listener: NewsListener; readonly observer: Observer | undefined },
   ) {
     this.#core = core;
-    this.#ref = { tenant: ref.tenant, id: ref.id };
+    const { tenant, id, address } = ref;
+    this.#ref = { tenant, id, address };
     this.#listener = told.listener;
     this.#observer = told.observer;
   }
@@ -147,6 +174,15 @@ class Watcher {
     const { record } = this.#last ?? {};
     if (record === undefined || (record.tenant === tenant && record.subject === subject))
       this.refresh();
+  }
+
+  /** Lockouts have changed: only those whom one concerns are read again. */
+  refreshIfLockedOut(): void {
+    const stored = this.#last;
+    if (stored === undefined) return this.refresh();
+    this.#observer?.lockoutsChanged();
+    const { core, address } = { core: this.#core, address: this.#ref.address };
+    if (core.lockouts.find(stored.record, core.lastNow(), address) !== undefined) this.refresh();
   }
 
   data(keys: readonly string[]): void {
@@ -167,7 +203,7 @@ class Watcher {
     this.#reading = true;
     try {
       const stored = await this.#core.load(this.#ref);
-      if (!this.#closed) this.#judge(stored);
+      if (!this.#closed) await this.#judge(stored);
     } catch (error) {
       // Trouble is not an end: say nothing and look again. Invariant I7.
       this.#core.noteTrouble("watch", error);
@@ -190,11 +226,13 @@ class Watcher {
     }
   }
 
-  #judge(stored: StoredSession | undefined): void {
-    if (stored === undefined) return this.#end("revoked");
-    const loaded = this.#core.judge(stored);
+  async #judge(stored: StoredSession | undefined): Promise<void> {
+    if (stored === undefined) return this.#end({ reason: "revoked" });
+    const loaded = this.#core.judge(stored, this.#ref.address);
+    await endLockedOut(this.#core, loaded);
+    if (this.#closed) return;
     const { judgement, now, policy } = loaded;
-    if (judgement.state === "ended") return this.#end(judgement.end.reason, judgement.end.cause);
+    if (judgement.state === "ended") return this.#end(judgement.end, stored.record);
     this.#observer?.seen(loaded);
     // Who was shown it may have gone.
     if (this.#closed) return;
@@ -254,8 +292,14 @@ class Watcher {
     this.#sleep(Math.min(WARNED_POLL_MS, at - serverNow));
   }
 
-  #end(reason: EndReason, cause?: string): void {
-    this.#say({ type: "ended", reason, ...(cause === undefined ? {} : { cause }) });
+  #end({ reason, cause }: Pick<SessionEnd, "reason" | "cause">, record?: SessionRecord): void {
+    const message = record && noticeFor(this.#core, record, this.#ref.address);
+    this.#say({
+      type: "ended",
+      reason,
+      ...(cause === undefined ? {} : { cause }),
+      ...(message === undefined ? {} : { message }),
+    });
     this.close();
   }
 

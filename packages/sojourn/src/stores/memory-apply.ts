@@ -3,6 +3,7 @@ import { StoreUnavailableError } from "../engine/errors.ts";
 import { mergeSessions, newsOfMerge } from "../engine/merge.ts";
 import type { DeltaTaker } from "../engine/merge.ts";
 import type { SessionRef, StoredSession } from "../engine/ports.ts";
+import { changeOf } from "./memory-log.ts";
 import type { ChangeLog } from "./memory-log.ts";
 import { current } from "./memory-table.ts";
 import type { MemoryTable, Row } from "./memory-table.ts";
@@ -66,9 +67,7 @@ export class MemoryMerge implements DeltaTaker<void> {
   }
 
   #note(row: Row, what: "created" | "changed" | "ended"): void {
-    const { id, tenant, subject, end } = row.stored.record;
-    const change = { kind: "session", what, ref: { tenant, id }, subject } as const;
-    this.#log.append(end === undefined ? change : { ...change, end });
+    this.#log.append(changeOf(row.stored.record, what));
   }
 
   #noteData(row: Row, keys: readonly string[]): void {

@@ -3,10 +3,21 @@
  * write that made them: when a revocation returns, every cache on this tail has heard of it.
  */
 import type { StoreChange, Subscription, TailHandlers } from "../engine/ports.ts";
+import type { SessionRecord } from "../engine/record.ts";
 import { tell } from "./handlers.ts";
 
 /** A change before it has a position. */
 export type Unplaced<Change> = Change extends StoreChange ? Omit<Change, "position"> : never;
+
+/** What followers are told of a session. */
+export function changeOf(
+  { tenant, id, subject, state, end }: SessionRecord,
+  what: "created" | "changed" | "ended",
+): Unplaced<StoreChange> {
+  const change = { kind: "session", what, ref: { tenant, id }, subject } as const;
+  if (end !== undefined) return { ...change, end };
+  return state === "locked" ? { ...change, locked: true } : change;
+}
 
 /** Where nothing changes, whoever follows is told so this often. */
 const PROOF_EVERY_MS = 200;

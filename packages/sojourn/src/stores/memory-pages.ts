@@ -1,14 +1,22 @@
 /** Pages over rows: keyset cursors, filters, bounded work per page. */
-import { comparePlaces, inState, PageInMaking, startOf } from "../engine/listing.ts";
+import {
+  comparePlaces,
+  inState,
+  PageInMaking,
+  scanPlace,
+  scanSize,
+  startOf,
+} from "../engine/listing.ts";
 import type { Place } from "../engine/listing.ts";
 import { summaryOf } from "../engine/liveness.ts";
-import type { Page, SessionFilter } from "../engine/ports.ts";
+import type { Page, ScanOptions, SessionFilter, SessionRef } from "../engine/ports.ts";
 import type { SessionSummary } from "../engine/record.ts";
 import { placeOf } from "./memory-table.ts";
 import type { MemoryTable, Row } from "./memory-table.ts";
 
 /** Rows looked at for one page: a rare filter gives short pages, never a long stall. */
 const SCANNED_PER_PAGE_MAX = 20_000;
+const SCAN_CURSOR = /^(\d{1,9})\.(-?\d{1,16})\.(.+)$/s;
 
 /**
  * Take one page from rows that come newest first.
@@ -61,6 +69,30 @@ function* notBefore(rows: Iterable<Row>, createdFrom: number): Generator<Row, vo
     if (row.stored.record.createdAt < createdFrom) return;
     yield row;
   }
+}
+
+/** Tenant after tenant, each from its newest session on. */
+export function scanOf(table: MemoryTable, { cursor, limit }: ScanOptions): Page<SessionRef> {
+  const names = table.tenantNames;
+  let index = 0;
+  let place: Place | undefined;
+  if (cursor !== undefined) {
+    const [at = "", createdAt = "", id = ""] = scanPlace(cursor, SCAN_CURSOR);
+    index = Number(at);
+    place = { createdAt: Number(createdAt), id };
+  }
+  const items: SessionRef[] = [];
+  for (; index < names.length; index += 1) {
+    const tenant = names[index] ?? "";
+    for (const row of table.tenant(tenant)?.order.before(place) ?? []) {
+      const at = placeOf(row);
+      items.push({ tenant, id: at.id });
+      if (items.length < scanSize(limit)) continue;
+      return { items, cursor: `${index}.${at.createdAt}.${at.id}` };
+    }
+    place = undefined;
+  }
+  return { items };
 }
 
 /** What a filter asks of a row at `now`, creation time aside. */

@@ -71,6 +71,11 @@ export class MemoryTable {
     return this.#live.size;
   }
 
+  /** In an order that stays; new ones come last. */
+  get tenantNames(): readonly string[] {
+    return [...this.#tenants.keys()];
+  }
+
   tenant(name: string): Tenant | undefined {
     return this.#tenants.get(name);
   }

@@ -25,6 +25,7 @@ import type {
   TouchResult,
 } from "../engine/ports.ts";
 import type { SessionEnd, SessionRecord } from "../engine/record.ts";
+import { changeOf } from "./memory-log.ts";
 import type { ChangeLog } from "./memory-log.ts";
 import { current, isLiveRow, isWritable } from "./memory-table.ts";
 import type { MemoryTable, Row, Subject } from "./memory-table.ts";
@@ -113,7 +114,12 @@ export class MemoryWrites {
   revoke(ref: SessionRef, end: SessionEnd, options: RevokeOptions): RevokeResult {
     const row = this.#table.row(ref);
     if (row === undefined) {
-      if (options.tombstoneUntil !== undefined) this.#table.bury(ref, options.tombstoneUntil);
+      if (options.tombstoneUntil !== undefined) {
+        this.#table.bury(ref, options.tombstoneUntil);
+        const { tenant, id } = ref;
+        const what = "ended";
+        this.#log.append({ kind: "session", what, ref: { tenant, id }, subject: null, end });
+      }
       return { outcome: "absent", durability: "memory" };
     }
     const { record } = row.stored;
@@ -127,7 +133,7 @@ export class MemoryWrites {
   revokeSubject(tenant: string, name: string, options: RevokeSubjectOptions): RevokeSubjectResult {
     const { except, end } = options;
     const before = this.#table.epoch(tenant, name);
-    const subject = this.#raiseEpoch(tenant, name, except);
+    const subject = this.#raiseEpoch(tenant, name, options);
     const ended: EndedSession[] = [];
     for (const row of subject.live.toArray()) {
       const { record, data, dataVersion } = row.stored;
@@ -139,7 +145,7 @@ export class MemoryWrites {
       this.#table.write(row, { ...record, epoch: subject.epoch }, data, dataVersion);
       this.#note(row, "changed");
     }
-    return { epoch: subject.epoch, ended, durability: "memory" };
+    return { epoch: subject.epoch, before, ended, durability: "memory" };
   }
 
   sweep(options: SweepOptions): SweepResult {
@@ -224,8 +230,12 @@ export class MemoryWrites {
     return { record, end };
   }
 
-  #raiseEpoch(tenant: string, name: string, except?: string): Subject {
-    const epoch = this.#table.epoch(tenant, name) + 1;
+  #raiseEpoch(
+    tenant: string,
+    name: string,
+    { except, above = 0 }: Pick<RevokeSubjectOptions, "except" | "above"> = {},
+  ): Subject {
+    const epoch = Math.max(this.#table.epoch(tenant, name), above) + 1;
     const subject = this.#table.raiseEpoch(tenant, name, epoch);
     const change = { kind: "subject", tenant, subject: name, epoch } as const;
     this.#log.append(except === undefined ? change : { ...change, except });
@@ -233,9 +243,7 @@ export class MemoryWrites {
   }
 
   #note(row: Row, what: "created" | "changed" | "ended"): void {
-    const { id, tenant, subject, end } = current(row).record;
-    const change = { kind: "session", what, ref: { tenant, id }, subject } as const;
-    this.#log.append(end === undefined ? change : { ...change, end });
+    this.#log.append(changeOf(current(row).record, what));
   }
 }
 

@@ -16,6 +16,7 @@ import type {
   RevokeResult,
   RevokeSubjectOptions,
   RevokeSubjectResult,
+  ScanOptions,
   SessionFilter,
   SessionRef,
   SessionStore,
@@ -33,7 +34,7 @@ import type {
 import type { SessionEnd, SessionRecord, SessionSummary } from "../engine/record.ts";
 import { MemoryMerge } from "./memory-apply.ts";
 import { ChangeLog } from "./memory-log.ts";
-import { candidates, matcher, newestFirst, pageOf } from "./memory-pages.ts";
+import { candidates, matcher, newestFirst, pageOf, scanOf } from "./memory-pages.ts";
 import { current, isLiveRow, MemoryTable } from "./memory-table.ts";
 import { MemoryWrites } from "./memory-writes.ts";
 
@@ -162,6 +163,10 @@ export class MemoryStore implements SessionStore {
       for (const row of candidates(this.#table, filter, undefined)) if (matches(row)) count += 1;
       return { count, exact: true };
     });
+  }
+
+  scan(page: ScanOptions): Promise<Page<SessionRef>> {
+    return this.#run("scan", () => scanOf(this.#table, page));
   }
 
   sweep(options: SweepOptions): Promise<SweepResult> {

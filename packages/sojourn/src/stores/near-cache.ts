@@ -190,6 +190,7 @@ export class NearCache extends Overlay {
       ...(tier === undefined ? {} : { recall: (ref: SessionRef) => this.#recall(tier, ref) }),
       boundMs: this.#stalenessMs,
       peek: (ref, boundMs) => this.#peek(ref, boundMs),
+      monotonic: this.#monotonic,
       get provenAt() {
         return provenAt();
       },

@@ -18,6 +18,7 @@ import type {
   RevokeResult,
   RevokeSubjectOptions,
   RevokeSubjectResult,
+  ScanOptions,
   SessionFilter,
   SessionRef,
   SessionStore,
@@ -38,9 +39,10 @@ import { createSession } from "./postgres/create.ts";
 import { Database } from "./postgres/database.ts";
 import type { PostgresPool } from "./postgres/driver.ts";
 import { purgeSubject, revokeSession, revokeSubject } from "./postgres/ends.ts";
-import { epochOf, findSession } from "./postgres/find.ts";
+import { epochOf } from "./postgres/find.ts";
+import { Finds } from "./postgres/finds.ts";
 import { healthOf } from "./postgres/identity.ts";
-import { countOf, pageOf } from "./postgres/queries.ts";
+import { countOf, pageOf, scanOf } from "./postgres/queries.ts";
 import { sweepSessions } from "./postgres/sweep.ts";
 import { Tail } from "./postgres/tail.ts";
 import { patchSession, replaceSession, touchSessions } from "./postgres/writes.ts";
@@ -92,6 +94,7 @@ const SCHEMA_NAME = /^[a-z_][a-z0-9_]{0,62}$/;
 export class PostgresStore implements SessionStore {
   readonly capabilities: StoreCapabilities;
   readonly #database: Database;
+  readonly #finds: Finds;
   readonly #tail: Tail;
   readonly #logKeptMs: number;
 
@@ -104,6 +107,7 @@ export class PostgresStore implements SessionStore {
     const { pool, prepare, tailPollMs, logKeptMs, maxDataBytes, schema } = checked(options);
     this.#logKeptMs = logKeptMs;
     this.#database = new Database(pool, schema, prepare);
+    this.#finds = new Finds(this.#database);
     this.#tail = new Tail({
       pollMs: tailPollMs,
       run: (work) => this.#database.run("tail", work),
@@ -150,9 +154,9 @@ export class PostgresStore implements SessionStore {
     return this.#told(createSession(this.#database, record, options, maxDataBytes));
   }
 
-  /** One round trip. */
+  /** One round trip, with all that are asked for in the same turn. */
   find(ref: SessionRef): Promise<StoredSession | undefined> {
-    return this.#database.run("find", (sql) => findSession(sql, ref));
+    return this.#finds.find(ref);
   }
 
   replace(record: SessionRecord, expectedVersion: number): Promise<ReplaceResult> {
@@ -206,6 +210,10 @@ export class PostgresStore implements SessionStore {
   /** Exact up to 10 000 rows, beyond that a lower bound. */
   count(filter: SessionFilter, now: number): Promise<{ count: number; exact: boolean }> {
     return this.#database.transaction("count", {}, (sql) => countOf(sql, filter, now));
+  }
+
+  scan(page: ScanOptions): Promise<Page<SessionRef>> {
+    return this.#database.run("scan", (sql) => scanOf(sql, page));
   }
 
   /** One transaction of at most 10 000 rows. Does nothing while another process sweeps. */

@@ -18,6 +18,7 @@ import type {
   RevokeResult,
   RevokeSubjectOptions,
   RevokeSubjectResult,
+  ScanOptions,
   SessionFilter,
   SessionRef,
   SessionStore,
@@ -198,6 +199,11 @@ export class RedisStore implements SessionStore {
   /** @throws {ArgumentError} unless the filter names a subject and asks for live sessions. */
   count(filter: SessionFilter, now: number): Promise<{ count: number; exact: boolean }> {
     return this.#reads.count(filter, now);
+  }
+
+  /** A session may be met twice. */
+  scan(page: ScanOptions): Promise<Page<SessionRef>> {
+    return this.#reads.scan(page);
   }
 
   sweep(options: SweepOptions): Promise<SweepResult> {

@@ -21,6 +21,7 @@ import type {
   RevokeResult,
   RevokeSubjectOptions,
   RevokeSubjectResult,
+  ScanOptions,
   SessionFilter,
   SessionRef,
   SessionStore,
@@ -46,7 +47,7 @@ import { adoptDriver, requireRuntime } from "./sqlite/driver.ts";
 import type { SqliteDatabase } from "./sqlite/driver.ts";
 import { purgeSubject, revokeSession, revokeSubject, sweepSessions } from "./sqlite/ends.ts";
 import type { Place } from "./sqlite/open.ts";
-import { countOf, pageOf } from "./sqlite/queries.ts";
+import { countOf, pageOf, scanOf } from "./sqlite/queries.ts";
 import { findRow } from "./sqlite/rows.ts";
 import { patchSession, replaceSession, touchSession } from "./sqlite/writes.ts";
 
@@ -109,6 +110,7 @@ export class SqliteStore implements SessionStore {
       durability: ["memory", "local"],
       evicts: false,
       shared: true,
+      blocking: true,
       maxDataBytes,
     };
   }
@@ -194,6 +196,10 @@ export class SqliteStore implements SessionStore {
   /** Exact up to 10 000 rows, beyond that a lower bound. */
   count(filter: SessionFilter, now: number): Promise<{ count: number; exact: boolean }> {
     return this.#database.read("count", (db) => countOf(db, filter, now));
+  }
+
+  scan(page: ScanOptions): Promise<Page<SessionRef>> {
+    return this.#database.read("scan", (db) => scanOf(db, page));
   }
 
   /** One transaction of at most 100 rows. */

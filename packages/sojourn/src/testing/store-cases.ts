@@ -14,6 +14,7 @@ import { purgeCases } from "./cases/purge.ts";
 import { queryCases } from "./cases/query.ts";
 import { replacesCases } from "./cases/replaces.ts";
 import { revokeCases } from "./cases/revoke.ts";
+import { scanCases } from "./cases/scan.ts";
 import { subjectCases } from "./cases/subject.ts";
 import { sweepCases } from "./cases/sweep.ts";
 import { tailCases } from "./cases/tail.ts";
@@ -37,6 +38,7 @@ export const storeCases: readonly StoreCase[] = [
   ...themed("subject", subjectCases),
   ...themed("list", listCases),
   ...themed("query", queryCases),
+  ...themed("scan", scanCases),
   ...themed("sweep", sweepCases),
   ...themed("tail", tailCases),
   ...themed("apply", applyCases),

@@ -32,6 +32,7 @@ export { createDpop } from "./dpop/dpop.ts";
 export type {
   Dpop,
   DpopOptions,
+  ExaminedProof,
   ProofRefusal,
   ProofRequest,
   ProofStanding,
@@ -47,6 +48,7 @@ export type { EncryptedVerifier, EncryptedVerifierOptions } from "./jwe/encrypte
 export type { EncryptionKey } from "./jwe/encryption-keys.ts";
 export { tokenEncrypter, type TokenEncrypterOptions } from "./jwe/token-encrypter.ts";
 export type { AccessClaims, Confirmation } from "./jwt/access-claims.ts";
+export type { AccessRequirement, AccessUnmet } from "./jwt/access-requirement.ts";
 export type { Flaw } from "./jwt/compact.ts";
 export { httpFeed, httpJwks } from "./jwt/http-sources.ts";
 export type { HttpFeedOptions, HttpSourceOptions } from "./jwt/http-sources.ts";
@@ -54,6 +56,7 @@ export { createIssuer } from "./jwt/issuer.ts";
 export type { AccessIssuer, IssuedToken, IssueRequest, IssuerOptions } from "./jwt/issuer.ts";
 export { createRevocationLog } from "./jwt/revocation-log.ts";
 export type { RevocationLog, RevocationLogOptions } from "./jwt/revocation-log.ts";
+export type { TokenEnd } from "./jwt/token-ends.ts";
 export { formatPage, readPage } from "./jwt/revocations.ts";
 export type { RevocationEntry, RevocationFeed, RevocationPage } from "./jwt/revocations.ts";
 export { type PageClaims, signPage } from "./jwt/signed-page.ts";

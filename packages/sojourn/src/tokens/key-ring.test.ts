@@ -52,6 +52,32 @@ describe("createKeyRing", () => {
     expect(new Set(keys).size).toBe(24);
   });
 
+  it("[KY-01] gives every tenant with a key keys of its own, under the same key ids", async () => {
+    const ring = await createKeyRing({ secrets: [newSecret, oldSecret], digest });
+    const key = new Uint8Array(32).fill(7);
+    const other = new Uint8Array(32).fill(8);
+    const rings = [
+      ring,
+      await ring.forTenant("acme", key),
+      await ring.forTenant("acme", other),
+      await ring.forTenant("beta", key),
+    ];
+    const macs: string[] = [];
+    for (const one of rings) {
+      expect(one.kids).toEqual(ring.kids);
+      for (const kid of one.kids) {
+        for (const purpose of ["mac", "hash", "csrf", "challenge"] as const) {
+          macs.push(encodeBase64Url((await one.hmac(purpose, kid, message)) ?? message));
+        }
+      }
+    }
+    expect(new Set(macs).size).toBe(rings.length * 2 * 4);
+    const again = await ring.forTenant("acme", key);
+    expect(await again.primaryHmac("mac", message)).toEqual(
+      await rings[1]?.primaryHmac("mac", message),
+    );
+  });
+
   it("[KY-04] derives 256-bit keys and uses only SHA-256 and AES-256", async () => {
     const seen: string[] = [];
     const ring = await createKeyRing({ secrets: [newSecret], digest: recording(seen) });

@@ -116,6 +116,30 @@ export class KeyRing {
     return this.digest.hkdf(material, info, KEY_BYTES);
   }
 
+  /**
+   * The same key ids, with keys that only somebody who has `key`, too, can derive: without it they
+   * are gone for good.
+   *
+   * @param key The tenant's own random bytes, at least 32.
+   */
+  async forTenant(tenant: string, key: Uint8Array): Promise<KeyRing> {
+    if (key.length < KEY_BYTES) throw new InvariantError("a tenant's key has at least 32 bytes");
+    const keys = new Map<number, PurposeKeys>();
+    for (const [kid, own] of this.#keys) {
+      keys.set(
+        kid,
+        await eachPurpose((purpose) => {
+          const material = new Uint8Array(own[purpose].length + key.length);
+          material.set(own[purpose]);
+          material.set(key, own[purpose].length);
+          const info = encodeFields([`${LABEL}tenant`, purpose, tenant]);
+          return this.digest.hkdf(material, info, KEY_BYTES);
+        }),
+      );
+    }
+    return new KeyRing(this.digest, keys);
+  }
+
   /** Every key there is, without its bytes. */
   inventory(): readonly KeyFacts[] {
     return this.kids.flatMap((kid) =>
@@ -165,11 +189,15 @@ async function kidOf(digest: Digest, secret: Uint8Array): Promise<number> {
   return (high << 8) | low;
 }
 
-async function purposeKeys(digest: Digest, secret: Uint8Array): Promise<PurposeKeys> {
+function purposeKeys(digest: Digest, secret: Uint8Array): Promise<PurposeKeys> {
+  return eachPurpose((purpose) => digest.hkdf(secret, encodeFields([LABEL + purpose]), KEY_BYTES));
+}
+
+async function eachPurpose(
+  derive: (purpose: KeyPurpose) => MaybePromise<Uint8Array>,
+): Promise<PurposeKeys> {
   const keys: Partial<Record<KeyPurpose, Uint8Array>> = {};
-  for (const purpose of KEY_PURPOSES) {
-    keys[purpose] = await digest.hkdf(secret, encodeFields([LABEL + purpose]), KEY_BYTES);
-  }
+  for (const purpose of KEY_PURPOSES) keys[purpose] = await derive(purpose);
   return keys as PurposeKeys;
 }
 

@@ -2,19 +2,25 @@
 import type { FastifyRequest } from "fastify";
 import type { Expectation, Session } from "sojourn";
 import type { z } from "zod";
+import { present } from "../../config/present.ts";
 import { checkMatch, setEtag } from "../conditional.ts";
 import { answers, backend } from "../documents.ts";
 import { emptyBody, factorBody, idParams, lockBody, tokenReply } from "../schemas.ts";
 import type { App, House } from "../types.ts";
 import { liveSession, shown } from "./backend-sessions.ts";
+import { offerOf } from "./device-bindings.ts";
 
-const write = { scope: "sessions:write" } as const;
+const write = { scope: "sessions:write", etag: true, ifMatch: true } as const;
 
 interface Action<Body extends z.ZodType> {
   readonly name: string;
   readonly operationId: string;
   readonly summary: string;
   readonly body: Body;
+  /** Answers with a new token, which only a back end can hand on. */
+  readonly carriesToken?: true;
+  /** The factors may replace a device that did not prove itself. */
+  unproven?(body: z.infer<Body>): boolean;
   /**
    * @param expected The version of `If-Match`, compared again in the write itself.
    * @returns a new token, where the action makes one.
@@ -31,7 +37,7 @@ function action<Body extends z.ZodType>(app: App, house: House, of: Action<Body>
   app.post(
     `/v1/sessions/:id/${of.name}`,
     {
-      config: write,
+      config: { ...write, ...present({ carriesToken: of.carriesToken }) },
       schema: {
         ...backend,
         operationId: of.operationId,
@@ -43,11 +49,13 @@ function action<Body extends z.ZodType>(app: App, house: House, of: Action<Body>
     },
     async (request: FastifyRequest, reply) => {
       const { id } = request.params as z.infer<typeof idParams>;
-      const session = await liveSession(house, request, id);
+      const body = request.body as z.infer<Body>;
+      const session = await liveSession(house, request, id, of.unproven?.(body));
       const expected = checkMatch(request, session) ? { ifVersion: session.version } : {};
-      const result = await of.act(session, request.body as z.infer<Body>, expected);
+      const result = await of.act(session, body, expected);
       setEtag(reply, session.version);
-      return { ...shown(house, session), ...result };
+      const offer = result === undefined ? {} : await offerOf(house, session);
+      return { ...shown(house, session), ...result, ...offer };
     },
   );
 }
@@ -62,6 +70,7 @@ export function actionRoutes(app: App, house: House): void {
   });
   action(app, house, {
     name: "rotate",
+    carriesToken: true,
     operationId: "rotateSession",
     summary: "A new token at once, after a change of rights or credentials",
     body: emptyBody,
@@ -76,16 +85,20 @@ export function actionRoutes(app: App, house: House): void {
   });
   action(app, house, {
     name: "unlock",
+    carriesToken: true,
     operationId: "unlockSession",
     summary: "Lift a lock with the factors you have just checked; a new token",
     body: factorBody,
-    act: (session, body, expected) => session.unlock(body, expected),
+    unproven: ({ unproven = false }) => unproven,
+    act: (session, { amr, acr }, expected) => session.unlock(present({ amr, acr }), expected),
   });
   action(app, house, {
     name: "step-up",
+    carriesToken: true,
     operationId: "stepUpSession",
     summary: "Record a factor you have just checked; completes `pending`; a new token",
     body: factorBody,
-    act: (session, body, expected) => session.stepUp(body, expected),
+    unproven: ({ unproven = false }) => unproven,
+    act: (session, { amr, acr }, expected) => session.stepUp(present({ amr, acr }), expected),
   });
 }

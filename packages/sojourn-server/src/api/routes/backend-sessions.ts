@@ -1,48 +1,32 @@
 /** Backend group: look at sessions, change their data, end them. */
 import type { FastifyRequest } from "fastify";
 import { idOfHandle, SessionEndedError } from "sojourn";
-import type { Session, SessionFilter } from "sojourn";
+import type { Session } from "sojourn";
 import type { z } from "zod";
+import { wordsOf } from "../../control/key-desk.ts";
 import { checkMatch, requireMatch, setEtag, versionConflict } from "../conditional.ts";
-import { unwrapCursor, wrapCursor } from "../cursor.ts";
 import { answers, backend } from "../documents.ts";
 import { callerOf } from "../guards.ts";
 import { invalid, notFound } from "../problems.ts";
 import {
   idParams,
-  listQuery,
   patchBody,
   revokeBody,
   revokeReply,
-  sessionPage,
   sessionReply,
   tokenReply,
 } from "../schemas.ts";
 import type { SessionView } from "../schemas.ts";
 import type { App, House } from "../types.ts";
-import { descriptionView, instant, sessionView, summaryView } from "../views.ts";
-
-type ListQuery = z.infer<typeof listQuery>;
+import { descriptionView, instant, sessionView } from "../views.ts";
+import { listRoute } from "./list.ts";
 
 export function sessionRoutes(app: App, house: House): void {
-  app.get(
-    "/v1/sessions",
-    {
-      config: { scope: "sessions:read" },
-      schema: {
-        ...backend,
-        operationId: "listSessions",
-        summary: "List sessions, newest first; live ones unless `state` says otherwise",
-        querystring: listQuery,
-        response: answers(sessionPage, "A page; `nextCursor` leads to the next."),
-      },
-    },
-    (request) => list(house, callerOf(request).tenant, request.query),
-  );
+  listRoute(app, house);
   app.get(
     "/v1/sessions/:id",
     {
-      config: { scope: "sessions:read" },
+      config: { scope: "sessions:read", etag: true },
       schema: {
         ...backend,
         operationId: "getSession",
@@ -65,7 +49,8 @@ function changeRoutes(app: App, house: House): void {
   app.patch(
     "/v1/sessions/:id",
     {
-      config: { scope: "sessions:write" },
+      // New roles make a new token.
+      config: { scope: "sessions:write", etag: true, ifMatch: true, carriesToken: true },
       schema: {
         ...backend,
         operationId: "changeSession",
@@ -90,11 +75,14 @@ function changeRoutes(app: App, house: House): void {
   );
 }
 
+type EndWords = NonNullable<z.infer<typeof revokeBody>>;
+
 function endRoutes(app: App, house: House): void {
-  const end = async (request: FastifyRequest, id: string, words: object): Promise<object> => {
-    const { tenant, name } = callerOf(request);
+  const end = async (request: FastifyRequest, id: string, given: EndWords): Promise<object> => {
+    const caller = callerOf(request);
+    const { tenant } = caller;
     if (idOfHandle(id) === undefined) throw notFound();
-    const ended = await house.sessions.revoke(id, { actor: `key:${name}`, ...words, tenant });
+    const ended = await house.sessions.revoke(id, { ...wordsOf(caller, given), tenant });
     if (ended === undefined) throw notFound();
     const { reason, durability } = ended;
     const endedAt = instant(ended.endedAt);
@@ -103,7 +91,7 @@ function endRoutes(app: App, house: House): void {
   app.post(
     "/v1/sessions/:id/revoke",
     {
-      config: { scope: "sessions:write" },
+      config: { scope: "sessions:write", repeatable: true },
       schema: {
         ...backend,
         operationId: "revokeSession",
@@ -147,16 +135,18 @@ async function viewOf(house: House, request: FastifyRequest, id: string): Promis
 /**
  * A live session of the caller's tenant.
  *
+ * @param unproven The client could not prove the device that it is bound to.
  * @throws {Refusal} 404; {@link SessionEndedError} when there is one and it has ended.
  */
 export async function liveSession(
   house: House,
   request: FastifyRequest,
   id: string,
+  unproven: boolean = false,
 ): Promise<Session> {
   const { tenant } = callerOf(request);
   if (idOfHandle(id) === undefined) throw notFound();
-  const session = await house.sessions.find(id, { tenant });
+  const session = await house.sessions.find(id, { tenant, unproven });
   if (session !== undefined) return session;
   const described = await house.sessions.describe(id, { tenant });
   if (described === undefined) throw notFound();
@@ -188,44 +178,4 @@ export async function mergeData(
       else draft[key] = value;
     }
   });
-}
-
-async function list(house: House, tenant: string, query: ListQuery): Promise<object> {
-  const { cursor, limit, count: wanted, ...rest } = query;
-  const filter = filterOf(tenant, rest);
-  const listing = [
-    tenant,
-    rest.subject,
-    rest.state,
-    rest.device,
-    rest.createdFrom,
-    rest.createdBefore,
-  ];
-  const page = await house.sessions.query(filter, {
-    limit,
-    ...(cursor === undefined ? {} : { cursor: unwrapCursor(listing, cursor) }),
-  });
-  const count = wanted === "none" ? undefined : await house.sessions.count(filter);
-  const now = house.now();
-  return {
-    items: page.items.map((summary) => summaryView(summary, now)),
-    ...(page.cursor === undefined ? {} : { nextCursor: wrapCursor(listing, page.cursor) }),
-    ...(count === undefined ? {} : { count: { value: count.count, exact: count.exact } }),
-    serverTime: instant(now),
-  };
-}
-
-function filterOf(
-  tenant: string,
-  query: Omit<ListQuery, "cursor" | "limit" | "count">,
-): SessionFilter {
-  const { subject, state, device, createdFrom, createdBefore } = query;
-  return {
-    tenant,
-    ...(subject === undefined ? {} : { subject }),
-    ...(state === undefined ? {} : { state }),
-    ...(device === undefined ? {} : { device }),
-    ...(createdFrom === undefined ? {} : { createdFrom: Date.parse(createdFrom) }),
-    ...(createdBefore === undefined ? {} : { createdBefore: Date.parse(createdBefore) }),
-  };
 }

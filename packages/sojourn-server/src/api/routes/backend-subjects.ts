@@ -2,10 +2,10 @@
 import type { FastifyRequest } from "fastify";
 import type { SubjectSessions } from "sojourn";
 import { z } from "zod";
+import { wordsOf } from "../../control/key-desk.ts";
 import { unwrapCursor, wrapCursor } from "../cursor.ts";
 import { answers, backend } from "../documents.ts";
 import { callerOf } from "../guards.ts";
-import { invalid } from "../problems.ts";
 import {
   pageQuery,
   sessionPage,
@@ -20,12 +20,8 @@ import { instant, summaryView } from "../views.ts";
 const write = { scope: "sessions:write" } as const;
 const read = { scope: "sessions:read" } as const;
 const subjectQuery = z.strictObject(pageQuery);
-const SUBJECT_CHARS_MAX = 512;
 
 function of(house: House, request: FastifyRequest, subject: string): SubjectSessions {
-  if (subject === "" || subject.length > SUBJECT_CHARS_MAX) {
-    throw invalid("subject", `1 to ${SUBJECT_CHARS_MAX} characters`);
-  }
   return house.sessions.subject(subject, { tenant: callerOf(request).tenant });
 }
 
@@ -34,7 +30,7 @@ export function subjectRoutes(app: App, house: House): void {
   app.post(
     "/v1/subjects/:subject/revoke",
     {
-      config: write,
+      config: { ...write, stepUp: true },
       schema: {
         ...backend,
         operationId: "revokeSubject",
@@ -45,8 +41,7 @@ export function subjectRoutes(app: App, house: House): void {
       },
     },
     async (request) => {
-      const { name } = callerOf(request);
-      const words = { actor: `key:${name}`, ...request.body };
+      const words = wordsOf(callerOf(request), request.body);
       const result = await of(house, request, request.params.subject).revokeAll(words);
       return { ...result, serverTime: instant(house.now()) };
     },

@@ -11,13 +11,17 @@ import {
   StoreUnavailableError,
 } from "sojourn";
 import type { RefreshLeave } from "sojourn";
-import type { IssuedToken } from "sojourn/tokens";
+import type { ExaminedProof, IssuedToken, ProofRefusal } from "sojourn/tokens";
 import { z } from "zod";
+import { addressReader } from "../client-address.ts";
+import type { AddressReader } from "../client-address.ts";
+import { allowOrigins } from "../cross-origin.ts";
 import { answers, oauthAnswers, open } from "../documents.ts";
+import { accessReader } from "../access-tokens.ts";
 import { limited } from "../guards.ts";
 import { clientOf, FORM, formOf, OAuthError, readForm } from "../oauth-clients.ts";
 import type { Form, OAuthClient } from "../oauth-clients.ts";
-import { answerOf, sendProblem } from "../problems.ts";
+import { answerOf, Refusal, sendProblem } from "../problems.ts";
 import { RateLimit } from "../rate-limit.ts";
 import type { App, House } from "../types.ts";
 import { introspectRoute } from "./introspect.ts";
@@ -25,8 +29,20 @@ import { tokensOf } from "./tokens.ts";
 
 const RETRY_SECONDS = 1;
 const SECOND_MS = 1_000;
+const JWE_PARTS = 5;
+
+const clientForm = { client_id: z.string().optional() };
+const grantForm = z.object({
+  grant_type: z.literal("refresh_token"),
+  refresh_token: z.string(),
+  scope: z.string().optional(),
+  resource: z.string().optional(),
+  ...clientForm,
+});
+const revokeForm = z.object({ token: z.string(), ...clientForm });
 
 export function oauthRoutes(app: App, house: House): void {
+  const addressOf = addressReader(house.config);
   const limit = new RateLimit(house.config.rateLimit);
   app.addContentTypeParser(FORM, { parseAs: "string" }, (_request, text: string, done) => {
     try {
@@ -35,18 +51,24 @@ export function oauthRoutes(app: App, house: House): void {
       done(error as Error);
     }
   });
+  allowOrigins(app, house.config.tokens?.origins ?? [], {
+    "/.well-known/oauth-authorization-server": "GET",
+    "/oauth/token": "POST",
+    "/oauth/revoke": "POST",
+  });
   app.addHook("onRequest", async (request, reply) => limited(limit, `from ${request.ip}`, reply));
   app.setErrorHandler((error, request, reply) => answerError(error, request, reply));
   metadataRoute(app, house);
-  tokenRoute(app, house);
+  tokenRoute(app, house, addressOf);
   revokeRoute(app, house);
   introspectRoute(app, house);
 }
 
-function tokenRoute(app: App, house: House): void {
+function tokenRoute(app: App, house: House, addressOf: AddressReader): void {
   app.post(
     "/oauth/token",
     {
+      config: { form: grantForm },
       schema: {
         ...open,
         operationId: "oauthToken",
@@ -69,8 +91,11 @@ function tokenRoute(app: App, house: House): void {
         const code = grantType === undefined ? "invalid_request" : "unsupported_grant_type";
         throw new OAuthError(code, "The grant here is refresh_token.");
       }
-      const jkt = await provedKey(house, request, reply);
-      const leave = await useToken(house, request, { client, form, jkt });
+      const proof = await examinedProof(house, request, reply);
+      const admit = proof === undefined ? undefined : () => takeOnce(house, proof, reply);
+      const jkt = proof?.confirmation.jkt;
+      const address = addressOf(request);
+      const leave = await useToken(house, request, { client, form, jkt, address, admit });
       const issued = await issueFor(house, leave, jkt);
       const { successor, grant } = leave;
       return {
@@ -85,35 +110,49 @@ function tokenRoute(app: App, house: House): void {
 }
 
 /**
- * The thumbprint of the key that a DPoP proof of this request proves (RFC 9449 section 5).
+ * The DPoP proof of this request, all right but for what {@link takeOnce} finds out (RFC 9449
+ * section 5). It is remembered beside a good token alone, so that nobody else can fill the memory.
  * @returns `undefined` where none came: a grant that is bound to a key is refused then.
  * @throws {OAuthError} for a proof that is none, and one without a nonce of ours.
  */
-async function provedKey(
+async function examinedProof(
   house: House,
   { raw, method }: FastifyRequest,
   reply: FastifyReply,
-): Promise<string | undefined> {
+): Promise<ExaminedProof | undefined> {
   const proof = raw.headersDistinct["dpop"];
   if (proof === undefined) return undefined;
-  const proved = await tokensOf(house).dpop.verify({ method, path: raw.url ?? "", proof });
-  if (proved.state === "unavailable") throw new StoreUnavailableError("proofs");
-  if (proved.nonce !== undefined) void reply.header("dpop-nonce", proved.nonce);
-  if (proved.state === "proved") return proved.confirmation.jkt;
-  throw new OAuthError(proved.error, "Send a proof for this request, with the nonce given here.");
+  const examined = await tokensOf(house).dpop.examine({ method, path: raw.url ?? "", proof });
+  if (examined.state === "refused") throw notProved(examined, reply);
+  if (examined.nonce !== undefined) void reply.header("dpop-nonce", examined.nonce);
+  return examined;
+}
+
+/** @throws {OAuthError} for a proof that came before. */
+async function takeOnce(house: House, proof: ExaminedProof, reply: FastifyReply): Promise<void> {
+  const taken = await tokensOf(house).dpop.accept(proof);
+  if (taken.state === "unavailable") throw new StoreUnavailableError("proofs");
+  if (taken.state === "refused") throw notProved(taken, reply);
+}
+
+function notProved({ error, nonce }: ProofRefusal, reply: FastifyReply): OAuthError {
+  if (nonce !== undefined) void reply.header("dpop-nonce", nonce);
+  return new OAuthError(error, "Send a proof for this request, with the nonce given here.");
 }
 
 interface TokenUse {
   readonly client: OAuthClient;
   readonly form: Form;
   readonly jkt: string | undefined;
+  readonly address: string | undefined;
+  readonly admit: (() => Promise<void>) | undefined;
 }
 
 /** @throws {OAuthError} One answer for whatever is wrong with the token. */
 async function useToken(
   house: House,
   request: FastifyRequest,
-  { client, form, jkt }: TokenUse,
+  { client, form, jkt, address, admit }: TokenUse,
 ): Promise<RefreshLeave> {
   const token = form.get("refresh_token");
   if (token === undefined) throw new OAuthError("invalid_request", "refresh_token is missing.");
@@ -123,6 +162,8 @@ async function useToken(
     scope: form.get("scope"),
     audience: form.get("resource"),
     jkt,
+    address,
+    admit,
     fingerprint: request.headers["user-agent"] ?? "",
   });
   switch (standing.state) {
@@ -171,14 +212,19 @@ function spent(): OAuthError {
 }
 
 function revokeRoute(app: App, house: House): void {
+  const read = accessReader();
   app.post(
     "/oauth/revoke",
     {
+      config: { form: revokeForm },
       schema: {
         ...open,
         operationId: "oauthRevoke",
-        summary: "End a refresh token with all that was issued by it (RFC 7009)",
-        description: "200 for a token that is unknown, too: its client is rid of it.",
+        summary:
+          "End a refresh token with all that was issued by it, or one access token (RFC 7009)",
+        description:
+          "200 for a token that is unknown, too: its client is rid of it. Verifiers that follow the " +
+          "revocation feed refuse the access token within their bound.",
         response: oauthAnswers(z.strictObject({}), "Done, or nothing was to be done."),
       },
     },
@@ -188,7 +234,18 @@ function revokeRoute(app: App, house: House): void {
       const token = form.get("token");
       if (token === undefined) throw new OAuthError("invalid_request", "token is missing.");
       const { tenant, id } = client;
-      await house.sessions.refreshTokens.revoke(token, { tenant, client: id });
+      if (token.startsWith("sj1")) {
+        await house.sessions.refreshTokens.revoke(token, { tenant, client: id });
+        return {};
+      }
+      const tokens = tokensOf(house);
+      if (token.split(".").length === JWE_PARTS) {
+        throw new OAuthError("unsupported_token_type", "Encrypted tokens are not read here.");
+      }
+      const claims = await read(tokens, token);
+      if (claims?.client_id !== id || (claims.tenant ?? "default") !== tenant) return {};
+      const { iss: issuer, jti, exp } = claims;
+      await tokens.log.revokeToken({ issuer, jti, tenant, expiresAt: exp * SECOND_MS });
       return {};
     },
   );
@@ -233,7 +290,10 @@ function answerError(error: unknown, request: FastifyRequest, reply: FastifyRepl
   const { code, status, description } = oauthErrorOf(error, request);
   if (status >= 500) request.log.error({ err: error }, "request failed");
   if (status === 401) void reply.header("www-authenticate", 'Basic realm="sojourn"');
-  if (status === 503) void reply.header("retry-after", String(RETRY_SECONDS));
+  if (status === 503 || status === 429) {
+    const asked = error instanceof Refusal ? error.answer.headers["retry-after"] : undefined;
+    void reply.header("retry-after", asked ?? String(RETRY_SECONDS));
+  }
   if (status === 404 || status === 405) return sendProblem(reply, answerOf(error, request));
   return reply.code(status).send({ error: code, error_description: description });
 }

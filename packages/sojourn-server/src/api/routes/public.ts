@@ -1,6 +1,7 @@
 /** What anybody may ask: the page, the OpenAPI document, whether the service is well. */
 import { problemOf } from "sojourn";
 import { z } from "zod";
+import { AUDIT_STATES } from "../../audit/audit-log.ts";
 import { answers, answersWith, open } from "../documents.ts";
 import { Refusal } from "../problems.ts";
 import type { App, House } from "../types.ts";
@@ -10,6 +11,7 @@ const status = z.strictObject({ status: z.literal("ok") });
 const readiness = z.strictObject({
   status: z.literal("ok"),
   store: z.strictObject({ role: z.enum(["primary", "replica"]), writable: z.literal(true) }),
+  audit: z.enum(AUDIT_STATES).meta({ description: "How entries come into the audit trail now." }),
 });
 
 export function publicRoutes(app: App, house: House): void {
@@ -78,7 +80,8 @@ export async function readinessOf(house: House): Promise<z.infer<typeof readines
   if (house.phase() !== "serving") return "The service is stopping.";
   try {
     const { role, writable } = await house.sessions.health("any");
-    if (writable) return { status: "ok", store: { role, writable } };
+    const audit = house.audit.log.state;
+    if (writable) return { status: "ok", store: { role, writable }, audit };
     return `The session store takes no writes (role: ${role}).`;
   } catch {
     return "The session store does not answer.";

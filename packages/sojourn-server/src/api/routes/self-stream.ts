@@ -1,6 +1,9 @@
 /** Self group: live news of one's session as server-sent events. Never counts as activity. */
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { SessionNews } from "sojourn";
+import { present } from "../../config/present.ts";
+import { addressReader } from "../client-address.ts";
+import type { AddressReader } from "../client-address.ts";
 import { answersWith, self } from "../documents.ts";
 import { exchangeOf, ownSession } from "../guards.ts";
 import type { EventStream } from "../streams.ts";
@@ -10,6 +13,7 @@ import { instant } from "../views.ts";
 const TYPE = "text/event-stream";
 
 export function streamRoutes(app: App, house: House): void {
+  const client = addressReader(house.config);
   app.get(
     "/v1/session/stream",
     {
@@ -24,24 +28,31 @@ export function streamRoutes(app: App, house: House): void {
         response: answersWith(TYPE, "Server-sent events, until `ended`."),
       },
     },
-    (request, reply) => open(house, request, reply),
+    (request, reply) => open(house, client, request, reply),
   );
 }
 
-async function open(house: House, request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
+async function open(
+  house: House,
+  client: AddressReader,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<unknown> {
   const last = request.headers["last-event-id"];
-  const { endedReason } = exchangeOf(request).session;
+  const { endedReason, endedMessage: message } = exchangeOf(request).session;
   if (typeof last === "string" && endedReason !== undefined) {
     if (last.endsWith("-ended")) return reply.code(204).send();
     const stream = house.streams.enter("ended");
-    stream.say("ended", { reason: endedReason }, true);
+    stream.say("ended", { reason: endedReason, ...present({ message }) }, true);
     stream.end();
     return send(reply, stream);
   }
   const { id, tenant } = ownSession(request);
   if (id === null) return reply.code(204).send();
   const stream = house.streams.enter(id);
-  const watch = house.sessions.watch(id, (news) => tell(stream, news), { tenant });
+  // Known for as long as it is open: a network may be locked meanwhile.
+  const where = { tenant, address: client(request) };
+  const watch = house.sessions.watch(id, (news) => tell(stream, news), where);
   stream.readable.once("close", () => watch.close());
   return send(reply, stream);
 }
@@ -74,8 +85,10 @@ function tell(stream: EventStream, news: SessionNews): void {
     case "rotated":
     case "unlocked":
       return stream.say(news.type, {});
-    case "ended":
-      stream.say("ended", { reason: news.reason }, true);
+    case "ended": {
+      const { reason, message } = news;
+      stream.say("ended", { reason, ...present({ message }) }, true);
       return stream.end();
+    }
   }
 }

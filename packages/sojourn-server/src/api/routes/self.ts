@@ -47,6 +47,7 @@ function lookRoutes(app: App, house: House, rules: SelfRules): void {
   app.get(
     "/v1/session",
     {
+      config: { etag: true },
       schema: {
         ...self,
         operationId: "peek",
@@ -69,6 +70,7 @@ function lookRoutes(app: App, house: House, rules: SelfRules): void {
   app.get(
     "/v1/session/data",
     {
+      config: { etag: true },
       schema: {
         ...self,
         operationId: "readOwnData",
@@ -90,7 +92,7 @@ function changeRoutes(app: App, house: House): void {
   app.patch(
     "/v1/session/data",
     {
-      config: act,
+      config: { ...act, etag: true, ifMatch: true },
       schema: {
         ...self,
         operationId: "changeOwnData",
@@ -172,7 +174,7 @@ async function refresh(
   const { token } = await session.rotate();
   let carried = false;
   const head = headOf(reply);
-  exchangeOf(request).commit({
+  await exchangeOf(request).commit({
     ...head,
     addCookie: (value) => {
       carried = true;

@@ -5,19 +5,22 @@ import { formatPage, signPage } from "sojourn/tokens";
 import type { RevocationLog, RevocationPage } from "sojourn/tokens";
 import { z } from "zod";
 import { present } from "../../config/present.ts";
-import { answers, backend, open } from "../documents.ts";
+import { allowOrigins } from "../cross-origin.ts";
+import { answers, answersSigned, backend, open } from "../documents.ts";
 import { callerOf } from "../guards.ts";
+import { once } from "../idempotency.ts";
 import { invalid, Refusal } from "../problems.ts";
+import { idParams } from "../schemas.ts";
 import {
   accessTokenBody,
   accessTokenReply,
-  idParams,
   jwkSet,
   refreshTokenBody,
   refreshTokenReply,
   revocationPage,
-} from "../schemas.ts";
+} from "../token-schemas.ts";
 import type { TokenHouse } from "../../main/tokens.ts";
+import type { StreamRoom } from "../streams.ts";
 import type { App, House } from "../types.ts";
 import { instant } from "../views.ts";
 import { liveSession } from "./backend-sessions.ts";
@@ -40,6 +43,7 @@ export function tokensOf(house: House): TokenHouse {
 }
 
 export function keySetRoute(app: App, house: House): void {
+  allowOrigins(app, house.config.tokens?.origins ?? [], { "/.well-known/jwks.json": "GET" });
   app.get(
     "/.well-known/jwks.json",
     {
@@ -64,7 +68,7 @@ export function tokenRoutes(app: App, house: House): void {
   app.post(
     "/v1/sessions/:id/access-token",
     {
-      config: { scope: "sessions:write" },
+      config: { scope: "sessions:write", repeatable: true },
       schema: {
         ...backend,
         operationId: "issueAccessToken",
@@ -83,6 +87,7 @@ export function tokenRoutes(app: App, house: House): void {
       }
       const record = (await liveSession(house, request, request.params.id)).describe();
       if (record === undefined) throw new Refusal(problemOf("not_found"));
+      house.locks.refuse({ ...record, client: clientId });
       const issued = await tokens.issuer.issue({
         session: record,
         audience,
@@ -91,7 +96,7 @@ export function tokenRoutes(app: App, house: House): void {
         ...(cnf === undefined ? {} : { cnf: present(cnf) }),
       });
       const { token, expiresAt, jti } = issued;
-      const tokenType = cnf === undefined ? ("Bearer" as const) : ("DPoP" as const);
+      const tokenType = cnf?.jkt === undefined ? ("Bearer" as const) : ("DPoP" as const);
       const serverTime = instant(house.now());
       return { token, tokenType, expiresAt: instant(expiresAt), jti, serverTime };
     },
@@ -104,7 +109,7 @@ function refreshRoute(app: App, house: House): void {
   app.post(
     "/v1/sessions/:id/refresh-token",
     {
-      config: { scope: "sessions:write" },
+      config: { scope: "sessions:write", once: true },
       schema: {
         ...backend,
         operationId: "issueRefreshToken",
@@ -116,24 +121,34 @@ function refreshRoute(app: App, house: House): void {
         response: answers(refreshTokenReply, "The token, shown this once."),
       },
     },
-    async (request) => {
-      const { audiences } = tokensOf(house);
-      const { audience, clientId: client, scope, cnf } = request.body;
-      if (!audiences.includes(audience)) {
-        throw invalid("audience", "is none of those in tokens.audiences");
-      }
-      const session = await liveSession(house, request, request.params.id);
-      const issued = await house.sessions.refreshTokens.issue(session, {
-        client,
-        audience,
-        ...(scope === undefined ? {} : { scope }),
-        ...(cnf === undefined ? {} : { jkt: cnf.jkt }),
-      });
-      const { token, family } = issued;
-      const expiresAt = instant(issued.expiresAt);
-      return { refreshToken: token, id: family, expiresAt, serverTime: instant(house.now()) };
+    (request, reply) => {
+      const { id } = request.params;
+      const issue = (): Promise<object> => issueRefresh(house, request, id, request.body);
+      return once(house.replies, request, reply, issue);
     },
   );
+}
+
+async function issueRefresh(
+  house: House,
+  request: FastifyRequest,
+  id: string,
+  { audience, clientId: client, scope, cnf }: z.infer<typeof refreshTokenBody>,
+): Promise<z.infer<typeof refreshTokenReply>> {
+  const { audiences } = tokensOf(house);
+  if (!audiences.includes(audience)) {
+    throw invalid("audience", "is none of those in tokens.audiences");
+  }
+  const session = await liveSession(house, request, id);
+  const issued = await house.sessions.refreshTokens.issue(session, {
+    client,
+    audience,
+    ...(scope === undefined ? {} : { scope }),
+    ...(cnf === undefined ? {} : { jkt: cnf.jkt }),
+  });
+  const { token, family } = issued;
+  const expiresAt = instant(issued.expiresAt);
+  return { refreshToken: token, id: family, expiresAt, serverTime: instant(house.now()) };
 }
 
 function feedRoute(app: App, house: House): void {
@@ -150,13 +165,18 @@ function feedRoute(app: App, house: House): void {
           "is something new, or after so many seconds. `Accept: application/jwt` gives the page " +
           "signed, with your `nonce` in it.",
         querystring: feedQuery,
-        response: answers(revocationPage, "A page; everything up to `ageSeconds` ago is in it."),
+        response: answersSigned(
+          revocationPage,
+          "A page; everything up to `ageSeconds` ago is in it.",
+          "application/jwt",
+        ),
       },
     },
     async (request, reply) => {
       const { log, feedKeys, issuer } = tokensOf(house);
       const { since, nonce, wait = 0 } = request.query;
-      const page = await pageFor(log, { since, wait, tenant: callerOf(request).tenant }, request);
+      const { tenant } = callerOf(request);
+      const page = await pageFor(log, { since, wait, tenant, streams: house.streams }, request);
       if (!wantsJwt(request)) return formatPage(page);
       const text = await signPage(feedKeys, page, { issuer: issuer.issuer, nonce });
       return sendText(reply, text);
@@ -177,31 +197,44 @@ interface Asked {
   readonly since: string | undefined;
   readonly wait: number;
   readonly tenant: string;
+  readonly streams: StreamRoom;
 }
 
 async function pageFor(
   log: RevocationLog,
-  { since, wait, tenant }: Asked,
+  { since, wait, tenant, streams }: Asked,
   request: FastifyRequest,
 ): Promise<RevocationPage> {
   const page = await log.read(since, tenant);
   const idle = since !== undefined && page.complete && page.entries.length === 0;
   if (!idle || wait === 0) return page;
-  await news(log, wait * 1_000, request);
+  await news(log, { tenant, ms: wait * 1_000, streams }, request);
   return log.read(since, tenant);
 }
 
-/** Until there is news, the time is over, or nobody waits any more. */
-function news(log: RevocationLog, ms: number, { raw }: FastifyRequest): Promise<void> {
+interface Waiting extends Pick<Asked, "tenant" | "streams"> {
+  readonly ms: number;
+}
+
+/** Until there is news of the tenant, the time is over, the service stops, or nobody waits. */
+function news(
+  log: RevocationLog,
+  { tenant, ms, streams }: Waiting,
+  { raw }: FastifyRequest,
+): Promise<void> {
   return new Promise((resolve) => {
     const done = (): void => {
       clearTimeout(timer);
       listening.close();
+      stopping.close();
       raw.socket.off("close", done);
       resolve();
     };
     const timer = setTimeout(done, ms);
-    const listening = log.onNews(done);
+    const listening = log.onNews((whose) => {
+      if (whose === undefined || whose === tenant) done();
+    });
     raw.socket.once("close", done);
+    const stopping = streams.whenClosed(done);
   });
 }

@@ -35,7 +35,7 @@ export async function createFamily(
   const { tenant, epoch } = input.parent.stored.record;
   const { record: fresh, token } = await mintFamily(core, input);
   const json = formatGrant(input.grant);
-  const data = { [GRANT]: await (await core.keys()).cipher(fresh).seal(GRANT, json) };
+  const data = { [GRANT]: await (await core.keys(tenant)).cipher(fresh).seal(GRANT, json) };
   const now = fresh.createdAt;
   const result = await core.attempt("create", () =>
     core.store.create(fresh, { now, data, subjectEpoch: epoch }),
@@ -68,7 +68,7 @@ async function mintFamily(
   const { client, policy, subject } = input;
   const parent = input.parent.stored.record;
   const { tenant, roles, actor, device } = parent;
-  const keys = await core.keys();
+  const keys = await core.keys(tenant);
   const bucket = await bucketOf(core.digest, await core.bucketKey(), tenant, subject);
   const id = newSessionId(core.entropy, { bucket });
   const kind = REFRESH_KIND;
@@ -88,7 +88,7 @@ async function mintFamily(
 export async function grantOf(core: Core, { record, data }: StoredSession): Promise<RefreshGrant> {
   const sealed = data[GRANT] ?? "";
   const text = isSealedData(sealed)
-    ? await (await core.keys()).cipher(record).open(GRANT, sealed)
+    ? await (await core.keys(record.tenant)).cipher(record).open(GRANT, sealed)
     : "";
   const grant = readGrant(text);
   if (grant !== undefined) return grant;

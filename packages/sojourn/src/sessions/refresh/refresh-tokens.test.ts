@@ -287,6 +287,15 @@ describe("a family", () => {
     expect(String(await failure(open))).toMatch(/kind/);
   });
 
+  it("[RT-06] is no session to issue below: what is issued hangs on the session itself", async () => {
+    const { place, family } = await granted();
+    const found = await place.sessions.find(family);
+    if (found === undefined) throw new Error("it is live");
+    expect(await failure(issue(place, found))).toMatchObject({
+      path: "refreshTokens.issue.session",
+    });
+  });
+
   it("counts under no limit of sessions and is evicted by none", async () => {
     const policy = { extends: "saas", concurrency: { max: 1, onLimit: "reject" } } as const;
     const place = world({ policy });

@@ -5,7 +5,7 @@
 import { ArgumentError, SessionEndedError, SojournError } from "../../engine/errors.ts";
 import { refreshPolicyOf } from "../../engine/policy/policy.ts";
 import type { SessionRef, StoredSession } from "../../engine/ports.ts";
-import { idleExpiresAt } from "../../engine/record.ts";
+import { idleExpiresAt, REFRESH_KIND } from "../../engine/record.ts";
 import type { SessionSummary } from "../../engine/record.ts";
 import { summaryOf } from "../../engine/liveness.ts";
 import { judgePresented } from "../../engine/rotation.ts";
@@ -17,8 +17,8 @@ import { parseToken } from "../../tokens/token-format.ts";
 import { contextOf, judge } from "../authenticate.ts";
 import type { Core, Loaded } from "../core.ts";
 import { revokeSession } from "../lifecycle.ts";
+import { refuseLockedOut } from "../locked-out.ts";
 import type { ProvedToken } from "../memo.ts";
-import type { Presentation } from "../rotation-steps.ts";
 import type { Session } from "../session.ts";
 import { tokenTypeOf } from "../token-desk.ts";
 import { checkStanding } from "../tickets.ts";
@@ -48,6 +48,10 @@ export interface UseRefresh extends Asked {
   /** Thumbprint of the key whose proof came along, as verified by the caller. */
   readonly jkt?: string | undefined;
   readonly fingerprint?: string | undefined;
+  /** Where the client is, an IP address, for lockouts. */
+  readonly address?: string | undefined;
+  /** Called when all else is right and nothing is written yet; its rejection is that of the use. */
+  readonly admit?: (() => Promise<void>) | undefined;
 }
 
 /** What may be issued now: `session` and `subjectEpoch` are what an access token is about. */
@@ -92,7 +96,7 @@ export class RefreshTokens<Data extends object = Record<string, unknown>> {
   /**
    * Open a family of refresh tokens for a client of this session. Two round trips.
    *
-   * @throws {SessionEndedError | SessionLockedError}
+   * @throws {SessionEndedError | SessionLockedError | LockedOutError}
    * @throws {ArgumentError} for a grant that cannot be meant, and without `jkt` where the policy
    * wants refresh tokens bound to a key.
    */
@@ -113,6 +117,8 @@ export class RefreshTokens<Data extends object = Record<string, unknown>> {
     const parent = await this.#parentFor(session);
     const { tenant, roles, subject } = parent.stored.record;
     if (subject === null) throw new ArgumentError(`${PATH}.session`, "is anonymous: log in first");
+    const { device } = parent.stored.record;
+    refuseLockedOut(core, { tenant, subject, client, device }, undefined);
     const policy = refreshPolicyOf(core.policies.policyFor({ tenant, client, roles }));
     if (policy.refresh.keyBound === "required" && jkt === undefined) {
       const message = "the policy wants refresh tokens bound to a key of the client (keyBound)";
@@ -129,6 +135,9 @@ export class RefreshTokens<Data extends object = Record<string, unknown>> {
     if (parent === undefined) throw new SessionEndedError(session.endedReason);
     const { judgement } = parent;
     if (judgement.state === "ended") throw new SessionEndedError(judgement.end.reason);
+    if (parent.stored.record.kind === REFRESH_KIND) {
+      throw new ArgumentError(`${PATH}.session`, "is a refresh token's; take the session above it");
+    }
     return parent;
   }
 
@@ -144,20 +153,18 @@ export class RefreshTokens<Data extends object = Record<string, unknown>> {
     const found = await this.#find(token, how.tenant);
     if (typeof found === "string") return { state: "refused", why: found };
     const { record } = found.stored;
-    if (record.client !== how.client) return { state: "refused", why: "client" };
-    const grant = await grantOf(core, found.stored);
-    if (grant.jkt !== undefined && grant.jkt !== how.jkt) return { state: "proof" };
-    const given = narrowed(grant, how);
-    if (typeof given === "string") return { state: given };
+    const given = await this.#grantFor(found.stored, how);
+    if ("state" in given) return given;
     const parent = await core.inspect(parentOf(record));
     if (parent === undefined || parent.judgement.state === "ended") {
       await this.#endWith(found.ref, parent);
       return { state: "refused", why: "ended" };
     }
     if (parent.judgement.state !== "active") return { state: "locked" };
-    const { fingerprint } = how;
+    await how.admit?.();
+    const { fingerprint, address } = how;
     const { tenant } = record;
-    const shown: Presentation = { tenant, activity: true, canSetToken: true, fingerprint };
+    const shown = { tenant, activity: true, canSetToken: true, fingerprint, address };
     const verdict = await judge(core, { ...found, how: shown }, found.stored);
     if (verdict.state !== "live" || verdict.judgement.state !== "active") {
       return { state: "refused", why: "ended" };
@@ -174,6 +181,15 @@ export class RefreshTokens<Data extends object = Record<string, unknown>> {
       expiresAt: idleExpiresAt(stored.record),
       ...(successor === undefined ? {} : { successor }),
     };
+  }
+
+  /** What was granted, as far as it is asked for; or why it is not for whoever asks. */
+  async #grantFor(stored: StoredSession, how: UseRefresh): Promise<RefreshGrant | RefreshStanding> {
+    if (stored.record.client !== how.client) return { state: "refused", why: "client" };
+    const grant = await grantOf(this.#core, stored);
+    if (grant.jkt !== undefined && grant.jkt !== how.jkt) return { state: "proof" };
+    const given = narrowed(grant, how);
+    return typeof given === "string" ? { state: given } : given;
   }
 
   /** What a token would be worth, without using it: never rotates, counts or ends anything. */
@@ -224,7 +240,7 @@ export class RefreshTokens<Data extends object = Record<string, unknown>> {
   async #find(token: string, tenant: string = this.#tenant): Promise<Found | "forged" | "unknown"> {
     const core = this.#core;
     const parsed = typeof token === "string" ? parseToken(token, "refresh") : undefined;
-    const keys = await core.keys();
+    const keys = await core.keys(tenant);
     if (parsed === undefined || !(await keys.verifyMac(parsed, tenant))) {
       core.emit("token-forged", { tenant, why: "refresh" });
       return "forged";

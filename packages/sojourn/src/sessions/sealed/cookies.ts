@@ -1,7 +1,8 @@
 /** The cookies of a sealed session: found in `Cookie`, written into `Set-Cookie`. */
 import { clearCookie, readCookie, serializeCookie } from "../../http/cookie.ts";
+import { renamed } from "../../http/cookie-rules.ts";
 import type { CookieRules } from "../../http/cookie-rules.ts";
-import { claimedCount } from "../../tokens/sealed/chunks.ts";
+import { CHUNKS_MAX, claimedCount } from "../../tokens/sealed/chunks.ts";
 import { describeSessionToken } from "../../tokens/sealed/payload.ts";
 
 /** Why a request has no session of ours. For logs. */
@@ -24,6 +25,11 @@ export class SealedCookies {
     this.name = this.#first.name;
     this.chunksMax = chunksMax;
     this.warnings = this.#first.warnings;
+  }
+
+  /** Of every cookie there may be, the first one first. */
+  get rules(): readonly CookieRules[] {
+    return this.#all;
   }
 
   /** Proves nothing. Chunks beyond those that the first one counts are left alone. */
@@ -62,6 +68,13 @@ export class SealedCookies {
     if (header === undefined || header === null) return this.#all.map(clearCookie);
     return [clearCookie(this.#first), ...deletionsOf(this.#all.slice(1), header)];
   }
+}
+
+/** The first cookie and those of the further chunks. */
+export function chunkRules(first: CookieRules): readonly CookieRules[] {
+  return Array.from({ length: CHUNKS_MAX }, (_, index) =>
+    index === 0 ? first : renamed(first, `${first.name}.${index}`),
+  );
 }
 
 function deletionsOf(

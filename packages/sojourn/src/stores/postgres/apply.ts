@@ -2,10 +2,10 @@
  * Merging what another store saw: a batch is read under its locks, merged in memory and written
  * with a statement per table. Order and repetition do not matter. Invariant I9.
  */
-import type { SessionRef, StoreDelta, StoredSession } from "../../engine/ports.ts";
+import type { StoreDelta, StoredSession } from "../../engine/ports.ts";
 import { Batch } from "./batch.ts";
 import type { LogEntry, Who } from "./batch.ts";
-import { COLUMNS, decodeStored, encodeColumns, encodeData, keyOf, WHOLE } from "./codec.ts";
+import { COLUMNS, decodeStored, encodeColumns, encodeData, keyOf, keysOf, WHOLE } from "./codec.ts";
 import type { Database, Sql } from "./database.ts";
 import { entomb } from "./ends.ts";
 import { SUBJECT_EPOCH } from "./find.ts";
@@ -149,10 +149,6 @@ async function tell(sql: Sql, log: readonly LogEntry[]): Promise<void> {
     log.map(({ subject }) => textInOrNull(subject)),
     log.map(({ detail }) => detail),
   );
-}
-
-function keysOf(refs: readonly SessionRef[]): unknown[] {
-  return [refs.map(({ id }) => Buffer.from(idIn(id))), refs.map(({ tenant }) => textIn(tenant))];
 }
 
 function namesOf(subjects: readonly Who[]): unknown[] {

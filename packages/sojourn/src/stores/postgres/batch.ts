@@ -6,7 +6,7 @@ import { mergeSessions, newsOfMerge, takeDelta } from "../../engine/merge.ts";
 import type { DeltaTaker } from "../../engine/merge.ts";
 import type { SessionRef, StoreDelta, StoredSession } from "../../engine/ports.ts";
 import type { SessionRecord } from "../../engine/record.ts";
-import { CHANGE } from "../sql/change.ts";
+import { CHANGE, liveDetail } from "../sql/change.ts";
 import { endDetail } from "./log.ts";
 
 export interface Who {
@@ -107,8 +107,8 @@ export class Batch implements DeltaTaker<void> {
   }
 
   #note(record: SessionRecord, what: number, detail?: string): void {
-    const { tenant, id, subject, end } = record;
-    const ending = end === undefined ? null : endDetail(end);
+    const { tenant, id, subject, state, end } = record;
+    const ending = end === undefined ? liveDetail(state) : endDetail(end);
     this.#log.push({ tenant, id, what, subject, detail: detail ?? ending });
   }
 }

@@ -2,7 +2,7 @@
  * Session records as rows of PostgreSQL and back, exactly. Beside the columns of a summary, the
  * rotation is bytes; ids come out as hexadecimal text.
  */
-import type { StoredData, StoredSession } from "../../engine/ports.ts";
+import type { SessionRef, StoredData, StoredSession } from "../../engine/ports.ts";
 import { endsAt } from "../../engine/record.ts";
 import type { SessionRecord, SessionSummary } from "../../engine/record.ts";
 import * as summary from "../sql/summary.ts";
@@ -94,4 +94,9 @@ function decodeData(text: string): StoredData {
 /** The first two parameters of most statements. */
 export function keyOf(ref: { readonly id: string; readonly tenant: string }): unknown[] {
   return [idIn(ref.id), textIn(ref.tenant)];
+}
+
+/** Of several, as two arrays. */
+export function keysOf(refs: readonly SessionRef[]): unknown[] {
+  return [refs.map(({ id }) => Buffer.from(idIn(id))), refs.map(({ tenant }) => textIn(tenant))];
 }

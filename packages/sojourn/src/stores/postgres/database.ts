@@ -77,6 +77,7 @@ export class Database {
     this.#prepare = prepare;
     // A connection that breaks while it is idle would else end the process.
     pool.on("error", ignore);
+    pool.on("connect", guard);
   }
 
   get closed(): boolean {
@@ -128,6 +129,7 @@ export class Database {
   close(): void {
     this.#closed = true;
     this.#pool.off("error", ignore);
+    this.#pool.off("connect", guard);
   }
 
   async #attempt<Result>(operation: string, run: () => Promise<Result>): Promise<Result> {
@@ -262,4 +264,12 @@ async function undone(client: PostgresClient): Promise<boolean> {
 
 function ignore(): void {
   // Whoever uses the connection next is told.
+}
+
+/**
+ * The server's last word may come in one piece with the first: between the pool, which lets go of a
+ * connection, and whoever asked for it, it would meet no listener, which ends the process.
+ */
+function guard(client: PostgresClient): void {
+  client.on("error", ignore);
 }

@@ -10,8 +10,8 @@ import type {
 } from "../../engine/ports.ts";
 import type { Durability } from "../../protocol/words.ts";
 import type { SessionEnd } from "../../engine/record.ts";
-import { CHANGE } from "../sql/change.ts";
-import { AFTER_SUMMARY, encodeEnd } from "../sql/summary.ts";
+import { CHANGE, liveDetail } from "../sql/change.ts";
+import { AFTER_SUMMARY, encodeEnd, LOCKED_STATE } from "../sql/summary.ts";
 import { decodeBeforeEnd, keyOf, SUMMARY, SUMMARY_AGAIN } from "./codec.ts";
 import { SETTINGS } from "./database.ts";
 import type { Database, Sql } from "./database.ts";
@@ -35,25 +35,33 @@ const ENTOMB =
   "SELECT sojourn.id_hash(u.id, t.no), u.until FROM unnest($1::bytea[], $2::text[], " +
   "$3::bigint[]) u (id, tenant, until) JOIN sojourn.tenant t ON t.name = u.tenant " +
   "ON CONFLICT (hash) DO UPDATE SET until = greatest(tombstone.until, excluded.until)";
+const TELL_ENDED =
+  `${APPEND} SELECT t.no, ${CHANGE.ended}, $1::bytea, NULL, $3::text ` +
+  "FROM sojourn.tenant t WHERE t.name = $2";
+/** Through `named` first, and in words no partial index answers, as in {@link END_SUBJECT}. */
 const END_ROWS =
-  "WITH ended AS (UPDATE sojourn.session s SET ended_at = u.at, ending = u.ending FROM " +
+  "WITH named AS MATERIALIZED (SELECT u.*, t.no FROM " +
   "unnest($1::bytea[], $2::text[], $3::bigint[], $4::text[], $5::text[]) WITH ORDINALITY " +
-  "u (id, tenant, at, ending, detail, n) JOIN sojourn.tenant t ON t.name = u.tenant " +
-  "WHERE s.id = u.id AND s.tenant = t.no AND s.ended_at IS NULL " +
+  "u (id, tenant, at, ending, detail, n) JOIN sojourn.tenant t ON t.name = u.tenant), " +
+  "ended AS (UPDATE sojourn.session s SET ended_at = u.at, ending = u.ending FROM named u " +
+  "WHERE s.id = u.id AND s.tenant = u.no AND coalesce(s.ended_at, -1) = -1 " +
   "RETURNING s.tenant, s.id, s.subject, u.detail, u.n) " +
   `${APPEND} SELECT e.tenant, ${CHANGE.ended}, e.id, e.subject, e.detail FROM ended e ORDER BY e.n`;
 
 /** An erased subject's name comes back with the epoch that is known under its hash. */
 const RAISE =
-  "WITH raised AS (INSERT INTO sojourn.subject_epoch AS e (tenant, subject, epoch) " +
-  "SELECT t.no, $1, coalesce((SELECT x.epoch FROM sojourn.erased_subject x " +
-  "WHERE x.hash = sojourn.subject_hash($1, t.no)), 0) + 1 FROM sojourn.tenant t " +
-  "WHERE t.name = $2 ON CONFLICT (tenant, subject) DO UPDATE SET epoch = e.epoch + 1 " +
-  "RETURNING e.tenant, e.subject, e.epoch) " +
-  `${APPEND} SELECT r.tenant, ${CHANGE.subject}, NULL, r.subject, ` +
-  "(jsonb_build_object('epoch', r.epoch) || $3::jsonb)::text FROM raised r " +
-  "RETURNING detail::jsonb ->> 'epoch', current_setting('synchronous_commit'), " +
-  "current_setting('synchronous_standby_names')";
+  "WITH was AS MATERIALIZED (SELECT t.no, coalesce(" +
+  "(SELECT e.epoch FROM sojourn.subject_epoch e WHERE e.tenant = t.no AND e.subject = $1), " +
+  "(SELECT x.epoch FROM sojourn.erased_subject x " +
+  "WHERE x.hash = sojourn.subject_hash($1, t.no)), 0) AS epoch FROM sojourn.tenant t " +
+  "WHERE t.name = $2), raised AS (INSERT INTO sojourn.subject_epoch AS e (tenant, subject, epoch) " +
+  "SELECT w.no, $1, greatest(w.epoch, $4::bigint) + 1 FROM was w " +
+  "ON CONFLICT (tenant, subject) DO UPDATE SET epoch = excluded.epoch " +
+  "RETURNING e.tenant, e.subject, e.epoch), " +
+  `logged AS (${APPEND} SELECT r.tenant, ${CHANGE.subject}, NULL, r.subject, ` +
+  "(jsonb_build_object('epoch', r.epoch) || $3::jsonb)::text FROM raised r) " +
+  "SELECT r.epoch, w.epoch, current_setting('synchronous_commit'), " +
+  "current_setting('synchronous_standby_names') FROM raised r, was w";
 /**
  * Rows are written in the order of their keys: the join goes through `live`, since the others are
  * switched off. One is kept, and raised, unless a higher epoch (brought by `apply`) has ended it
@@ -62,7 +70,7 @@ const RAISE =
  */
 const END_SUBJECT =
   "WITH live AS MATERIALIZED (SELECT s.tenant, s.id, " +
-  "s.id IS NOT DISTINCT FROM $3 AND s.epoch >= $4 - 1 AS kept " +
+  "s.id IS NOT DISTINCT FROM $3 AND s.epoch >= $8 AS kept " +
   "FROM sojourn.session s WHERE s.subject = $1 AND s.ended_at IS NULL " +
   "AND s.tenant = (SELECT t.no FROM sojourn.tenant t WHERE t.name = $2) ORDER BY s.id), " +
   "written AS (UPDATE sojourn.session s SET " +
@@ -72,11 +80,12 @@ const END_SUBJECT =
   "WHERE s.id = l.id AND s.tenant = l.tenant AND coalesce(s.ended_at, -1) = -1 " +
   `RETURNING l.kept, s.tenant, s.id AS key, ${SUMMARY}), logged AS (${APPEND} SELECT w.tenant, ` +
   `CASE WHEN w.kept THEN ${CHANGE.changed} ELSE ${CHANGE.ended} END, w.key, w.subject, ` +
-  "CASE WHEN NOT w.kept THEN $7::text END FROM written w) " +
+  "CASE WHEN NOT w.kept THEN $7::text " +
+  `WHEN w.state = ${LOCKED_STATE} THEN '${liveDetail("locked")}' END FROM written w) ` +
   `SELECT ${SUMMARY_AGAIN} FROM written s WHERE NOT s.kept`;
-const JOIN_IN_ORDER =
+export const JOIN_IN_ORDER: string =
   "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; " +
-  "SET LOCAL enable_seqscan = off; SET LOCAL enable_material = off";
+  "SET LOCAL enable_seqscan = off; SET LOCAL enable_material = off; SET LOCAL jit = off";
 
 const ALL_OF_SUBJECT =
   "SELECT s.id FROM sojourn.session s WHERE s.subject = $1 " +
@@ -137,7 +146,9 @@ export async function revokeSession(
     const locks = [database.lock("id", ref.tenant, ref.id)];
     return database.transaction("revoke", { locks, durability, unconfirmed }, async (sql) => {
       const result = await endIt(sql);
-      if (result.outcome === "absent") await entomb(sql, [{ ...ref, until }]);
+      if (result.outcome !== "absent") return result;
+      await entomb(sql, [{ ...ref, until }]);
+      await sql.rows(TELL_ENDED, idIn(ref.id), textIn(ref.tenant), endDetail(end));
       return result;
     });
   });
@@ -218,13 +229,13 @@ async function endSubject(
   database: Database,
   sql: Sql,
   { tenant, subject }: { readonly tenant: string; readonly subject: string },
-  { except, end }: RevokeSubjectOptions,
+  { except, end, above = 0 }: RevokeSubjectOptions,
 ): Promise<RevokeSubjectResult> {
   const name = [textIn(subject), textIn(tenant)];
   const detail = JSON.stringify(except === undefined ? {} : { except: textIn(except) });
-  const [raised] = await sql.rows(RAISE, ...name, detail);
+  const [raised] = await sql.rows(RAISE, ...name, detail, above);
   if (raised === undefined) throw database.tenantLost("revokeSubject");
-  const epoch = Number(raised[0]);
+  const [epoch, before] = [Number(raised[0]), Number(raised[1])];
   const rows = await sql.rows(
     END_SUBJECT,
     ...name,
@@ -233,9 +244,10 @@ async function endSubject(
     end.at,
     encodeEnd(end),
     endDetail(end),
+    before,
   );
   const ended = rows.map((row) => ({ record: decodeBeforeEnd(row, tenant), end }));
-  return { epoch, ended, durability: durabilityOf(raised[1], raised[2]) };
+  return { epoch, before, ended, durability: durabilityOf(raised[2], raised[3]) };
 }
 
 /** Erase a subject. Its name stays nowhere; the raised epoch is kept under a hash of it. */

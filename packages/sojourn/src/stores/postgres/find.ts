@@ -3,7 +3,7 @@ import { StoreUnavailableError } from "../../engine/errors.ts";
 import type { SessionRef, StoredSession } from "../../engine/ports.ts";
 import type { SessionSummary } from "../../engine/record.ts";
 import { AFTER_WHOLE, decodeStored, decodeSummary } from "./codec.ts";
-import { keyOf, SUMMARY, WHOLE } from "./codec.ts";
+import { keyOf, keysOf, SUMMARY, WHOLE } from "./codec.ts";
 import type { Sql } from "./database.ts";
 import { textIn } from "./text.ts";
 
@@ -28,6 +28,11 @@ export const ENDS_AT: string =
 const FIND =
   `SELECT ${WHOLE}, ${SUBJECT_EPOCH}, pg_is_in_recovery() ` +
   `FROM (SELECT) one LEFT JOIN sojourn.session s ON ${AT_KEY}`;
+const FIND_ALL =
+  `SELECT ${WHOLE}, ${SUBJECT_EPOCH}, pg_is_in_recovery() ` +
+  "FROM unnest($1::bytea[], $2::text[]) WITH ORDINALITY u (id, tenant, n) " +
+  "LEFT JOIN sojourn.tenant t ON t.name = u.tenant " +
+  "LEFT JOIN sojourn.session s ON s.id = u.id AND s.tenant = t.no ORDER BY u.n";
 const FIND_SUMMARY = `SELECT ${SUMMARY} FROM sojourn.session s WHERE ${AT_KEY}`;
 const EPOCH =
   "SELECT coalesce(" +
@@ -40,6 +45,22 @@ export async function findSession(sql: Sql, ref: SessionRef): Promise<StoredSess
   const [row = []] = await sql.rows(FIND, ...keyOf(ref));
   requirePrimary(row[AFTER_WHOLE + 1]);
   return typeof row[0] === "string" ? decodeStored(row, ref.tenant) : undefined;
+}
+
+/** What a row says, read when it is asked for. @throws {SojournError} when it says nothing good. */
+export type Found = () => StoredSession | undefined;
+
+/** One for each of several, in their order. */
+export async function findSessions(
+  sql: Sql,
+  refs: readonly SessionRef[],
+): Promise<readonly Found[]> {
+  const rows = await sql.rows(FIND_ALL, ...keysOf(refs));
+  requirePrimary(rows[0]?.[AFTER_WHOLE + 1]);
+  return refs.map(({ tenant }, at) => () => {
+    const row = rows[at] ?? [];
+    return typeof row[0] === "string" ? decodeStored(row, tenant) : undefined;
+  });
 }
 
 export async function findSummary(sql: Sql, ref: SessionRef): Promise<SessionSummary | undefined> {

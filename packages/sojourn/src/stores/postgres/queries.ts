@@ -2,15 +2,21 @@
  * Lists by keyset on stored, immutable columns. Rows come in the order in which they are shown;
  * judging at `now` is the engine's, and one page looks at a bounded number of rows.
  */
-import { inState, PageInMaking, startOf } from "../../engine/listing.ts";
+import { inState, PageInMaking, scanPlace, scanSize, startOf } from "../../engine/listing.ts";
 import type { Place } from "../../engine/listing.ts";
-import type { Page, PageOptions, SessionFilter } from "../../engine/ports.ts";
+import type {
+  Page,
+  PageOptions,
+  ScanOptions,
+  SessionFilter,
+  SessionRef,
+} from "../../engine/ports.ts";
 import type { SessionSummary } from "../../engine/record.ts";
 import { AFTER_SUMMARY } from "../sql/summary.ts";
 import { decodeSummary, SUMMARY, SUMMARY_AGAIN } from "./codec.ts";
 import type { Sql } from "./database.ts";
 import { requirePrimary, SUBJECT_EPOCH } from "./find.ts";
-import { idIn, textIn, textInOrNull } from "./text.ts";
+import { idIn, idOut, textIn, textInOrNull, textOut } from "./text.ts";
 
 /** Rows looked at for one page: a rare filter gives short pages, never a long stall. */
 const SCANNED_PER_PAGE_MAX = 5000;
@@ -58,6 +64,25 @@ export async function countOf(
     if (matches(session, subjectEpoch)) count += 1;
   }
   return { count, exact: true };
+}
+
+const SCAN_CURSOR = /^(\d{1,10})\.(.+)$/s;
+const SCAN =
+  "SELECT encode(s.id, 'hex'), s.tenant, t.name, pg_is_in_recovery() " +
+  "FROM sojourn.session s JOIN sojourn.tenant t ON t.no = s.tenant " +
+  "WHERE (s.id, s.tenant) > ($1::bytea, $2::integer) ORDER BY s.id, s.tenant LIMIT $3";
+
+/** Along the table's own key. */
+export async function scanOf(sql: Sql, page: ScanOptions): Promise<Page<SessionRef>> {
+  const { cursor } = page;
+  const [no = "0", after = ""] = cursor === undefined ? [] : scanPlace(cursor, SCAN_CURSOR);
+  const size = scanSize(page.limit);
+  const from = cursor === undefined ? Buffer.alloc(0) : idIn(after);
+  const rows = await sql.rows(SCAN, from, Number(no), size);
+  requirePrimary(rows[0]?.[3]);
+  const items = rows.map((row) => ({ tenant: textOut(row[2] ?? ""), id: idOut(row[0] ?? "") }));
+  const last = rows.length < size ? undefined : rows.at(-1);
+  return last === undefined ? { items } : { items, cursor: `${last[1]}.${idOut(last[0] ?? "")}` };
 }
 
 /** Rows a filter may match, newest first, read in chunks. */

@@ -239,6 +239,15 @@ const DETAIL = 11;
 const NOTHING: readonly string[] = ["false"];
 
 /**
+ * Which past the numbers of transactions belong to. A server that crashes gives those numbers again
+ * that it had given to what it then lost, touches mostly: who has seen the first would take the
+ * second for seen. A crash makes it begin its statistics anew; so may a person, at the cost of one
+ * gap.
+ */
+const PAST = `${INCARNATION} || '.' || coalesce((SELECT extract(epoch FROM b.stats_reset)
+  FROM pg_stat_bgwriter b), 0)`;
+
+/**
  * New since a snapshot: begun after it, or under way when it was taken. Two clauses, so that each
  * is a range of the index: joined by OR they would be a walk over the whole log.
  */
@@ -270,7 +279,7 @@ async function read(sql: Sql, clauses: readonly string[], more: string = "true")
       `ORDER BY c.xid, c.seq LIMIT ${ROWS_PER_READ})`,
   );
   const rows = await sql.rows(
-    `SELECT pg_current_snapshot(), pg_is_in_recovery(), ${INCARNATION}, ` +
+    `SELECT pg_current_snapshot(), pg_is_in_recovery(), ${PAST}, ` +
       "(SELECT m.value FROM sojourn.meta m WHERE m.key = 'log_floor'), c.* " +
       "FROM (SELECT) one LEFT JOIN (" +
       "SELECT c.xid, c.horizon, c.seq, c.what, t.name, encode(c.id, 'hex'), c.subject, c.detail " +

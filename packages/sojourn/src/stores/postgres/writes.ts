@@ -10,7 +10,7 @@ import type {
 } from "../../engine/ports.ts";
 import type { PatchLimits } from "../../engine/merge.ts";
 import type { SessionRecord } from "../../engine/record.ts";
-import { CHANGE } from "../sql/change.ts";
+import { CHANGE, liveDetail } from "../sql/change.ts";
 import { encodeColumns, encodeData, keyOf } from "./codec.ts";
 import { SETTINGS } from "./database.ts";
 import type { Sql } from "./database.ts";
@@ -75,7 +75,7 @@ export async function replaceSession(
 ): Promise<ReplaceResult> {
   const { end } = record;
   const what = end === undefined ? CHANGE.changed : CHANGE.ended;
-  const detail = end === undefined ? null : endDetail(end);
+  const detail = end === undefined ? liveDetail(record.state) : endDetail(end);
   let { createdAt } = record;
   for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt += 1) {
     const columns = encodeColumns({ ...record, createdAt });

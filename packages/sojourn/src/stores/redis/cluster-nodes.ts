@@ -12,6 +12,7 @@ const ANSWER_MS = 1_000;
 const ANSWER_OF_MANY_MS = 250;
 /** Between two looks at the cluster that failures ask for. */
 const REFRESH_PAUSE_MS = 100;
+const HEARD_MS = 1_000;
 
 /** What the driver takes for a node, and where it puts its connection. */
 interface DriverNode {
@@ -51,6 +52,7 @@ interface Node {
 export class ClusterNodes {
   readonly #cluster: RedisCluster;
   readonly #check: (link: Link) => Promise<void>;
+  readonly #left: (address: string) => void;
   readonly #nodes = new Map<string, Node>();
   readonly #roots: readonly string[];
   #owners: readonly (string | undefined)[] = [];
@@ -60,10 +62,17 @@ export class ClusterNodes {
   #refreshedAt = -Infinity;
   #turn = 0;
   #closed = false;
+  #timer: NodeJS.Timeout | undefined;
 
-  constructor(cluster: RedisCluster, check: (link: Link) => Promise<void>) {
+  /** @param left Told of a node that serves no slot any more. */
+  constructor(
+    cluster: RedisCluster,
+    check: (link: Link) => Promise<void>,
+    left: (address: string) => void,
+  ) {
     this.#cluster = cluster;
     this.#check = check;
+    this.#left = left;
     this.#roots = cluster._options.rootNodes.map(addressOf);
   }
 
@@ -80,11 +89,6 @@ export class ClusterNodes {
   moved(slot: number, address: string): void {
     this.#moved.set(slot, address);
     this.refreshSoon();
-  }
-
-  /** False once it serves no slot any more. */
-  has(address: string): boolean {
-    return this.#nodes.has(address);
   }
 
   linkAt(address: string): Link | undefined {
@@ -107,7 +111,9 @@ export class ClusterNodes {
 
   /** @param failed Is asked last. */
   refreshSoon(failed?: string): void {
-    if (performance.now() - this.#refreshedAt < REFRESH_PAUSE_MS || this.#closed) return;
+    if (performance.now() - this.#refreshedAt < REFRESH_PAUSE_MS)
+      return this.#again(REFRESH_PAUSE_MS);
+    if (this.#closed) return;
     this.refresh(failed).catch(() => undefined);
   }
 
@@ -116,8 +122,17 @@ export class ClusterNodes {
     return this.#refreshing;
   }
 
+  #again(ms: number): void {
+    if (this.#closed) return;
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined;
+      this.refreshSoon();
+    }, ms).unref();
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
+    clearTimeout(this.#timer);
     await Promise.all([...this.#nodes.keys()].map((address) => this.#drop(address)));
   }
 
@@ -151,6 +166,8 @@ export class ClusterNodes {
   #learn(owners: readonly (string | undefined)[]): void {
     this.#refreshedAt = performance.now();
     this.#owners = owners;
+    // Whoever was asked has not heard of it yet, as every node does within some heartbeats.
+    if ([...this.#moved].some(([slot, to]) => owners[slot] !== to)) this.#again(HEARD_MS);
     this.#moved.clear();
     const serving = new Set(owners);
     for (const address of serving) {
@@ -207,6 +224,7 @@ export class ClusterNodes {
   async #drop(address: string): Promise<void> {
     const client = this.#nodes.get(address)?.driver.client;
     this.#nodes.delete(address);
+    this.#left(address);
     if (client === undefined) return;
     // What it owes is waited for, by nobody but itself.
     await hangUp(client);

@@ -52,7 +52,7 @@ export class ClusterServers implements Servers {
 
   constructor(cluster: RedisCluster, options: ClusterOptions) {
     this.#options = options;
-    this.#nodes = new ClusterNodes(cluster, options.check);
+    this.#nodes = new ClusterNodes(cluster, options.check, (address) => this.#leave(address));
   }
 
   get isReady(): boolean {
@@ -129,15 +129,14 @@ export class ClusterServers implements Servers {
   #durableAt(address: string): Durable {
     const known = this.#durables.get(address);
     if (known !== undefined) return known;
-    // Another primary than before: others may have left.
-    for (const [left, durable] of this.#durables) {
-      if (this.#nodes.has(left)) continue;
-      this.#durables.delete(left);
-      durable.close();
-    }
     const durable = new Durable(() => this.#nodes.clientOf(address).duplicate());
     this.#durables.set(address, durable);
     return durable;
+  }
+
+  #leave(address: string): void {
+    this.#durables.get(address)?.close();
+    this.#durables.delete(address);
   }
 
   #guardOf(key: string): string {

@@ -85,9 +85,13 @@ export async function bounded<Value>(
   }
 }
 
-/** What is owed is waited for, and not for long: a stopped server never gives it. */
+/**
+ * What is owed is waited for, and not for long: a stopped server never gives it. Of a connection
+ * that is only being made nothing is left either; it would keep the process from ending.
+ */
 export async function hangUp(client: RedisClient): Promise<void> {
-  if (client.isReady) await bounded(client.close(), CLOSED_MS, "close").catch(() => undefined);
+  if (!client.isReady) return discard(client);
+  await bounded(client.close(), CLOSED_MS, "close").catch(() => undefined);
   if (client.isOpen) client.destroy();
 }
 
@@ -95,5 +99,7 @@ export async function hangUp(client: RedisClient): Promise<void> {
 export function discard(client: RedisClient | undefined): void {
   if (client === undefined) return;
   client.on("ready", () => client.destroy());
+  // What it still says is for nobody, and an emitter of errors without a listener ends the process.
+  client.on("error", () => undefined);
   if (client.isOpen) client.destroy();
 }

@@ -56,13 +56,14 @@ export class Ends {
   ): Promise<RevokeSubjectResult> {
     const base = await this.#ground.ready();
     const place = base.names.subject(tenant, subject);
-    const { end, except } = options;
+    const { end, except, above } = options;
     const { value, durability } = await this.#raise(base, place, {
       subject,
       except: except === undefined ? "" : sessionName({ tenant, id: except }),
+      above,
       wanted: options.durability,
     });
-    const epoch = Number(value);
+    const [epoch, before] = value as [number, number];
     const ended: EndedSession[] = [];
     let [more, offset] = [1, 0];
     while (more === 1) {
@@ -72,7 +73,7 @@ export class Ends {
       [more, offset] = [again, kept];
       for (const record of summariesOf(pairs)) ended.push({ record, end });
     }
-    return { epoch, ended, durability };
+    return { epoch, before, ended, durability };
   }
 
   async purgeSubject(tenant: string, subject: string, now: number): Promise<number> {
@@ -131,17 +132,19 @@ export class Ends {
     return ((await Promise.all(asked)).flat() as Buffer[]).map(String);
   }
 
-  /** @returns the new epoch as `value`. */
+  /** @returns the new epoch and the one before it as `value`. */
   #raise(
     { scripts }: Base,
     place: SubjectPlace,
     whom: {
       readonly subject: string;
       readonly except: string;
+      readonly above?: number | undefined;
       readonly wanted?: Durability | undefined;
     },
   ): Promise<Written> {
-    const args = [place.tag, place.tenantPart, whom.subject, whom.except];
+    const { subject, except, above = 0 } = whom;
+    const args = [place.tag, place.tenantPart, subject, except, `${above}`];
     return this.#ground.durably(scripts.raise, [place.epoch, place.index], args, whom.wanted);
   }
 }

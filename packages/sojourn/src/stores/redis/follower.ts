@@ -5,7 +5,7 @@
  */
 import { TEXT } from "./client.ts";
 import type { RedisClient } from "./client.ts";
-import { bounded, firstTry } from "./connecting.ts";
+import { bounded, discard, firstTry } from "./connecting.ts";
 import { redirectOf, replyCode, storeFault } from "./faults.ts";
 import { Link } from "./link.ts";
 import { entriesOf } from "./log.ts";
@@ -71,9 +71,7 @@ export class Follower {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    // One that is only being made would be finished by the driver.
-    this.#client.on("ready", () => this.#client.destroy());
-    if (this.#client.isOpen) this.#client.destroy();
+    discard(this.#client);
   }
 
   /** @param arriving The server has them only for who asks explicitly. */

@@ -183,9 +183,11 @@ export class Ground {
 
   #requireSame(buckets: number, layout: string | undefined): void {
     if (layout !== LAYOUT) {
-      const message =
-        `holds sessions in layout ${layout}; this release knows layout ${LAYOUT}: ` +
-        "use the newer release";
+      const fix =
+        Number(layout) < Number(LAYOUT)
+          ? "begin with an empty database, or another prefix, and everybody signs in again"
+          : "use the newer release";
+      const message = `holds sessions in layout ${layout}; this release knows layout ${LAYOUT}: ${fix}`;
       throw new ConfigError([{ path: "store", message }]);
     }
     if (buckets === this.#options.buckets) return;

@@ -61,6 +61,9 @@ const WHATS: Readonly<Record<string, "created" | "changed" | "data" | "ended">> 
   e: "ended",
 };
 
+/** The detail of a session that waits for a factor now. */
+export const LOCKED = "l";
+
 /**
  * @param step Made into a position only if somebody asks the change for it.
  * @returns `undefined` for what a newer release tells: nobody here knows what it is about.
@@ -92,6 +95,7 @@ export function changeOf(entry: LogEntry, step: Step): StoreChange | undefined {
     },
   } as const;
   if (what === "data") return Object.assign(change, { keys: JSON.parse(detail) as string[] });
+  if (detail === LOCKED) return Object.assign(change, { locked: true as const });
   const [, reason, at, text] = /^(\d+) (\d+) (.*)$/s.exec(detail) ?? [];
   if (reason === undefined) return change;
   return Object.assign(change, { end: endOf(Number(reason), Number(at), text ?? "") });

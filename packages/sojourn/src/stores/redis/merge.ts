@@ -2,8 +2,10 @@
 import { ContentionError, StoreUnavailableError } from "../../engine/errors.ts";
 import { mergeSessions, newsOfMerge, takeDelta } from "../../engine/merge.ts";
 import type { SessionRef, StoreDelta, StoredSession } from "../../engine/ports.ts";
+import type { SessionRecord } from "../../engine/record.ts";
 import type { Base, Ground } from "./ground.ts";
 import { dataInHash } from "./head.ts";
+import { LOCKED } from "./log.ts";
 import type { Reads } from "./reads.ts";
 import { encodeRow, endText, reasonNumber } from "./row.ts";
 
@@ -99,12 +101,14 @@ export class Merge {
   }
 }
 
+function detailOf({ end, state }: SessionRecord, note: string): string {
+  if (end === undefined) return state === "locked" ? LOCKED : "";
+  return note === "e" ? `${reasonNumber(end)} ${end.at} ${endText(end)}` : "";
+}
+
 /** What the log is told: the change, the end that it is, and the data keys that changed. */
 function notesOf({ session, note, keys }: Step): readonly string[] {
-  const { end } = session.record;
-  const detail =
-    note === "e" && end !== undefined ? `${reasonNumber(end)} ${end.at} ${endText(end)}` : "";
-  return [note, detail, keys.length === 0 ? "" : JSON.stringify(keys)];
+  return [note, detailOf(session.record, note), keys.length === 0 ? "" : JSON.stringify(keys)];
 }
 
 /** @returns `undefined` when the copy adds nothing. */

@@ -1,10 +1,18 @@
 /** Reading: one round trip for a session with data and epoch, lists by keyset. */
 import { ArgumentError, StoreUnavailableError } from "../../engine/errors.ts";
-import { cursorAfter, PAGE_MAX, pageSize, placeOfCursor } from "../../engine/listing.ts";
+import {
+  cursorAfter,
+  PAGE_MAX,
+  pageSize,
+  placeOfCursor,
+  scanPlace,
+  scanSize,
+} from "../../engine/listing.ts";
 import { summaryOf } from "../../engine/liveness.ts";
 import type {
   Page,
   PageOptions,
+  ScanOptions,
   SessionFilter,
   SessionRef,
   StoredSession,
@@ -23,6 +31,14 @@ const LOOKED_AT_MAX = 1_000;
 /** Sessions one count looks at; beyond it the count is not exact. */
 const COUNTED_MAX = 10_000;
 const NO_DATA: readonly Buffer[] = [];
+
+const SCAN_CURSOR = /^(\d{1,5})\.([qz])\.(-?\d{1,16})$/;
+
+interface ScanPlace {
+  readonly bucket: number;
+  readonly list: string;
+  readonly slot: string;
+}
 
 /** Row, epoch (1 for a key that is not ours), and data that are in a hash. */
 type FindReply = readonly [Buffer | null, number, Buffer[] | undefined];
@@ -158,6 +174,41 @@ export class Reads {
     if (more === 0) return { items };
     const { id } = refOfName(String(name));
     return { items, cursor: cursorAfter({ createdAt: Number(createdAt), id }) };
+  }
+
+  /** Bucket after bucket; of each the live sessions, then the ended ones. */
+  async scan({ cursor, limit }: ScanOptions): Promise<Page<SessionRef>> {
+    const base = await this.#ground.ready();
+    const [at = "0", list = "q", slot = "-1"] =
+      cursor === undefined ? [] : scanPlace(cursor, SCAN_CURSOR);
+    const size = scanSize(limit);
+    const items: SessionRef[] = [];
+    let place = { bucket: Number(at), list, slot };
+    while (place.bucket < base.names.buckets) {
+      const { names, next } = await this.#scanned(base, place, size - items.length);
+      items.push(...names.map(refOfName));
+      place = next;
+      if (items.length >= size) break;
+    }
+    const more = place.bucket < base.names.buckets;
+    return more ? { items, cursor: `${place.bucket}.${place.list}.${place.slot}` } : { items };
+  }
+
+  async #scanned(
+    { names, scripts }: Base,
+    { bucket, list, slot }: ScanPlace,
+    wanted: number,
+  ): Promise<{ readonly names: readonly string[]; readonly next: ScanPlace }> {
+    const tag = names.tag(bucket);
+    const args = [tag, list, list === "q" ? "w" : "y", slot, `${wanted}`];
+    const reply = await this.#ground.link.run(scripts.scan, [names.key("w", tag, "")], args);
+    const [last = "", ...found] = (reply as Buffer[]).map(String);
+    if (last !== "") return { names: found, next: { bucket, list, slot: last } };
+    const next =
+      list === "q"
+        ? { bucket, list: "z", slot: "-1" }
+        : { bucket: bucket + 1, list: "q", slot: "-1" };
+    return { names: found, next };
   }
 
   /** Live sessions of one subject. */

@@ -1,6 +1,6 @@
 /** What the store talks to: one server, or the primaries of a cluster. */
 import type { Argument, Overrides, RedisClient } from "./client.ts";
-import { bounded, discard, hangUp, untilReady } from "./connecting.ts";
+import { bounded, hangUp, untilReady } from "./connecting.ts";
 import { Durable } from "./durable.ts";
 import type { Wait, Written } from "./durable.ts";
 import { storeFault } from "./faults.ts";
@@ -141,8 +141,7 @@ export class OneServer implements Servers {
   async close(): Promise<void> {
     this.#client.off("ready", this.#onReady);
     this.#durable.close();
-    if (this.#opened && !this.#client.isReady) discard(this.#client);
-    else if (this.#opened) await hangUp(this.#client);
+    if (this.#opened) await hangUp(this.#client);
     this.#client.off("error", this.#onError);
   }
 }

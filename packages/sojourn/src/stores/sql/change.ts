@@ -1,6 +1,7 @@
 /** Rows of the log of changes, as both SQL stores write and read them. */
 import type { StoreChange } from "../../engine/ports.ts";
 import type { SessionEnd } from "../../engine/record.ts";
+import type { SessionState } from "../../protocol/words.ts";
 
 /** `change.what`. Stored: add, never renumber. */
 export const CHANGE = {
@@ -12,6 +13,14 @@ export const CHANGE = {
   /** Like `subject`, scrubbed soon because it names somebody who was erased. */
   erased: 6,
 } as const;
+
+/** The `detail` of a session that waits for a factor now; others have none. */
+const LOCKED = "locked";
+
+/** What the log says of a session that has not ended. */
+export function liveDetail(state: SessionState): string | null {
+  return state === "locked" ? JSON.stringify(LOCKED) : null;
+}
 
 const WHATS: Readonly<Record<number, "created" | "changed" | "data" | "ended">> = {
   [CHANGE.created]: "created",
@@ -26,7 +35,7 @@ export interface LogRow {
   readonly tenant: string;
   readonly id: string;
   readonly subject: string | null;
-  /** Of a subject `{ epoch, except? }`, of data its keys, of an end the end. */
+  /** Of a subject `{ epoch, except? }`, of data its keys, of an end the end; or {@link LOCKED}. */
   readonly detail: string | null;
   readonly position: string;
 }
@@ -44,5 +53,6 @@ export function storeChange(row: LogRow): StoreChange | undefined {
   }
   const change = { kind: "session", what: kind, ref: { tenant, id }, subject, position } as const;
   if (kind === "data") return { ...change, keys: (read ?? []) as string[] };
+  if (read === LOCKED) return { ...change, locked: true };
   return read === undefined ? change : { ...change, end: read as SessionEnd };
 }

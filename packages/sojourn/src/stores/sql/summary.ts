@@ -13,6 +13,7 @@ import type { Part, Parts } from "./parts.ts";
 
 /** Live states by their number in `session.state`; `active`, the common one, takes no byte. */
 const STATES: readonly SessionState[] = ["pending", "active", "locked"];
+export const LOCKED_STATE: number = STATES.indexOf("locked");
 
 /** The columns of {@link encodeSummary}; those of {@link decodeSummary} have id, subject before. */
 export const SUMMARY_COLUMNS = [

@@ -3,7 +3,7 @@ import { mergeSessions, newsOfMerge, takeDelta } from "../../engine/merge.ts";
 import type { SessionRef, StoreDelta, StoredSession } from "../../engine/ports.ts";
 import type { SessionRecord } from "../../engine/record.ts";
 import { pack } from "../sql/packed.ts";
-import { CHANGE } from "../sql/change.ts";
+import { CHANGE, liveDetail } from "../sql/change.ts";
 import type { Connection } from "./connection.ts";
 import { erase } from "./ends.ts";
 import { findRow } from "./rows.ts";
@@ -57,9 +57,9 @@ function applyEpoch(db: Connection, tenantName: string, subject: string, epoch: 
 }
 
 function note(db: Connection, record: SessionRecord, what: 1 | 2 | 4): void {
-  const { subject, end } = record;
+  const { subject, state, end } = record;
   const change = { tenant: db.tenantMade(record.tenant), id: pack(record.id), subject };
-  if (end === undefined) db.append({ ...change, what });
+  if (end === undefined) db.append({ ...change, what, detail: liveDetail(state) });
   else db.append({ ...change, what, detail: JSON.stringify(end) });
 }
 

@@ -22,7 +22,7 @@ export interface Change {
   readonly tenant: number;
   readonly id: SqlValue;
   readonly subject: string | null;
-  readonly detail?: string;
+  readonly detail?: string | null;
 }
 
 export interface SubjectState {

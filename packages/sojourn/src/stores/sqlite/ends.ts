@@ -11,7 +11,7 @@ import type {
   SweepResult,
 } from "../../engine/ports.ts";
 import type { SessionEnd, SessionSummary } from "../../engine/record.ts";
-import { CHANGE } from "../sql/change.ts";
+import { CHANGE, liveDetail } from "../sql/change.ts";
 import { pack } from "../sql/packed.ts";
 import { AFTER_SUMMARY as TENANT, encodeEnd } from "../sql/summary.ts";
 import { decodeSummary, dueOf, SUMMARY_COLUMNS } from "./codec.ts";
@@ -80,7 +80,10 @@ export function revokeSession(
   const session = summaryRow(db, ref);
   if (session === undefined) {
     if (options.tombstoneUntil !== undefined) {
+      scope.requireDurable();
       db.entomb(db.idHash(ref.tenant, ref.id), options.tombstoneUntil);
+      const id = pack(ref.id);
+      db.appendEnded({ tenant: db.tenantMade(ref.tenant), id, subject: null }, end);
     }
     return { outcome: "absent", durability: "local" };
   }
@@ -97,10 +100,10 @@ export function revokeSubject(
   options: RevokeSubjectOptions,
 ): RevokeSubjectResult {
   scope.requireDurable();
-  const { except, end } = options;
+  const { except, end, above = 0 } = options;
   const tenant = db.tenantMade(who.tenant);
   const before = db.subjectState(tenant, who.subject).epoch;
-  const epoch = before + 1;
+  const epoch = Math.max(before, above) + 1;
   db.raiseEpoch(tenant, who.subject, epoch);
   const detail = JSON.stringify(except === undefined ? { epoch } : { epoch, except });
   db.append({ what: CHANGE.subject, tenant, id: null, subject: who.subject, detail });
@@ -113,9 +116,10 @@ export function revokeSubject(
     }
     const id = pack(session.id);
     db.run(RAISE, id, tenant, epoch);
-    db.append({ what: CHANGE.changed, tenant, id, subject: who.subject });
+    const told = { what: CHANGE.changed, detail: liveDetail(session.state) };
+    db.append({ ...told, tenant, id, subject: who.subject });
   }
-  return { epoch, ended, durability: "local" };
+  return { epoch, before, ended, durability: "local" };
 }
 
 /**

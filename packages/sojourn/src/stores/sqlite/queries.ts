@@ -2,11 +2,24 @@
  * Lists by keyset on stored, immutable columns. Rows come from an index in the order in which they
  * are shown; judging at `now` is the engine's, and one page looks at a bounded number of rows.
  */
-import { comparePlaces, inState, PageInMaking, startOf } from "../../engine/listing.ts";
+import {
+  comparePlaces,
+  inState,
+  PageInMaking,
+  scanPlace,
+  scanSize,
+  startOf,
+} from "../../engine/listing.ts";
 import type { Place } from "../../engine/listing.ts";
-import type { Page, PageOptions, SessionFilter } from "../../engine/ports.ts";
+import type {
+  Page,
+  PageOptions,
+  ScanOptions,
+  SessionFilter,
+  SessionRef,
+} from "../../engine/ports.ts";
 import type { SessionSummary } from "../../engine/record.ts";
-import { pack } from "../sql/packed.ts";
+import { pack, unpack } from "../sql/packed.ts";
 import { AFTER_SUMMARY } from "../sql/summary.ts";
 import { decodeSummary, SUMMARY_COLUMNS } from "./codec.ts";
 import type { Connection } from "./connection.ts";
@@ -66,6 +79,22 @@ export function countOf(
     if (matches(session, subjectEpoch)) count += 1;
   }
   return { count, exact: true };
+}
+
+const SCAN_CURSOR = /^(\d{1,15})\.(.+)$/s;
+const SCAN =
+  "SELECT id, tenant FROM session WHERE (id, tenant) > (?1, ?2) ORDER BY id, tenant LIMIT ?3";
+
+/** Along the table's own key. */
+export function scanOf(db: Connection, { cursor, limit }: ScanOptions): Page<SessionRef> {
+  const [no = "", after = ""] = cursor === undefined ? [] : scanPlace(cursor, SCAN_CURSOR);
+  const size = scanSize(limit);
+  const rows = db.all(SCAN, cursor === undefined ? "" : pack(after), Number(no), size);
+  const items = rows.map((row) => ({ tenant: db.tenantName(Number(row[1])), id: unpack(row[0]) }));
+  const last = rows.length < size ? undefined : rows.at(-1);
+  return last === undefined
+    ? { items }
+    : { items, cursor: `${Number(last[1])}.${unpack(last[0])}` };
 }
 
 /** Rows a filter may match, newest first, read in chunks. */

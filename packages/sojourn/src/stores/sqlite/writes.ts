@@ -13,7 +13,7 @@ import type {
   TouchResult,
 } from "../../engine/ports.ts";
 import type { SessionRecord } from "../../engine/record.ts";
-import { CHANGE } from "../sql/change.ts";
+import { CHANGE, liveDetail } from "../sql/change.ts";
 import { pack } from "../sql/packed.ts";
 import { encodeEnd } from "../sql/summary.ts";
 import { encodeRotation } from "./codec-rotation.ts";
@@ -72,7 +72,7 @@ export function replaceSession(
   refile(db, [id, tenant], { ...record, seenAt: Number(seenAt) }, [textOut(device), Number(due)]);
   const ref = { tenant, id, subject: textOut(subject) };
   if (record.end === undefined) {
-    db.append({ ...ref, what: CHANGE.changed });
+    db.append({ ...ref, what: CHANGE.changed, detail: liveDetail(record.state) });
     return "replaced";
   }
   db.run(END, id, tenant, record.end.at, encodeEnd(record.end));

@@ -8,6 +8,7 @@ import {
   MINUTE_MS,
   opened,
   pendingToken,
+  refOf,
   revoked,
 } from "../store-case.ts";
 import type { StoreCase } from "../store-case.ts";
@@ -20,6 +21,33 @@ function withPending(record: SessionRecord, generation: number, sentAt: number):
 }
 
 export const decisionCases: readonly StoreCase[] = [
+  {
+    name: "finds many at once, each as it is: present, ended, foreign, absent, and asked for twice",
+    async run(store, kit) {
+      const tenant = kit.tenant();
+      const [one, two, ended] = [1, 2, 3].map(() => kit.recordOf({ tenant }));
+      if (one === undefined || two === undefined || ended === undefined) return;
+      await opened(store, one, { data: { a: "1" } });
+      await opened(store, two, { data: { b: "2" } });
+      await opened(store, ended);
+      await store.revoke(refOf(ended), revoked(kit.now + 1), { now: kit.now + 1 });
+      const absent = refOf(kit.recordOf({ tenant }));
+      const foreign = { tenant: kit.tenant(), id: one.id };
+      const refs = [one, absent, two, foreign, ended, two].map(refOf);
+      const alone = [];
+      for (const ref of refs) alone.push(await store.find(ref));
+      const among = await Promise.all(refs.map((ref) => store.find(ref)));
+      same(among, alone, "what is found at once, and one by one");
+      const ids = among.map((stored) => stored?.record.id);
+      same(ids, [one.id, undefined, two.id, undefined, ended.id, two.id], "ids in their order");
+      // More than any statement takes.
+      const many = await Promise.all(Array.from({ length: 250 }, () => store.find(refOf(two))));
+      hold(
+        many.every((stored) => stored?.data["b"] === "2"),
+        "one that is asked for often is found each time",
+      );
+    },
+  },
   {
     name: "finds nothing for an id never seen, and creates nothing by looking or replacing",
     async run(store, kit) {

@@ -145,11 +145,33 @@ export const subjectCases: readonly StoreCase[] = [
       await store.apply([{ kind: "epoch", tenant, subject: "alice", epoch: 7 }], "elsewhere");
       const now = kit.now + 1;
       const options = { now, except: record.id, end: revoked(now) };
-      const { epoch } = await store.revokeSubject(tenant, "alice", options);
-      same(epoch, 8, "the new epoch");
+      const { epoch, before } = await store.revokeSubject(tenant, "alice", options);
+      same([before, epoch], [7, 8], "the old and the new epoch");
       same(await listed(store, tenant, "alice", now), [], "who lives");
       const stored = await store.find(record);
       hold(stored === undefined || stored.record.epoch < 8, "the excepted session's epoch stays");
+    },
+  },
+  {
+    name: "raises the epoch above one that may have been lost, and the excepted session along",
+    async run(store, kit) {
+      const tenant = kit.tenant();
+      const [kept, other] = [kit.recordOf({ tenant }), kit.recordOf({ tenant })];
+      await opened(store, kept);
+      await opened(store, other);
+      const now = kit.now + 1;
+      const options = { now, except: kept.id, end: revoked(now), above: 1_000 };
+      const first = await store.revokeSubject(tenant, "alice", options);
+      same([first.before, first.epoch], [0, 1_001], "the old and the new epoch");
+      same((await found(store, kept)).record.epoch, 1_001, "the excepted session's epoch");
+      same(
+        (await listed(store, tenant, "alice", now)).map(({ id }) => id),
+        [kept.id],
+        "who lives",
+      );
+      const second = await store.revokeSubject(tenant, "alice", { ...options, above: 7 });
+      same([second.before, second.epoch], [1_001, 1_002], "past a lower one");
+      same((await found(store, kept)).subjectEpoch, 1_002, "the subject's epoch");
     },
   },
   {

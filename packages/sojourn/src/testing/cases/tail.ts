@@ -5,10 +5,11 @@ import type {
   StoreChange,
   Subscription,
 } from "../../engine/ports.ts";
-import { eventually, hold, present, same } from "../expect.ts";
-import { found, IDLE_MS, opened, pendingToken, refOf, revoked } from "../store-case.ts";
+import { eventually, present, same } from "../expect.ts";
+import { found, HOUR_MS, IDLE_MS, opened, pendingToken, refOf, revoked } from "../store-case.ts";
 import type { CaseKit, StoreCase } from "../store-case.ts";
 import { sweepAll } from "./sweep.ts";
+import { proofCases, proves, tenantOf } from "./tail-proofs.ts";
 
 interface Watch {
   readonly subscription: Subscription;
@@ -18,10 +19,6 @@ interface Watch {
   readonly frontiers: readonly string[];
   /** Wait for the change that `marker` makes last. */
   settle(): Promise<void>;
-}
-
-function tenantOf(change: StoreChange): string {
-  return change.kind === "session" ? change.ref.tenant : change.tenant;
 }
 
 /** Listen to one tenant. Settling makes a change of its own and waits for it. */
@@ -84,83 +81,6 @@ async function nextChange(
 function replayable(capabilities: StoreCapabilities): boolean {
   return capabilities.tail === "replayable";
 }
-
-interface Proof {
-  readonly askedAt: number;
-  readonly toldAt: number;
-}
-
-/** Only of a store that every writer's changes pass through can be known that it was quiet. */
-function proves({ atomicity }: StoreCapabilities): boolean {
-  return atomicity !== "process";
-}
-
-const PROOFS = 9;
-/** Twice what the promise allows them: machines that run tests are busy. */
-const PROOFS_WITHIN_MS = 4000;
-
-const proofCases: readonly StoreCase[] = [
-  {
-    name: "proves its freshness four times a second, however quiet it is",
-    needs: proves,
-    async run(store) {
-      const proofs: Proof[] = [];
-      const began = performance.now();
-      const subscription = store.tail("now", {
-        change: () => undefined,
-        frontier: (_position, askedAt) => void proofs.push({ askedAt, toldAt: performance.now() }),
-      });
-      await eventually(() => proofs.length >= PROOFS, "proofs keep coming");
-      subscription.close();
-      const all = proofs.slice(0, PROOFS);
-      const past = all.every(({ askedAt, toldAt }) => askedAt >= began && askedAt <= toldAt);
-      hold(past, "a proof was asked for after its follower came and before it is told");
-      const times = all.map(({ askedAt }) => askedAt);
-      same(
-        times.toSorted((a, b) => a - b),
-        times,
-        "proofs, the later asked ones later",
-      );
-      const took = present(all.at(-1), "the last proof").toldAt - began;
-      hold(took <= PROOFS_WITHIN_MS, `${PROOFS} proofs take 2 s, not ${Math.round(took)} ms`);
-    },
-  },
-  {
-    name: "proves nothing that it has not told: what was acknowledged before it was asked",
-    needs: proves,
-    async run(store, kit) {
-      const tenant = kit.tenant();
-      const writer = kit.peer ?? store;
-      const acknowledged = new Map<string, number>();
-      const heard = new Set<string>();
-      const missed: string[] = [];
-      let proven = false;
-      const subscription = store.tail("now", {
-        change: (change) => void (tenantOf(change) === tenant && heard.add(change.subject ?? "")),
-        frontier: (_position, askedAt) => {
-          proven = true;
-          for (const [subject, at] of acknowledged) {
-            if (at < askedAt && !heard.has(subject)) missed.push(subject);
-          }
-        },
-      });
-      const write = async (index: number): Promise<void> => {
-        const subject = `subject-${index}`;
-        await writer.revokeSubject(tenant, subject, { now: 1, end: revoked(1) });
-        acknowledged.set(subject, performance.now());
-      };
-      await eventually(() => proven, "where now is has been asked");
-      await write(-1);
-      await eventually(() => heard.has("subject--1"), "the first change arrives");
-      for (let index = 0; index < 60; index += 3) {
-        await Promise.all([write(index), write(index + 1), write(index + 2)]);
-      }
-      await eventually(() => heard.size === acknowledged.size, "all changes arrive");
-      subscription.close();
-      same(missed, [], "changes that a proof passed by");
-    },
-  },
-];
 
 export const tailCases: readonly StoreCase[] = [
   ...proofCases,
@@ -243,6 +163,41 @@ export const tailCases: readonly StoreCase[] = [
         [{ kind: "subject", tenant, subject: "alice", epoch, except: except.id }],
         "epochs",
       );
+      heard.subscription.close();
+    },
+  },
+  {
+    name: "tells whether a session waits for a factor, and of an absent one that was ended",
+    async run(store, kit) {
+      const tenant = kit.tenant();
+      const heard = await watch(store, kit.peer ?? store, { tenant, kit });
+      const record = kit.recordOf({ tenant });
+      const locked = { ...record, state: "locked", lockFactors: 1 } as const;
+      await opened(store, record);
+      await store.replace(locked, 1);
+      const end = { reason: "subject_revoked", at: kit.now + 1 } as const;
+      await store.revokeSubject(tenant, "alice", { now: kit.now + 1, except: record.id, end });
+      await store.replace({ ...record, epoch: 1 }, 2);
+      const absent = { tenant, id: kit.id() };
+      const now = kit.now + 2;
+      const cause = { ...revoked(now), cause: "by hand" };
+      await store.revoke(absent, cause, { now, tombstoneUntil: now + HOUR_MS });
+      const copied = { ...kit.recordOf({ tenant }), state: "locked", lockFactors: 1 } as const;
+      const session = { record: copied, data: {}, dataVersion: 0, subjectEpoch: 0 };
+      await store.apply([{ kind: "session", session }], "elsewhere");
+      await heard.settle();
+      const told = heard.changes.flatMap((change) =>
+        change.kind === "session" ? [[change.what, change.locked, change.end?.cause]] : [],
+      );
+      const expected = [
+        ["created", undefined, undefined],
+        ["changed", true, undefined],
+        ["changed", true, undefined],
+        ["changed", undefined, undefined],
+        ["ended", undefined, "by hand"],
+        ["created", true, undefined],
+      ];
+      same(told, expected, "what was told");
       heard.subscription.close();
     },
   },

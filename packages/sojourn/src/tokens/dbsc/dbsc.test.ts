@@ -114,6 +114,9 @@ describe("headers", () => {
       expect(read(bad)).toBeUndefined();
     }
     expect(read('other;session_identifier="ses_1"')).toBeUndefined();
+    expect(read('unreachable;id="ses_1"')).toBeUndefined();
+    const long = 'unreachable;session_identifier="ses_1"'.padEnd(1_025);
+    expect([read(long.slice(0, -1)), read(long)]).toEqual(["unreachable", undefined]);
   });
 });
 
@@ -183,10 +186,21 @@ describe("proofs", () => {
     expect(readProof(signed({ ...HEADER, jwk }, PAYLOAD), "register")).toBe("key");
   });
 
-  it("[DB-02] are refused with RSA keys below 2048 bits or with another exponent", () => {
+  it("[DB-02] are refused with RSA keys below 2048 bits, above 4096, or with another exponent", () => {
     const header = { ...HEADER, alg: "RS256" };
     const text = signed({ ...header, jwk: jwkOf(small.publicKey) }, PAYLOAD, small.privateKey);
     expect(readProof(text, "register")).toBe("key");
+    const padded = Buffer.concat([
+      Buffer.alloc(128),
+      Buffer.from(jwkOf(small.publicKey).n ?? "", "base64url"),
+    ]);
+    const long = { ...jwkOf(small.publicKey), n: padded.toString("base64url") };
+    const dressed = signed({ ...header, jwk: long }, PAYLOAD, small.privateKey);
+    expect(readProof(dressed, "register")).toBe("key");
+    const bytes = (length: number) => Buffer.alloc(length, 0x81).toString("base64url");
+    const keyed = (n: string) => signed({ ...header, jwk: { kty: "RSA", e: "AQAB", n } }, PAYLOAD);
+    expect(typeof readProof(keyed(bytes(512)), "register")).toBe("object");
+    expect(readProof(keyed(bytes(513)), "register")).toBe("key");
     const odd = { ...jwkOf(rsa.publicKey), e: "Aw" };
     expect(readProof(signed({ ...header, jwk: odd }, PAYLOAD, rsa.privateKey), "register")).toBe(
       "key",
@@ -206,6 +220,7 @@ describe("proofs", () => {
     ["a long text", { jti: "a".repeat(1025) }],
     ["a list", [PAYLOAD]],
     ["a list of audiences", { ...PAYLOAD, aud: ["a"] }],
+    ["an authorization that is no text", { ...PAYLOAD, authorization: 1 }],
     ["members twice", Buffer.from('{"jti":"a","jti":"b"}').toString("base64url")],
     ["no JSON", Buffer.from("jti").toString("base64url")],
   ])("are refused for their payload: %s", (_why, payload) => {
@@ -228,6 +243,7 @@ describe("the JSON for the browser", () => {
       sessionIdentifier: "ses_1",
       refreshPath: "/dbsc/refresh",
       origin: "https://app.example",
+      wholeSite: false,
       cookie: { name: "__Host-b", attributes: "Path=/; Secure; HttpOnly; SameSite=Lax" },
     });
     expect(JSON.parse(text)).toEqual({

@@ -25,10 +25,14 @@ export interface ProofKey {
   readonly thumbprint: string;
 }
 
-/** A proof whose form is right and whose signature nobody has looked at. */
-export interface UnprovedProof {
+/** A compact JWS and what it says it is signed with. */
+export interface SignedText {
   readonly text: string;
   readonly alg: Algorithm;
+}
+
+/** A proof whose form is right and whose signature nobody has looked at. */
+export interface UnprovedProof extends SignedText {
   /** The challenge it answers. */
   readonly challenge: string;
   readonly authorization: string | undefined;
@@ -56,7 +60,7 @@ export function readProof(text: string, stage: "register" | "refresh"): Unproved
 }
 
 /** Prove the signature with a key in the form of {@link ProofKey}. About 80 µs. */
-export async function isSignedBy(proof: UnprovedProof, key: string): Promise<boolean> {
+export async function isSignedBy(proof: SignedText, key: string): Promise<boolean> {
   const dot = proof.text.lastIndexOf(".");
   const signature = decodeBase64Url(proof.text.slice(dot + 1));
   const jwk = JSON.parse(key) as JsonWebKey;
@@ -94,20 +98,29 @@ function textOf(value: unknown): string | undefined | null {
 }
 
 /** The required members alone: whatever else a key says is left behind. */
-function keyText(jwk: unknown, alg: Algorithm): string | undefined {
+export function keyText(jwk: unknown, alg: Algorithm): string | undefined {
   if (typeof jwk !== "object" || jwk === null || "d" in jwk) return undefined;
   const { kty, crv, x, y, n, e } = jwk as JsonObject;
   if (alg === "RS256") {
-    const fits = kty === "RSA" && e === RSA_EXPONENT && isBytes(n, RSA_BYTES_MIN, RSA_BYTES_MAX);
+    const fits = kty === "RSA" && e === RSA_EXPONENT && isModulus(n);
     return fits ? JSON.stringify({ e, kty, n }) : undefined;
   }
-  const point = isBytes(x, COORDINATE_BYTES) && isBytes(y, COORDINATE_BYTES);
+  const point = isCoordinate(x) && isCoordinate(y);
   const fits = kty === "EC" && crv === "P-256" && point;
   return fits ? JSON.stringify({ crv, kty, x, y }) : undefined;
 }
 
-/** One spelling of so many bytes. */
-function isBytes(value: unknown, least: number, most: number = least): boolean {
-  const bytes = typeof value === "string" ? decodeBase64Url(value) : undefined;
-  return bytes !== undefined && bytes.length >= least && bytes.length <= most;
+/** Zeros in front would make a short key long. RFC 7518 section 6.3.1.1. */
+function isModulus(value: unknown): boolean {
+  const bytes = bytesIn(value) ?? new Uint8Array();
+  return bytes.length >= RSA_BYTES_MIN && bytes.length <= RSA_BYTES_MAX && bytes[0] !== 0;
+}
+
+function isCoordinate(value: unknown): boolean {
+  return bytesIn(value)?.length === COORDINATE_BYTES;
+}
+
+/** One spelling of each. */
+function bytesIn(value: unknown): Uint8Array | undefined {
+  return typeof value === "string" ? decodeBase64Url(value) : undefined;
 }

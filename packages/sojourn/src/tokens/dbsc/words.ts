@@ -13,4 +13,5 @@ export type ProofFlaw =
   | "challenge"
   | "challenge_used"
   | "authorization"
-  | "audience";
+  | "audience"
+  | "origin";

@@ -7,6 +7,8 @@ import { ConfigError } from "../../engine/errors.ts";
 import { unknownOptions } from "../../engine/given.ts";
 import type { MaybePromise } from "../../engine/ports.ts";
 import type { AccessClaims } from "../jwt/access-claims.ts";
+import { challengeOf } from "../jwt/access-requirement.ts";
+import type { AccessRequirement } from "../jwt/access-requirement.ts";
 import type { AccessStanding, Proven } from "../jwt/verifier.ts";
 import type { Dpop, ExaminedProof } from "./dpop.ts";
 import { oneValue } from "./proof.ts";
@@ -22,6 +24,9 @@ export interface AccessGuardOptions {
   readonly bearer?: boolean;
 }
 
+/** What of a request the verifier is told besides the token. */
+type Asked = Pick<Proven, "require">;
+
 export interface AccessRequest {
   readonly method: string;
   /** As the request line has it. */
@@ -30,6 +35,8 @@ export interface AccessRequest {
   readonly authorization: HeaderValue;
   /** Every value of `DPoP`. */
   readonly proof: HeaderValue;
+  /** What this resource asks of the login; default: what the verifier does. RFC 9470. */
+  readonly require?: AccessRequirement;
 }
 
 /** Headers have small letters, and belong into the response whatever becomes of it. */
@@ -81,24 +88,25 @@ export class AccessGuard {
     }
     return scheme.toLowerCase() === "dpop"
       ? this.#checkBound(request, token)
-      : this.#checkBearer(token);
+      : this.#checkBearer(token, askedOf(request));
   }
 
-  async #checkBearer(token: string): Promise<AccessAnswer> {
+  async #checkBearer(token: string, asked: Asked): Promise<AccessAnswer> {
     if (!this.#bearer) return this.#challenge("bearer", "bearer");
-    const standing = await this.#verifier.verify(token);
+    const standing = await this.#verifier.verify(token, asked);
     // The verifier refuses it as well; this does not depend on which one was given.
     const bound = standing.state === "active" && standing.claims.cnf !== undefined;
     return bound ? this.#challenge("bearer", "binding") : this.#answer("bearer", standing, {});
   }
 
-  async #checkBound({ method, path, proof }: AccessRequest, token: string): Promise<AccessAnswer> {
+  async #checkBound(request: AccessRequest, token: string): Promise<AccessAnswer> {
+    const { method, path, proof } = request;
     const examined = await this.#dpop.examine({ proof, method, path, token });
     if (examined.state === "refused") {
       return this.#refuseProof(examined.error, examined.why, examined.nonce);
     }
     const { confirmation } = examined;
-    const standing = await this.#verifier.verify(token, { confirmation });
+    const standing = await this.#verifier.verify(token, { confirmation, ...askedOf(request) });
     if (standing.state !== "active") return this.#answer("dpop", standing, nonceHeader(examined));
     if (standing.claims.cnf?.jkt !== confirmation.jkt) return this.#challenge("dpop", "unbound");
     return this.#accept(examined, standing);
@@ -125,7 +133,9 @@ export class AccessGuard {
       case "active":
         return { state: "active", claims: standing.claims, headers };
       case "locked":
-        return this.#challenge(scheme, "locked", "insufficient_user_authentication");
+        return this.#challenge(scheme, "locked", challengeOf({}));
+      case "insufficient":
+        return this.#challenge(scheme, "insufficient", challengeOf(standing.unmet));
       case "unavailable":
         return unavailable(standing.why);
       case "ended":
@@ -138,9 +148,9 @@ export class AccessGuard {
   async #challenge(
     scheme: Scheme | undefined,
     why: string,
-    error: string = "invalid_token",
+    error: string = 'error="invalid_token"',
   ): Promise<Refusal> {
-    const said = (own: Scheme) => (own === scheme ? `error="${error}"` : "");
+    const said = (own: Scheme) => (own === scheme ? error : "");
     const parts = [this.#dpopChallenge(said("dpop"))];
     if (this.#bearer) parts.unshift(`Bearer ${said("bearer")}`.trim());
     const { nonce } = await this.#dpop.freshNonce();
@@ -185,6 +195,10 @@ export function createAccessGuard(options: AccessGuardOptions): AccessGuard {
   }
   if (problems.length > 0) throw new ConfigError(problems);
   return new AccessGuard(options);
+}
+
+function askedOf({ require }: AccessRequest): Asked {
+  return require === undefined ? {} : { require };
 }
 
 function nonceHeader({ nonce }: { readonly nonce?: string }): Readonly<Record<string, string>> {

@@ -3,10 +3,11 @@
  * leaves nothing behind; a proof is remembered only when all else is right, so that the cache of
  * replays cannot be filled by whoever has nothing but keys of their own.
  */
-import { hostTime } from "#platform";
+import { hostTime, sha256 } from "#platform";
 import { ConfigError } from "../../engine/errors.ts";
 import type { ConfigProblem } from "../../engine/errors.ts";
-import { isWholeWithin, unknownOptions } from "../../engine/given.ts";
+import { rangeProblems, unknownOptions } from "../../engine/given.ts";
+import type { WholeRange } from "../../engine/given.ts";
 import type { ReplayCache } from "../../engine/replays.ts";
 import { encodeBase64Url } from "../base64url.ts";
 import { encodeFields } from "../fields.ts";
@@ -83,7 +84,7 @@ const PROOF_AGE_MS = 60_000;
 const LEEWAY_MS = 10_000;
 /** Keys of clients that are remembered, some kB each. */
 const HEADS_MAX = 2_000;
-const RANGES: readonly (readonly ["proofAgeMs" | "leewayMs", number, number])[] = [
+const RANGES: readonly WholeRange<DpopOptions>[] = [
   ["proofAgeMs", 1_000, 600_000],
   ["leewayMs", 0, 60_000],
 ];
@@ -207,11 +208,7 @@ function problemsOf(options: DpopOptions): ConfigProblem[] {
   if (algorithms.length === 0 || !algorithms.every((one) => DPOP_ALGORITHMS.includes(one))) {
     add("algorithms", `takes ${DPOP_ALGORITHMS.join(", ")}`);
   }
-  for (const [path, least, most] of RANGES) {
-    if (!isWholeWithin(options[path] ?? least, least, most)) {
-      add(path, `takes a whole number from ${least} to ${most}`);
-    }
-  }
+  problems.push(...rangeProblems(options, RANGES));
   if (options.nonces !== undefined && options.proofAgeMs !== undefined) {
     add("proofAgeMs", "means nothing with nonces: their lifeMs counts");
   }
@@ -223,20 +220,13 @@ async function misfitOf(
   proof: Proof,
   { token, boundTo }: ProofRequest,
 ): Promise<ProofFlaw | undefined> {
-  if (token !== undefined && proof.ath !== (await hashText(token))) return "token_hash";
+  // RFC 9449 section 4.2: of the token as it is presented.
+  const ath = token === undefined ? proof.ath : encodeBase64Url(await sha256(token));
+  if (proof.ath !== ath) return "token_hash";
   return boundTo === undefined || proof.jkt === boundTo ? undefined : "other_key";
 }
 
 /** By key, too: nobody can use up the names of another's proofs. */
 async function replayKeyOf({ target, jkt, jti }: Proof): Promise<string> {
   return encodeBase64Url(await sha256(encodeFields([target, jkt, jti])));
-}
-
-/** RFC 9449 section 4.2: of the token as it is presented. */
-async function hashText(token: string): Promise<string> {
-  return encodeBase64Url(await sha256(new TextEncoder().encode(token)));
-}
-
-async function sha256(bytes: Uint8Array): Promise<Uint8Array> {
-  return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes as BufferSource));
 }

@@ -34,7 +34,7 @@ const TIME_CHARS = 8;
 export class Nonces {
   readonly lifeMs: number;
   readonly #secrets: readonly Secret[];
-  #ring: Promise<KeyRing> | undefined;
+  #ring: KeyRing | undefined;
 
   /** @throws {ConfigError} listing every problem. */
   constructor(options: NonceOptions) {
@@ -74,8 +74,9 @@ export class Nonces {
     return ours ? timeOf(time) : undefined;
   }
 
-  #keys(): Promise<KeyRing> {
-    this.#ring ??= createKeyRing({ secrets: this.#secrets, digest });
+  /** Made by each who comes before the first is done: no promise is shared between requests. */
+  async #keys(): Promise<KeyRing> {
+    this.#ring ??= await createKeyRing({ secrets: this.#secrets, digest });
     return this.#ring;
   }
 }

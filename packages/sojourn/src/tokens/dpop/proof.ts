@@ -113,7 +113,8 @@ function judge(claims: JsonObject, jkt: string, rules: ProofRules): Proof | Proo
   if (!isTextOrAbsent(ath) || !isTextOrAbsent(nonce)) return "claims";
   if (htm !== rules.method) return "method";
   const { target } = rules;
-  if (normalTarget(htu) !== target) return "target";
+  // Most clients spell it as we do, and a normal spelling is its own.
+  if (htu !== target && normalTarget(htu) !== target) return "target";
   return { jkt, jti, target, issuedAt: iat * 1_000, ath, nonce };
 }
 

@@ -30,7 +30,7 @@ interface Opened {
 }
 
 interface HeldKey extends ReadKey {
-  imported?: Promise<CryptoKey | Uint8Array>;
+  imported?: CryptoKey | Uint8Array;
 }
 
 const KEYS_MAX = 16;
@@ -69,8 +69,9 @@ export class EncryptedVerifier {
     const key = readCompactJwe(token, this.#keys);
     if (typeof key === "string") return key;
     const { compactDecrypt } = await loadJose();
-    key.imported ??= importKey(key, "keys");
-    const imported = await key.imported;
+    // No promise of it is kept: some runtimes forbid one of another request.
+    key.imported ??= await importKey(key, "keys");
+    const { imported } = key;
     const allowed = {
       keyManagementAlgorithms: [key.alg],
       contentEncryptionAlgorithms: [CONTENT_ALGORITHM],

@@ -26,13 +26,13 @@ export function tokenEncrypter(options: TokenEncrypterOptions): (token: string) 
   if ("message" in key) problems.push(key);
   if ("message" in key || problems.length > 0) throw new ConfigError(problems);
   const header = { alg: key.alg, enc: CONTENT_ALGORITHM, cty: "JWT", kid: key.kid };
-  let imported: Promise<CryptoKey | Uint8Array> | undefined;
+  let imported: CryptoKey | Uint8Array | undefined;
   return async (token) => {
     if (!SIGNED.test(token)) throw new ArgumentError("encrypt.token", "takes a signed token");
     const { CompactEncrypt } = await loadJose();
-    imported ??= importKey(key, "key");
+    imported ??= await importKey(key, "key");
     const encrypt = new CompactEncrypt(new TextEncoder().encode(token));
-    const sealed = await encrypt.setProtectedHeader(header).encrypt(await imported);
+    const sealed = await encrypt.setProtectedHeader(header).encrypt(imported);
     if (sealed.length <= TOKEN_BYTES_MAX) return sealed;
     const message = `has ${sealed.length} characters encrypted; at most ${TOKEN_BYTES_MAX}`;
     throw new ArgumentError("encrypt.token", `${message}: give it fewer claims`);

@@ -49,6 +49,8 @@ export interface AccessClaims extends JsonObject {
   readonly acr?: string;
   readonly amr?: readonly string[];
   readonly cnf?: Confirmation;
+  /** Who acts as the subject. RFC 8693, section 4.1. */
+  readonly act?: { readonly sub: string };
   /** Absent: `"default"`. */
   readonly tenant?: string;
   /** The subject's epoch when it was issued; absent: 0. */
@@ -72,9 +74,15 @@ function isTexts(value: unknown): boolean {
   return Array.isArray(value) && value.length > 0 && value.every(isText);
 }
 
+/** One that names no key would bind to nothing, and pass for a bound token. */
 function isConfirmation(value: unknown): boolean {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
-  return Object.values(value).every(isText);
+  return isTexts(Object.values(value));
+}
+
+/** One that names nobody would pass for the subject itself. */
+function isActor(value: unknown): boolean {
+  return typeof value === "object" && value !== null && isText((value as JsonObject)["sub"]);
 }
 
 function isCount(value: unknown): boolean {
@@ -93,10 +101,10 @@ function fits(value: unknown, check: (value: unknown) => boolean): boolean {
 }
 
 function optionalFit(claims: JsonObject): boolean {
-  const { scope, sid, acr, amr, tenant, cnf, nbf } = claims;
+  const { scope, sid, acr, amr, tenant, cnf, nbf, act } = claims;
   if (scope !== undefined && typeof scope !== "string") return false;
   if (!fits(nbf, isInstant) || !fits(claims["auth_time"], isInstant)) return false;
-  if (!fits(amr, isTexts) || !fits(cnf, isConfirmation)) return false;
+  if (!fits(act, isActor) || !fits(amr, isTexts) || !fits(cnf, isConfirmation)) return false;
   const texts = fits(sid, isText) && fits(acr, isText) && fits(tenant, isText);
   return texts && fits(claims["sub_epoch"], isCount) && fits(claims["grant"], isText);
 }

@@ -73,14 +73,17 @@ function urlOf({ url }: HttpSourceOptions): URL {
   throw new ConfigError([{ path: "url", message: "is no absolute address" }]);
 }
 
-/** A redirect could lead anywhere, with our key: none is followed. */
+/**
+ * A redirect could lead anywhere, with our key: none is followed, and its answer is none. The
+ * word "error" would say so, too, but workerd does not know it.
+ */
 async function get(
   { timeoutMs = TIMEOUT_MS, fetch: ask = fetch }: HttpSourceOptions,
   url: URL,
   headers: Readonly<Record<string, string>>,
 ): Promise<Response> {
   const signal = AbortSignal.timeout(timeoutMs);
-  const response = await ask(url, { headers, redirect: "error", signal });
+  const response = await ask(url, { headers, redirect: "manual", signal });
   if (response.ok) return response;
   throw new TypeError(`${url.pathname} answered ${response.status}`);
 }

@@ -36,6 +36,12 @@ describe("issuing", () => {
     expect(await problemsWith({ templates: undefined })).toEqual(["templates"]);
   });
 
+  it("[RT-06] is about a session, not about the refresh tokens below it: they end with it", async () => {
+    const world = await tokenWorld();
+    const issue = world.issue({ session: sessionOf({ kind: "refresh" }) });
+    await expect(issue).rejects.toMatchObject({ path: "issue.session" });
+  });
+
   it("spreads expiries below the life that was asked for, and passes no end of the session (I11)", async () => {
     const world = await tokenWorld({ accessTtlMs: 5 * MINUTE });
     const spans = fc.record({

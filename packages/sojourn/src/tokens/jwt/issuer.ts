@@ -13,7 +13,7 @@ import type { ConfigProblem } from "../../engine/errors.ts";
 import { unknownOptions } from "../../engine/given.ts";
 import type { Entropy } from "../../engine/ports.ts";
 import { handleOf } from "../../protocol/words.ts";
-import { idleExpiresAt } from "../../engine/record.ts";
+import { idleExpiresAt, REFRESH_KIND } from "../../engine/record.ts";
 import type { SessionSummary } from "../../engine/record.ts";
 import { assess } from "../../engine/session.ts";
 import { encodeBase64Url } from "../base64url.ts";
@@ -122,6 +122,8 @@ export class AccessIssuer {
       ...(acr === undefined ? {} : { acr }),
       ...(amr.length === 0 ? {} : { amr }),
       ...(cnf === undefined ? {} : { cnf }),
+      // RFC 8693, section 4.1.
+      ...(session.actor === undefined ? {} : { act: { sub: session.actor } }),
       ...(session.tenant === "default" ? {} : { tenant: session.tenant }),
       ...(session.epoch === 0 ? {} : { sub_epoch: session.epoch }),
       ...(grant === undefined ? {} : { grant }),
@@ -224,6 +226,10 @@ function liveSubject({ session, subjectEpoch = session.epoch }: IssueRequest, no
   if (judgement.state === "ended") throw new SessionEndedError(judgement.end.reason);
   if (judgement.state === "locked") throw new SessionLockedError(judgement.factors);
   if (judgement.state === "pending") throw new SessionLockedError(1);
+  // Its end follows the session's at its next use, which is too late for what lives by itself.
+  if (session.kind === REFRESH_KIND) {
+    throw new ArgumentError("issue.session", "is a refresh token's; take the session above it");
+  }
   if (session.subject === null) {
     throw new ArgumentError("issue.session", "is anonymous: a token is about somebody");
   }

@@ -6,7 +6,6 @@ export type Jose = typeof JoseModule;
 
 const HINT = "is not installed; tokens are verified with it: npm install jose@6";
 
-let loaded: Promise<Jose> | undefined;
 let present: Jose | undefined;
 
 /**
@@ -14,13 +13,15 @@ let present: Jose | undefined;
  * @throws {ConfigError} (rejects) when it is not installed; the next call looks for it again.
  */
 export function loadJose(): Jose | Promise<Jose> {
-  if (present !== undefined) return present;
-  loaded ??= import("jose").then(
-    (jose) => (present = jose),
-    (cause: unknown) => {
-      loaded = undefined;
-      throw new ConfigError([{ path: "jose", message: HINT }], { cause });
-    },
-  );
-  return loaded;
+  return present ?? importJose();
+}
+
+/** By each who comes before it is there: some runtimes forbid a promise of another request. */
+async function importJose(): Promise<Jose> {
+  try {
+    present = await import("jose");
+  } catch (cause) {
+    throw new ConfigError([{ path: "jose", message: HINT }], { cause });
+  }
+  return present;
 }

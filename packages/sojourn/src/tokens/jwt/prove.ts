@@ -15,46 +15,62 @@ export interface ProvedToken {
   readonly keyId: string | undefined;
 }
 
+/** What a token is proved with. */
+export interface Provers {
+  readonly rules: CompactRules;
+  readonly keys: VerifyKeys;
+}
+
+/** A flaw, or `"unavailable"` when nobody can tell whether there is such a key. */
+type Read = ProvedToken | Flaw | "unavailable";
+
 /**
- * @returns the flaw, or `"unavailable"` when nobody can tell whether there is such a key.
+ * @param go What becomes of it, in the same step: on the way of every token one more costs as much
+ * as all of its claims.
  * @throws {ConfigError} (rejects) where `jose` is not installed.
  */
-export function proveCompact(
+export function proveCompact<T>(
   token: unknown,
-  rules: CompactRules,
-  keys: VerifyKeys,
-): MaybePromise<ProvedToken | Flaw | "unavailable"> {
+  { rules, keys }: Provers,
+  go: (read: Read) => MaybePromise<T>,
+): MaybePromise<T> {
   const head = readCompact(token, rules);
-  if (typeof head === "string") return head;
+  if (typeof head === "string") return go(head);
   const jose = loadJose();
   const key = keys.among(head.kid, head.alg);
-  const text = token as string;
-  if (jose instanceof Promise || key === undefined) return proveLater(text, head, keys);
-  return proveWith(jose, key, { text, head });
+  const signed = { text: token as string, head };
+  if (jose instanceof Promise || key === undefined) return proveLater(jose, signed, keys, go);
+  return proveWith(jose, key, signed, go);
 }
 
-async function proveLater(
-  text: string,
-  head: CompactHead,
+interface Signed {
+  readonly text: string;
+  readonly head: CompactHead;
+}
+
+async function proveLater<T>(
+  loaded: MaybePromise<Jose>,
+  signed: Signed,
   keys: VerifyKeys,
-): Promise<ProvedToken | Flaw | "unavailable"> {
-  const jose = await loadJose();
-  const key = await keys.find(head.kid, head.alg);
-  if (key === "unavailable") return key;
-  return key === "unknown" ? "key" : proveWith(jose, key, { text, head });
+  go: (read: Read) => MaybePromise<T>,
+): Promise<T> {
+  const jose = await loaded;
+  const key = await keys.find(signed.head.kid, signed.head.alg);
+  if (key === "unavailable") return go(key);
+  return key === "unknown" ? go("key") : proveWith(jose, key, signed, go);
 }
 
-/** No `async`: this is the way of every token, and each step of it costs as much as a claim. */
-function proveWith(
+function proveWith<T>(
   { compactVerify }: Jose,
   { key, alg, kid: keyId }: VerifyKey,
-  { text, head }: { readonly text: string; readonly head: CompactHead },
-): Promise<ProvedToken | Flaw> {
+  { text, head }: Signed,
+  go: (read: Read) => MaybePromise<T>,
+): Promise<T> {
   return compactVerify(text, key, { algorithms: [alg] }).then(
     (verified) => {
       const payload = readJsonObject(verified.payload);
-      return payload === undefined ? "claims" : { head, payload, keyId };
+      return go(payload === undefined ? "claims" : { head, payload, keyId });
     },
-    () => "signature" as const,
+    () => go("signature"),
   );
 }

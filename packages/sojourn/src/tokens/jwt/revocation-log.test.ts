@@ -13,14 +13,18 @@ import type { SessionStore, StoreChange, TailHandlers } from "../../engine/ports
 import { createSessions } from "../../sessions/create-sessions.ts";
 import { MemoryStore } from "../../stores/memory.ts";
 import { SqliteStore } from "../../stores/sqlite.ts";
+import { Lockouts } from "../../sessions/lockouts.ts";
 import { createRevocationLog } from "./revocation-log.ts";
+import { formatPage, readPage } from "./revocations.ts";
 
 const MINUTE = 60_000;
 
 /** A tail that a test moves by hand. */
 function handStore() {
   const tails: { from: string; handlers: TailHandlers }[] = [];
-  const store: Pick<SessionStore, "tail"> = {
+  const memory = new MemoryStore();
+  const store: Pick<SessionStore, "tail" | "revoke"> = {
+    revoke: (...call) => memory.revoke(...call),
     tail(from, handlers) {
       tails.push({ from, handlers });
       return { close: () => undefined };
@@ -55,6 +59,37 @@ describe("createRevocationLog", () => {
     expect((await log.read(page.position)).entries).toEqual([
       { kind: "session", session: "ses_d", at: START },
     ]);
+  });
+
+  it("tells lockouts that stand in every snapshot, however old, and changes after a position", async () => {
+    const { store, handlers } = handStore();
+    const time = new HandTime();
+    const lockouts = new Lockouts();
+    const lock = { tenant: "default", kind: "client", message: "-" } as const;
+    lockouts.set({ ...lock, id: "old", value: "app" });
+    const log = createRevocationLog({ store, from: "p", time, lockouts, tokenLifeMs: MINUTE });
+    handlers().frontier?.("1", time.monotonic());
+    const first = await log.read();
+    expect(first.entries).toMatchObject([{ kind: "lockout", id: "old", lifted: false }]);
+    time.pass(60 * MINUTE);
+    lockouts.set({ ...lock, id: "new", value: "web", expiresAt: START + 1 });
+    lockouts.set({ ...lock, id: "theirs", tenant: "acme", value: "web" });
+    const ids = async (since?: string) =>
+      (await log.read(since, "default")).entries.map((one) => "id" in one && one.id);
+    expect(await ids()).toEqual(["old", "new"]);
+    expect(await ids(first.position)).toEqual(["new"]);
+    const { position } = await log.read(undefined, "default");
+    lockouts.lift("old");
+    expect((await log.read(position, "default")).entries).toMatchObject([
+      { id: "old", target: "client", value: "app", lifted: true },
+    ]);
+    expect(await ids()).toEqual(["new"]);
+    const page = await log.read(undefined, "default");
+    expect(readPage(JSON.parse(JSON.stringify(formatPage(page))))).toEqual({
+      ...page,
+      at: expect.any(Number),
+    });
+    log.close();
   });
 
   it("says how long ago the store proved that nothing is missing (I3)", async () => {
@@ -126,17 +161,134 @@ describe("createRevocationLog", () => {
     expect(await log.read()).toMatchObject({ complete: true, entries: [] });
   });
 
-  it("tells of revoked keys in every page", async () => {
+  it("tells a lock once and its end once, and that none is known after a gap", async () => {
+    const { store, handlers } = handStore();
+    const time = new HandTime();
+    const log = createRevocationLog({ store, from: "p", time });
+    const changed = { ...ended("a"), what: "changed", end: undefined } as unknown as StoreChange;
+    const locked = { ...changed, locked: true } as StoreChange;
+    handlers().frontier?.("1", 0);
+    const news = async (...changes: readonly StoreChange[]) => {
+      const { position } = await log.read();
+      for (const change of changes) handlers().change(change);
+      return (await log.read(position)).entries;
+    };
+    const lock = (lifted: boolean) => ({ kind: "lock", session: "ses_a", lifted, at: START });
+    expect(await news(changed)).toEqual([]);
+    expect(await news(locked, locked)).toEqual([lock(false)]);
+    expect(await news(changed, changed)).toEqual([lock(true)]);
+    expect(await news(locked, ended("a"), changed)).toMatchObject([
+      lock(false),
+      { session: "ses_a" },
+    ]);
+    await news(locked);
+    const { position } = await log.read();
+    handlers().gap?.();
+    expect((await log.read(position)).entries).toMatchObject([{ kind: "all" }, lock(true)]);
+  });
+
+  it("forgets a lock that is older than every token", async () => {
+    const { store, handlers } = handStore();
+    const time = new HandTime();
+    const log = createRevocationLog({ store, from: "p", time, tokenLifeMs: 15 * MINUTE });
+    const changed = { ...ended("a"), what: "changed", end: undefined } as unknown as StoreChange;
+    handlers().change({ ...changed, locked: true } as StoreChange);
+    time.pass(20 * MINUTE);
+    handlers().frontier?.("1", time.monotonic());
+    handlers().change(changed);
+    expect((await log.read()).entries).toEqual([]);
+  });
+
+  it("tells of revoked keys once to each reader, and again when there is another", async () => {
     const { store, handlers } = handStore();
     const world = await tokenWorld();
-    const log = createRevocationLog({ store, from: "p", keys: [world.keys], time: world.time });
+    const feedKeys = await tokenWorld();
+    const keys = [world.keys, feedKeys.keys];
+    const log = createRevocationLog({ store, from: "p", keys, time: world.time });
     handlers().frontier?.("1", 0);
+    const before = await log.read();
+    const told = [];
+    for (const { keys: own } of [world, feedKeys]) {
+      const [key] = await own.inventory();
+      await own.revoke(key?.kid ?? "");
+      told.push({ kind: "key", kid: key?.kid, at: START });
+      const page = await log.read(before.position);
+      expect(page.entries).toEqual(told);
+      expect((await log.read()).entries).toEqual(told);
+      // Nothing new: a reader that waits for news is not answered over and over.
+      expect((await log.read(page.position)).entries).toEqual([]);
+    }
+  });
+
+  it("says whose its news is, so that nobody is woken by another tenant's", () => {
+    const { store, handlers } = handStore();
+    const log = createRevocationLog({ store, from: "p", time: new HandTime() });
+    const heard: unknown[] = [];
+    log.onNews((tenant) => heard.push(tenant));
+    handlers().change(ended("a"));
+    handlers().gap?.();
+    log.close();
+    expect(heard).toEqual(["default", undefined, undefined]);
+  });
+});
+
+describe("the end of one token", () => {
+  const token = { issuer: "https://auth.example", jti: "jti-1" };
+
+  it("[JW-09, TE-02] is told by every log on the store, also by one that begins later, until it expires", async () => {
+    const time = new HandTime();
+    const store = new MemoryStore();
+    const positions: string[] = [];
+    store.tail("now", { change: () => undefined, frontier: (at) => void positions.push(at) });
+    const options = { store, time, tokenLifeMs: 15 * MINUTE };
+    const [one, two] = [createRevocationLog(options), createRevocationLog(options)];
+    await Promise.all([one.read(), two.read()]);
+    await one.revokeToken({ ...token, expiresAt: START + MINUTE });
+    await two.revokeToken({ ...token, expiresAt: START + MINUTE });
+    const later = createRevocationLog({ ...options, from: positions[0] ?? "" });
+    const entry = { kind: "token", ...token, at: START };
+    for (const log of [one, two, later]) {
+      const { entries } = await log.read();
+      expect(entries.filter(({ kind }) => kind !== "all")).toEqual([entry]);
+    }
+    time.pass(17 * MINUTE);
+    expect((await one.read()).entries).toEqual([]);
+    for (const log of [one, two, later]) log.close();
+    await store.close();
+  });
+
+  it("is written nowhere for one that expired, and refused for what names none", async () => {
+    const time = new HandTime();
+    const store = new MemoryStore();
+    const log = createRevocationLog({ store, time });
     const { position } = await log.read();
-    const [key] = await world.keys.inventory();
-    await world.keys.revoke(key?.kid ?? "");
-    const entry = { kind: "key", kid: key?.kid, at: START };
-    expect((await log.read(position)).entries).toEqual([entry]);
-    expect((await log.read()).entries).toEqual([entry]);
+    await log.revokeToken({ ...token, expiresAt: START });
+    expect((await log.read(position)).entries).toEqual([]);
+    for (const odd of [{ jti: "" }, { issuer: "i".repeat(1_025) }, { expiresAt: Number.NaN }]) {
+      const asked = log.revokeToken({ ...token, expiresAt: START + MINUTE, ...odd });
+      await expect(asked).rejects.toThrow(/issuer, jti/);
+    }
+    log.close();
+    await store.close();
+  });
+
+  it("is told to its own tenant alone, and is none that a session's cause could fake", async () => {
+    const time = new HandTime();
+    const store = new MemoryStore();
+    const log = createRevocationLog({ store, time });
+    const { position } = await log.read();
+    await log.revokeToken({ ...token, tenant: "acme", expiresAt: START + MINUTE });
+    expect((await log.read(position, "default")).entries).toEqual([]);
+    expect((await log.read(position, "acme")).entries).toHaveLength(1);
+    log.close();
+    const hand = handStore();
+    const other = createRevocationLog({ store: hand.store, from: "p", time });
+    const cause = `token ${JSON.stringify([token.issuer, token.jti])}`;
+    const end = { reason: "logout", at: START, cause } as const;
+    hand.handlers().change({ ...ended("a"), end } as StoreChange);
+    hand.handlers().frontier?.("1", 0);
+    expect((await other.read()).entries).toMatchObject([{ kind: "session", session: "ses_a" }]);
+    await store.close();
   });
 });
 
@@ -177,7 +329,7 @@ describe("an access token of a real session", () => {
   });
 
   it.each(["memory", "sqlite"] as const)(
-    "[TE-01, TE-02] ends with its session wherever that ended, on %s",
+    "[TE-01, TE-02] ends with its session wherever that ended, and is locked with it, on %s",
     async (kind) => {
       const folder = await mkdtemp(join(tmpdir(), "sojourn-log-"));
       closers.push(() => rm(folder, { recursive: true }));
@@ -196,7 +348,7 @@ describe("an access token of a real session", () => {
         const { session } = await sessions.open({ subject: "alice", amr: ["pwd"] });
         const record = session.describe();
         if (record === undefined) throw new Error("open");
-        return { id: session.id ?? "", token: await world.issue({ session: record }) };
+        return { session, id: session.id ?? "", token: await world.issue({ session: record }) };
       };
       const stateOf = async (token: string) => (await verifier.verify(token)).state;
       const [one, two, three] = await Promise.all([issue(), issue(), issue()]);
@@ -207,6 +359,10 @@ describe("an access token of a real session", () => {
       await sessions.subject("alice").revokeAll({ except: three.id });
       await expect.poll(() => stateOf(two.token), { timeout: 3_000 }).toBe("ended");
       expect(await stateOf(three.token)).toBe("active");
+      await three.session.lock(1);
+      await expect.poll(() => stateOf(three.token), { timeout: 3_000 }).toBe("locked");
+      await three.session.unlock({ amr: ["totp"] });
+      await expect.poll(() => stateOf(three.token), { timeout: 3_000 }).toBe("active");
     },
   );
 });

@@ -6,7 +6,8 @@
  * The clock of the service bounds ours: its time lay between asking and hearing, so that a wall
  * clock that is off makes no token live longer or shorter.
  */
-import type { HostTime } from "../../engine/ports.ts";
+import { errandOf } from "#platform";
+import type { Errand, HostTime } from "../../engine/ports.ts";
 import { RevocationSet } from "./revocation-set.ts";
 import type { Revocable, Verdict } from "./revocation-set.ts";
 import type { RevocationFeed, RevocationPage } from "./revocations.ts";
@@ -33,30 +34,35 @@ export class RevocationView {
   #tenant: string | undefined;
   /** Everything acknowledged before this instant (monotonic) is known. */
   #provenAt = -Infinity;
+  /** When the page was asked for that is known. */
+  #takenAt = -Infinity;
   /** The service's time minus our monotonic clock lies between these. */
   #offsetMin = -Infinity;
   #offsetMax = Infinity;
+  /** Revocations are told for so long; what is older than that is vouched for by nobody. */
+  #keepMs = Infinity;
+  /** When the last page was asked for that came, or did not come. */
   #attemptAt = -Infinity;
   #prunedAt = -Infinity;
-  #reading: Promise<void> | undefined;
+  readonly #reading: Errand = errandOf(() => this.#attempt());
 
   constructor(options: RevocationViewOptions) {
     this.#options = options;
   }
 
-  /** True when what is known may be believed now. Begins to ask anew where that is due. */
+  /** True when what is known may be believed now. Has it renewed where that is due. */
   usable(): boolean {
-    const { boundMs, entriesMax, time } = this.#options;
-    const age = time.monotonic() - this.#provenAt;
-    if (age * 2 >= boundMs) this.#begin();
-    return age < boundMs && this.#set.size <= entriesMax;
+    const age = this.#age();
+    if (!this.#believable(age)) return false;
+    if (this.#due(age) && !this.#reading.underWay) void this.#reading.join();
+    return true;
   }
 
-  /** The same, after an answer that is under way; never rejects. */
+  /** The same, after an answer that is under way or due; never rejects. */
   async becomesUsable(): Promise<boolean> {
     if (this.usable()) return true;
-    await this.#reading;
-    return this.usable();
+    if (this.#reading.underWay || this.#due(this.#age())) await this.#reading.join();
+    return this.#believable(this.#age());
   }
 
   /** Milliseconds since the epoch, never further from the service's time than the last answer. */
@@ -69,18 +75,34 @@ export class RevocationView {
 
   judge(token: Revocable): Verdict | "tenant" {
     if (this.#tenant !== undefined && token.tenant !== this.#tenant) return "tenant";
-    return this.#set.judge(token);
+    // It may have been revoked, and that be forgotten. Honest ones have expired by then.
+    const now = this.now();
+    if (token.issuedAt < now - this.#keepMs) return "all";
+    return this.#set.judge(token, now);
   }
 
-  #begin(): void {
-    if (this.#reading !== undefined) return;
-    const { boundMs, time, onError } = this.#options;
-    const now = time.monotonic();
-    if (now - this.#attemptAt < boundMs / PAUSE_OF_BOUND) return;
+  #age(): number {
+    return this.#options.time.monotonic() - this.#provenAt;
+  }
+
+  #believable(age: number): boolean {
+    return age < this.#options.boundMs && this.#set.size <= this.#options.entriesMax;
+  }
+
+  #due(age: number): boolean {
+    const { boundMs, time } = this.#options;
+    if (age * 2 < boundMs) return false;
+    return time.monotonic() - this.#attemptAt >= boundMs / PAUSE_OF_BOUND;
+  }
+
+  async #attempt(): Promise<void> {
+    const now = this.#options.time.monotonic();
+    try {
+      await this.#read();
+    } catch (error) {
+      this.#options.onError?.(error);
+    }
     this.#attemptAt = now;
-    this.#reading = this.#read()
-      .catch((error: unknown) => onError?.(error))
-      .finally(() => (this.#reading = undefined));
   }
 
   async #read(): Promise<void> {
@@ -98,12 +120,16 @@ export class RevocationView {
   }
 
   #take(page: RevocationPage, asked: number, snapshot: boolean): void {
+    // A page that was overtaken tells nothing new, and could lock what was unlocked since.
+    if (asked < this.#takenAt) return;
+    this.#takenAt = asked;
     const heard = this.#options.time.monotonic();
     if (snapshot) this.#set.forgetLocks();
     for (const entry of page.entries) this.#set.add(entry);
     if (snapshot || page.entries.length > 0) this.version += 1;
     this.#position = page.position;
     this.#tenant = page.tenant;
+    this.#keepMs = page.keepMs;
     this.#provenAt = Math.max(this.#provenAt, asked - page.ageMs);
     this.#offsetMin = page.at - heard;
     this.#offsetMax = page.at - asked;

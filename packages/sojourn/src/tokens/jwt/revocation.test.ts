@@ -7,6 +7,7 @@ import { formatPage, readPage } from "./revocations.ts";
 
 const SID = `ses_${"A".repeat(24)}`;
 const BOUND_MS = 5_000;
+const MINUTE = 60_000;
 const ACTIVE = expect.objectContaining({ state: "active" }) as object;
 
 /** Proved and remembered, as a token in use is. */
@@ -99,6 +100,22 @@ describe("a remembered access token", () => {
     expect(world.feed.reads - reads).toBeLessThanOrEqual(9);
   });
 
+  it("stays ended where it outlives the feed's memory, as after its life was shortened (I2)", async () => {
+    const world = await tokenWorld({ accessTtlMs: 15 * MINUTE });
+    world.feed.keepMs = 4 * MINUTE;
+    const token = await inUse(world);
+    world.feed.add({ kind: "session", session: SID, at: world.time.wall() });
+    for (let minute = 0; minute < 12; minute += 1) {
+      world.time.pass(MINUTE);
+      const one = minute % 2 === 0 ? world.verifier : world.verifierWith({});
+      expect([minute, await one.verify(token)]).toEqual([
+        minute,
+        { state: "ended", why: minute < 4 ? "session" : "all" },
+      ]);
+    }
+    expect(await world.verifier.verify(await world.issue())).toEqual(ACTIVE);
+  });
+
   it("is locked while its session is, and good again after", async () => {
     const world = await tokenWorld();
     const token = await inUse(world);
@@ -166,11 +183,11 @@ describe("RevocationSet", () => {
   it("ends everything that was issued before an instant, and nothing issued in it", () => {
     const set = new RevocationSet();
     set.add({ kind: "all", at: 1_000 });
-    expect(set.judge(token)).toBe("live");
+    expect(set.judge(token, 3_000)).toBe("live");
     set.add({ kind: "all", at: 2_000 });
     set.add({ kind: "all", at: 500 });
-    expect(set.judge(token)).toBe("all");
-    expect(set.judge({ ...token, issuedAt: 2_000 })).toBe("live");
+    expect(set.judge(token, 3_000)).toBe("all");
+    expect(set.judge({ ...token, issuedAt: 2_000 }, 3_000)).toBe("live");
   });
 
   it("forgets what is older than any token, but never a key", () => {
@@ -179,19 +196,19 @@ describe("RevocationSet", () => {
     set.add({ kind: "subject", tenant: "t", subject: "s", epoch: 1, at: 10 });
     set.add({ kind: "key", kid: "stolen", at: 10 });
     set.prune(10);
-    expect(set.judge(token)).toBe("session");
+    expect(set.judge(token, 3_000)).toBe("session");
     set.prune(11);
-    expect(set.judge(token)).toBe("live");
-    expect(set.judge({ ...token, kid: "stolen" })).toBe("key");
+    expect(set.judge(token, 3_000)).toBe("live");
+    expect(set.judge({ ...token, kid: "stolen" }, 3_000)).toBe("key");
   });
 
   it("keeps tenants and issuers apart whose names run together", () => {
     const set = new RevocationSet();
     set.add({ kind: "subject", tenant: "a", subject: "bc", epoch: 1, at: 1 });
     set.add({ kind: "token", issuer: "ab", jti: "c", at: 1 });
-    expect(set.judge({ ...token, tenant: "ab", subject: "c" })).toBe("live");
-    expect(set.judge({ ...token, issuer: "a", jti: "bc" })).toBe("live");
-    expect(set.judge({ ...token, tenant: "a", subject: "bc" })).toBe("subject");
+    expect(set.judge({ ...token, tenant: "ab", subject: "c" }, 3_000)).toBe("live");
+    expect(set.judge({ ...token, issuer: "a", jti: "bc" }, 3_000)).toBe("live");
+    expect(set.judge({ ...token, tenant: "a", subject: "bc" }, 3_000)).toBe("subject");
   });
 
   it("reads a delta twice without harm, in any order of epochs", () => {
@@ -199,8 +216,8 @@ describe("RevocationSet", () => {
     const all = { kind: "subject", tenant: "t", subject: "s", at: 1 } as const;
     set.add({ ...all, epoch: 2 });
     set.add({ ...all, epoch: 1, except: SID });
-    expect(set.judge({ ...token, epoch: 1 })).toBe("subject");
-    expect(set.judge({ ...token, epoch: 2 })).toBe("live");
+    expect(set.judge({ ...token, epoch: 1 }, 3_000)).toBe("subject");
+    expect(set.judge({ ...token, epoch: 2 }, 3_000)).toBe("live");
   });
 });
 

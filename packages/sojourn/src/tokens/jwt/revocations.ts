@@ -23,6 +23,20 @@ export type RevocationEntry =
       readonly lifted: boolean;
       readonly at: number;
     }
+  /** Whoever it is about is kept out until it is lifted, whenever the token was issued. */
+  | {
+      readonly kind: "lockout";
+      readonly id: string;
+      readonly tenant: string;
+      /** `subject`, `client`, `tenant`, …; what no token tells is for those who know it. */
+      readonly target: string;
+      /** Absent for the whole tenant. */
+      readonly value?: string;
+      readonly lifted: boolean;
+      /** Exclusive. */
+      readonly expiresAt?: number;
+      readonly at: number;
+    }
   /** One token. Never by a hash of its text: one signature has several spellings. */
   | {
       readonly kind: "token";
@@ -67,12 +81,18 @@ export function formatPage(page: RevocationPage): Fields {
   return {
     ...(tenant === undefined ? {} : { tenant }),
     position,
-    entries: entries.map((entry) => ({ ...entry, at: formatInstant(entry.at) })),
+    entries: entries.map(formatEntry),
     complete,
     serverTime: formatInstant(at),
     ageSeconds: ageMs / 1_000,
     keepSeconds: keepMs / 1_000,
   };
+}
+
+function formatEntry(entry: RevocationEntry): Fields {
+  const at = formatInstant(entry.at);
+  if (entry.kind !== "lockout" || entry.expiresAt === undefined) return { ...entry, at };
+  return { ...entry, expiresAt: formatInstant(entry.expiresAt), at };
 }
 
 /** @returns `undefined` unless it is a page in every part: half of one would hide revocations. */
@@ -113,10 +133,20 @@ function isSpan(value: unknown): value is number {
 const isEpoch = (value: unknown): boolean => Number.isSafeInteger(value);
 const isFlag = (value: unknown): boolean => typeof value === "boolean";
 const isTextOrAbsent = (value: unknown): boolean => value === undefined || isText(value);
+const isInstantOrAbsent = (value: unknown): boolean =>
+  value === undefined || readInstant(value) !== undefined;
 const MEMBERS: Readonly<Record<string, Readonly<Record<string, (value: unknown) => boolean>>>> = {
   session: { session: isText },
   subject: { tenant: isText, subject: isText, epoch: isEpoch, except: isTextOrAbsent },
   lock: { session: isText, lifted: isFlag },
+  lockout: {
+    id: isText,
+    tenant: isText,
+    target: isText,
+    value: isTextOrAbsent,
+    lifted: isFlag,
+    expiresAt: isInstantOrAbsent,
+  },
   token: { issuer: isText, jti: isText },
   all: {},
   key: { kid: isText },
@@ -134,6 +164,7 @@ function readEntry(fields: Fields): RevocationEntry | "newer" | undefined {
     if (!fits(fields[name])) return undefined;
     if (fields[name] !== undefined) entry[name] = fields[name];
   }
+  if (entry["expiresAt"] !== undefined) entry["expiresAt"] = readInstant(entry["expiresAt"]);
   return entry as unknown as RevocationEntry;
 }
 

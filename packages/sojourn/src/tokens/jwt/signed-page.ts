@@ -1,6 +1,7 @@
 /** Pages of the revocation feed as signed tokens (`revocations+jwt`), fit for travelling. */
 import { ArgumentError } from "../../engine/errors.ts";
 import type { SigningKeys } from "../keys/signing-keys.ts";
+import type { CompactRules } from "./compact.ts";
 import { proveCompact } from "./prove.ts";
 import { formatPage, readPage } from "./revocations.ts";
 import type { RevocationPage } from "./revocations.ts";
@@ -9,6 +10,11 @@ import { SIGNING_ALGORITHMS } from "../keys/algorithms.ts";
 
 /** Pages are larger than tokens: they hold every revocation of a token's life. */
 const PAGE_BYTES_MAX = 64 * 1_048_576;
+const PAGE_RULES: CompactRules = {
+  kind: "revocations+jwt",
+  algorithms: SIGNING_ALGORITHMS,
+  bytesMax: PAGE_BYTES_MAX,
+};
 
 export interface PageClaims {
   readonly issuer: string;
@@ -38,8 +44,7 @@ export async function openPage(
   keys: VerifyKeys,
   { issuer, nonce }: PageClaims,
 ): Promise<RevocationPage> {
-  const rules = { kind: "revocations+jwt", algorithms: SIGNING_ALGORITHMS } as const;
-  const read = await proveCompact(text, { ...rules, bytesMax: PAGE_BYTES_MAX }, keys);
+  const read = await proveCompact(text, { rules: PAGE_RULES, keys }, (page) => page);
   if (typeof read === "string") throw refused(read);
   if (read.payload["iss"] !== issuer) throw refused("issuer");
   if (nonce !== undefined && read.payload["nonce"] !== nonce) throw refused("nonce");

@@ -1,6 +1,7 @@
 /** What options of a verifier are refused for. */
 import type { ConfigProblem } from "../../engine/errors.ts";
-import { unknownOptions } from "../../engine/given.ts";
+import { rangeProblems, unknownOptions } from "../../engine/given.ts";
+import type { WholeRange } from "../../engine/given.ts";
 import { isSigningAlgorithm, SIGNING_ALGORITHMS } from "../keys/algorithms.ts";
 import type { VerifierOptions } from "./verifier.ts";
 
@@ -12,6 +13,7 @@ const KNOWN: readonly (keyof VerifierOptions)[] = [
   "algorithms",
   "tenant",
   "boundMs",
+  "require",
   "leewayMs",
   "remembered",
   "revocationsMax",
@@ -19,7 +21,7 @@ const KNOWN: readonly (keyof VerifierOptions)[] = [
   "time",
 ];
 
-const RANGES: readonly (readonly [keyof VerifierOptions, number, number])[] = [
+const RANGES: readonly WholeRange<VerifierOptions>[] = [
   ["boundMs", 100, 300_000],
   ["leewayMs", 0, 60_000],
   ["remembered", 0, 1_000_000],
@@ -42,11 +44,7 @@ export function problemsOf(options: VerifierOptions): ConfigProblem[] {
   const { algorithms = ["ES256"] } = options;
   const known = algorithms.length > 0 && algorithms.every(isSigningAlgorithm);
   judge(known, "algorithms", `takes ${SIGNING_ALGORITHMS.join(", ")}`);
-  for (const [path, min, max] of RANGES) {
-    const value: unknown = options[path] ?? min;
-    const fits = Number.isInteger(value) && (value as number) >= min && (value as number) <= max;
-    judge(fits, path, `takes a whole number from ${min} to ${max}`);
-  }
+  problems.push(...rangeProblems(options, RANGES));
   return problems;
 }
 

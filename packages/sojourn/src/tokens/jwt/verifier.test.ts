@@ -9,6 +9,8 @@ import {
   START,
   tokenWorld,
 } from "../../../../../tests/support/token-world.ts";
+import { readCompact } from "./compact.ts";
+import type { CompactHead } from "./compact.ts";
 import { createVerifier } from "./verifier.ts";
 
 const SID = `ses_${"A".repeat(24)}`;
@@ -85,6 +87,41 @@ describe("an access token", () => {
     },
   );
 
+  it.each([
+    { scope: 1 },
+    { sid: "" },
+    { acr: 1 },
+    { amr: "pwd" },
+    { amr: [] },
+    { auth_time: -1 },
+    { nbf: "0" },
+    { tenant: 1 },
+    { sub_epoch: 1.5 },
+    { grant: ["ses_A"] },
+    { cnf: "none" },
+    { cnf: ["none"] },
+    { cnf: { jkt: 1 } },
+    { cnf: {} },
+  ])("with a claim that is not as it has to be is unknown: %j", async (claim) => {
+    const world = await tokenWorld();
+    const { key, kid, alg } = await privateKeyOf(world);
+    const token = await new SignJWT({ ...goodClaims(world.time), ...(claim as object) })
+      .setProtectedHeader({ alg, kid, typ: "at+jwt" })
+      .sign(key);
+    expect(await world.verifier.verify(token)).toEqual({ state: "unknown", why: "claims" });
+  });
+
+  it("[JW-10] names its key by a text of at most 256 characters", async () => {
+    const world = await tokenWorld();
+    const { key, alg } = await privateKeyOf(world);
+    for (const kid of [7, "k".repeat(257), ""]) {
+      const header = { alg, kid: kid as string, typ: "at+jwt" };
+      const token = await new SignJWT(goodClaims(world.time)).setProtectedHeader(header).sign(key);
+      const why = kid === "" ? "key" : "header";
+      expect(await world.verifier.verify(token)).toEqual({ state: "unknown", why });
+    }
+  });
+
   it("[JW-04, TO-14] from the future is refused past the leeway, without a feed that tells time", async () => {
     const world = await tokenWorld({ verifier: { feed: "none", leewayMs: 30_000 } });
     const { key, kid, alg } = await privateKeyOf(world);
@@ -136,6 +173,31 @@ describe("an access token", () => {
       expect((await world.verifier.verify(token, proven)).state).toBe("active");
     }
   });
+
+  it("[DP-06] that is bound to two keys is nothing without proof of both", async () => {
+    const world = await tokenWorld();
+    const cnf = { jkt: "k".repeat(43), "x5t#S256": "c".repeat(43) };
+    const token = await world.issue({ cnf });
+    for (const confirmation of [{ jkt: cnf.jkt }, { "x5t#S256": cnf["x5t#S256"] }, {}]) {
+      const standing = await world.verifier.verify(token, { confirmation });
+      expect(standing).toEqual({ state: "unknown", why: "binding" });
+    }
+    const proven = { confirmation: cnf };
+    expect((await world.verifier.verify(token, proven)).state).toBe("active");
+  });
+});
+
+describe("the reader of headers", () => {
+  it("remembers a bounded number of them, whatever is sent", () => {
+    const heads = new Map<string, CompactHead>();
+    const rules = { kind: "at+jwt", algorithms: ["ES256"], heads } as const;
+    for (let index = 0; index < 100; index += 1) {
+      const header = JSON.stringify({ alg: "ES256", typ: "at+jwt", kid: `strange-${index}` });
+      const head = readCompact(`${Buffer.from(header).toString("base64url")}.AA.AA`, rules);
+      expect(head).toMatchObject({ kid: `strange-${index}` });
+    }
+    expect(heads.size).toBeLessThanOrEqual(32);
+  });
 });
 
 describe("the verifier", () => {
@@ -160,6 +222,22 @@ describe("the verifier", () => {
     expect(known.length).toBeLessThanOrEqual(4);
   });
 
+  it("[JW-01, JW-12] lends nothing of a token it remembers to another with its signature", async () => {
+    const world = await tokenWorld();
+    // Of two, the second moves the first into the older half.
+    const verifier = world.verifierWith({ remembered: 2 });
+    const token = await world.issue();
+    const [head, payload = "", signature] = token.split(".");
+    const claims = JSON.parse(Buffer.from(payload, "base64url").toString()) as object;
+    const other = Buffer.from(JSON.stringify({ ...claims, sub: "mallory" })).toString("base64url");
+    const forged = `${head}.${other}.${signature}`;
+    for (const next of [token, await world.issue()]) {
+      expect((await verifier.verify(next)).state).toBe("active");
+      expect(verifier.verify(next)).not.toBeInstanceOf(Promise);
+      expect(await verifier.verify(forged)).toEqual({ state: "unknown", why: "signature" });
+    }
+  });
+
   it("gives claims that nobody can change for the next caller", async () => {
     const world = await tokenWorld();
     const token = await world.issue();
@@ -182,6 +260,16 @@ describe("the verifier", () => {
     trouble = false;
     world.time.pass(2_000);
     expect((await verifier.verify(token)).state).toBe("active");
+    // Another key may have come since; while nobody says so, its tokens are not bad.
+    trouble = true;
+    world.time.pass(2_000);
+    const other = await tokenWorld();
+    const unknown = await other.issue();
+    expect(await verifier.verify(unknown)).toEqual({ state: "unavailable", why: "keys" });
+    expect((await verifier.verify(token)).state).toBe("active");
+    trouble = false;
+    world.time.pass(2_000);
+    expect(await verifier.verify(unknown)).toEqual({ state: "unknown", why: "key" });
   });
 
   it("asks for a key it does not know at most every two seconds, whatever tokens say", async () => {
@@ -204,6 +292,24 @@ describe("the verifier", () => {
     expect(reads).toBe(1);
   });
 
+  it("[KY-06] refuses a token it remembers once its key has left the key set", async () => {
+    const world = await tokenWorld({ accessTtlMs: 15 * 60_000 });
+    let listed = true;
+    const jwks = {
+      read: async () => (listed ? world.issuer.jwks() : { keys: [] }),
+    };
+    const verifier = world.verifierWith({ jwks, feed: "none" });
+    const token = await world.issue();
+    expect((await verifier.verify(token)).state).toBe("active");
+    listed = false;
+    world.time.pass(5 * 60_000 - 1);
+    expect((await verifier.verify(token)).state).toBe("active");
+    world.time.pass(1);
+    // Another token, since one that is remembered asks for nothing.
+    await verifier.verify(await world.issue());
+    expect(await verifier.verify(token)).toEqual({ state: "unknown", why: "key" });
+  });
+
   it("takes no key for a purpose or an algorithm that is not its own", async () => {
     const world = await tokenWorld();
     const token = await world.issue();
@@ -218,6 +324,22 @@ describe("the verifier", () => {
     expect(await answerTo({ d: "AAAA" })).toBe("unknown");
     expect(await answerTo({ alg: "RS256" })).toBe("unknown");
     expect(await answerTo({}, { algorithms: ["EdDSA"] })).toBe("unknown");
+  });
+
+  it("reads 64 keys of a set, and of two with one id the first", async () => {
+    const world = await tokenWorld();
+    const token = await world.issue();
+    const { keys } = await world.issuer.jwks();
+    const [other] = (await (await tokenWorld()).issuer.jwks()).keys;
+    const others = (count: number) =>
+      Array.from({ length: count }, (_, index) => ({ ...other, kid: `other-${index}` }));
+    const stateBy = async (...list: object[]) =>
+      (await world.verifierWith({ jwks: { keys: list } }).verify(token)).state;
+    expect(await stateBy(...others(63), ...keys)).toBe("active");
+    expect(await stateBy(...others(64), ...keys)).toBe("unknown");
+    const imposter = { ...other, kid: keys[0]?.kid };
+    expect(await stateBy(...keys, imposter)).toBe("active");
+    expect(await stateBy(imposter, ...keys)).toBe("unknown");
   });
 
   it("lists every problem of its options at once", () => {

@@ -5,14 +5,18 @@
  */
 import { hostTime } from "#platform";
 import { ConfigError } from "../../engine/errors.ts";
+import type { ConfigProblem } from "../../engine/errors.ts";
 import { deepFreeze } from "../../engine/freeze.ts";
 import type { HostTime, MaybePromise } from "../../engine/ports.ts";
 import type { SigningAlgorithm } from "../keys/algorithms.ts";
+import { requireProblems, unmetByClaims } from "./access-requirement.ts";
+import type { AccessRequirement, AccessUnmet } from "./access-requirement.ts";
 import { readAccessClaims } from "./access-claims.ts";
 import type { AccessClaims, Confirmation, Expected } from "./access-claims.ts";
-import type { CompactRules, Flaw } from "./compact.ts";
+import type { Flaw } from "./compact.ts";
 import { Memo } from "./memo.ts";
 import { proveCompact } from "./prove.ts";
+import type { ProvedToken, Provers } from "./prove.ts";
 import type { Revocable, Verdict } from "./revocation-set.ts";
 import { RevocationView } from "./revocation-view.ts";
 import type { RevocationFeed } from "./revocations.ts";
@@ -35,6 +39,8 @@ export interface VerifierOptions {
   readonly tenant?: string;
   /** A revocation acknowledged longer ago than this is never missed. 100–300 000, default 5000. */
   readonly boundMs?: number;
+  /** What every token's login has to be, unless a call asks for something else. RFC 9470. */
+  readonly require?: AccessRequirement;
   /** How far `iat` and `nbf` may lie in the future. 0–60 000, default 30 000. None for `exp`. */
   readonly leewayMs?: number;
   /** Proved tokens that are remembered; default 10 000. 0: none. */
@@ -47,23 +53,30 @@ export interface VerifierOptions {
   readonly time?: HostTime;
 }
 
-/** `all`: issued before the feed knows everything; a fresh token is good. */
-export type EndWhy = "expired" | "session" | "subject" | "token" | "all";
+/**
+ * `all`: issued before the feed knows everything; a fresh token is good. `lockout`: somebody keeps
+ * its subject, session, client or tenant out.
+ */
+export type EndWhy = "expired" | "session" | "subject" | "token" | "all" | "lockout";
 
 /**
  * `why` is for logs. To the outside `ended` and `unknown` are one answer, 401 with
- * `error="invalid_token"`, `locked` asks for a step-up, and `unavailable` is 503.
+ * `error="invalid_token"`, `locked` and `insufficient` ask for a step-up, `unavailable` is 503.
  */
 export type AccessStanding =
   | { readonly state: "active"; readonly claims: AccessClaims }
   | { readonly state: "locked" }
+  /** Good, and its login is too old or too weak for what was asked. */
+  | { readonly state: "insufficient"; readonly unmet: AccessUnmet }
   | { readonly state: "ended"; readonly why: EndWhy }
   | { readonly state: "unknown"; readonly why: Flaw }
   | { readonly state: "unavailable"; readonly why: "feed" | "keys" };
 
-/** What the caller has proved besides, e.g. by a DPoP proof. */
+/** What the caller has proved besides, e.g. by a DPoP proof, and what is asked of its login. */
 export interface Proven {
   readonly confirmation?: Confirmation;
+  /** Instead of the verifier's own. */
+  readonly require?: AccessRequirement;
 }
 
 interface Proved {
@@ -76,6 +89,8 @@ interface Proved {
   version: number;
 }
 
+/** Good by itself: the next one who asks may ask for less. */
+const KEPT: readonly AccessStanding["state"][] = ["active", "insufficient"];
 const EXPIRED: AccessStanding = Object.freeze({ state: "ended", why: "expired" });
 const NO_FEED: AccessStanding = Object.freeze({ state: "unavailable", why: "feed" });
 const NO_KEYS: AccessStanding = Object.freeze({ state: "unavailable", why: "keys" });
@@ -87,15 +102,17 @@ const VERDICTS: Readonly<Record<Exclude<Verdict, "live"> | "tenant", AccessStand
   token: Object.freeze({ state: "ended", why: "token" }),
   all: Object.freeze({ state: "ended", why: "all" }),
   locked: Object.freeze({ state: "locked" }),
+  lockout: Object.freeze({ state: "ended", why: "lockout" }),
 };
 
 export class AccessVerifier {
   readonly #expected: Expected;
-  readonly #rules: CompactRules;
   readonly #time: HostTime;
   readonly #keys: VerifyKeys;
+  readonly #provers: Provers;
   readonly #view: RevocationView | undefined;
   readonly #memo: Memo<Proved> | undefined;
+  readonly #require: AccessRequirement | undefined;
 
   /** Use {@link createVerifier}. */
   constructor(options: VerifierOptions) {
@@ -103,8 +120,8 @@ export class AccessVerifier {
     const time = options.time ?? hostTime;
     const { algorithms = ["ES256"], leewayMs = 30_000 } = options;
     this.#expected = { issuer, audience, tenant, leewayMs };
-    this.#rules = { kind: "at+jwt", algorithms, heads: new Map() };
     this.#time = time;
+    this.#require = options.require;
     this.#memo = remembered === 0 ? undefined : new Memo(remembered);
     this.#keys = new VerifyKeys({
       source: "read" in jwks ? jwks : { read: () => Promise.resolve(jwks) },
@@ -113,6 +130,8 @@ export class AccessVerifier {
       time,
       onError,
     });
+    const rules = { kind: "at+jwt", algorithms, heads: new Map() } as const;
+    this.#provers = { rules, keys: this.#keys };
     const { boundMs = 5_000, revocationsMax: entriesMax = 1_000_000 } = options;
     this.#view =
       feed === "none"
@@ -126,33 +145,51 @@ export class AccessVerifier {
    * missing `jose` does (`ConfigError`).
    *
    * @param proven A token that is bound to a key is refused without.
+   * @throws {ConfigError} for a requirement that is none.
    */
   verify(token: string, proven?: Proven): MaybePromise<AccessStanding> {
+    if (proven?.require !== undefined) refuseWrong(requireProblems(proven.require));
     const known = this.#memo?.get(token);
     if (known === undefined) return this.#verifyAnew(token, proven);
     const usable = this.#view?.usable() ?? true;
-    return usable ? this.#judge(known, proven, this.#now()) : this.#verifyLater(known, proven);
+    if (usable) return this.#judge(known, proven, this.#now());
+    return this.#later(() => this.#judge(known, proven, this.#now()));
   }
 
-  async #verifyAnew(token: string, proven: Proven | undefined): Promise<AccessStanding> {
-    const read = await proveCompact(token, this.#rules, this.#keys);
-    if (read === "unavailable") return NO_KEYS;
-    if (typeof read === "string") return unknown(read);
-    // The feed tells the time, too: no claim is judged before.
-    const view = this.#view;
-    if (view !== undefined && !view.usable() && !(await view.becomesUsable())) return NO_FEED;
-    const now = this.#now();
-    const claims = readAccessClaims(read.payload, this.#expected, now);
-    if (typeof claims === "string") return unknown(claims);
-    const proved = provedOf(token, claims, read.keyId);
-    const standing = this.#judge(proved, proven, now);
-    if (standing.state === "active") this.#memo?.set(proved);
-    return standing;
+  /** No `async`: this is the way of every token that is new. */
+  #verifyAnew(token: string, proven: Proven | undefined): MaybePromise<AccessStanding> {
+    return proveCompact(token, this.#provers, (read): MaybePromise<AccessStanding> => {
+      if (read === "unavailable") return NO_KEYS;
+      if (typeof read === "string") return unknown(read);
+      // The feed tells the time, too: no claim is judged before.
+      const usable = this.#view?.usable() ?? true;
+      const judge = (): AccessStanding => this.#judgeAnew(token, read, proven);
+      return usable ? judge() : this.#later(judge);
+    });
   }
 
-  async #verifyLater(known: Proved, proven: Proven | undefined): Promise<AccessStanding> {
+  /** Once revocations are known. */
+  async #later(judge: () => AccessStanding): Promise<AccessStanding> {
     const usable = await this.#view?.becomesUsable();
-    return usable === false ? NO_FEED : this.#judge(known, proven, this.#now());
+    return usable === false ? NO_FEED : judge();
+  }
+
+  #judgeAnew(
+    token: string,
+    { payload, keyId }: ProvedToken,
+    proven: Proven | undefined,
+  ): AccessStanding {
+    const now = this.#now();
+    const claims = readAccessClaims(payload, this.#expected, now);
+    if (typeof claims === "string") return unknown(claims);
+    const proved = provedOf(token, claims, keyId);
+    const standing = this.#judge(proved, proven, now);
+    if (KEPT.includes(standing.state) && this.#memo !== undefined) {
+      // What is remembered is shared by all who present the token again.
+      deepFreeze(proved.standing);
+      this.#memo.set(proved);
+    }
+    return standing;
   }
 
   #judge(proved: Proved, proven: Proven | undefined, now: number): AccessStanding {
@@ -169,7 +206,9 @@ export class AccessVerifier {
     if (proved.bound !== undefined && !holds(proved.bound, proven?.confirmation)) {
       return unknown("binding");
     }
-    return proved.standing;
+    const require = proven?.require ?? this.#require;
+    const unmet = require && unmetByClaims(proved.standing.claims, require, now);
+    return unmet === undefined ? proved.standing : { state: "insufficient", unmet };
   }
 
   /** What ended the token besides time. */
@@ -194,9 +233,12 @@ export class AccessVerifier {
  * @throws {ConfigError} listing every problem.
  */
 export function createVerifier(options: VerifierOptions): AccessVerifier {
-  const problems = problemsOf(options);
-  if (problems.length > 0) throw new ConfigError(problems);
+  refuseWrong([...problemsOf(options), ...requireProblems(options.require)]);
   return new AccessVerifier(options);
+}
+
+function refuseWrong(problems: readonly ConfigProblem[]): void {
+  if (problems.length > 0) throw new ConfigError(problems);
 }
 
 function unknown(why: Flaw): AccessStanding {
@@ -207,7 +249,7 @@ function provedOf(text: string, claims: AccessClaims, kid: string | undefined): 
   const { cnf } = claims;
   return {
     text,
-    standing: Object.freeze({ state: "active", claims: frozen(claims) }),
+    standing: { state: "active", claims },
     revocable: {
       issuer: claims.iss,
       jti: claims.jti,
@@ -216,6 +258,7 @@ function provedOf(text: string, claims: AccessClaims, kid: string | undefined): 
       subject: claims.sub,
       session: claims.sid,
       grant: claims.grant,
+      client: claims.client_id,
       epoch: claims.sub_epoch ?? 0,
       issuedAt: claims.iat * 1_000,
     },
@@ -223,15 +266,6 @@ function provedOf(text: string, claims: AccessClaims, kid: string | undefined): 
     bound: cnf,
     version: -1,
   };
-}
-
-/** As `deepFreeze`, and quicker for what is nearly flat. */
-function frozen(claims: AccessClaims): AccessClaims {
-  for (const name in claims) {
-    const value = claims[name];
-    if (typeof value === "object" && value !== null) deepFreeze(value);
-  }
-  return Object.freeze(claims);
 }
 
 /** Every way in which the token is bound, and one that we do not know is not held. */

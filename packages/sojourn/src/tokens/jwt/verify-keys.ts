@@ -2,7 +2,8 @@
  * The keys a verifier may use: an issuer's JWKS, and never what a token says of its key. A key that
  * is not known is looked for once in a while, so that a token cannot make us ask at will.
  */
-import type { HostTime } from "../../engine/ports.ts";
+import { errandOf } from "#platform";
+import type { Errand, HostTime } from "../../engine/ports.ts";
 import { algorithmOf } from "../keys/jwk.ts";
 import type { AnyJwk } from "../keys/jwk.ts";
 import type { SigningAlgorithm } from "../keys/algorithms.ts";
@@ -43,7 +44,7 @@ export class VerifyKeys {
   #readAt = -Infinity;
   /** The last reading succeeded: what is not among the keys does not exist. */
   #known = false;
-  #reading: Promise<void> | undefined;
+  readonly #reading: Errand = errandOf(() => this.#attempt());
 
   constructor(options: VerifyKeysOptions) {
     this.#options = options;
@@ -52,7 +53,8 @@ export class VerifyKeys {
   /** A known key, by its id; a token without one is taken where only one key can be meant. */
   among(kid: string | undefined, alg: string): VerifyKey | undefined {
     const now = this.#options.time.monotonic();
-    if (now - this.#readAt >= AGE_MS_MAX) this.#begin(now);
+    const due = now - this.#readAt >= AGE_MS_MAX && this.#rested(now);
+    if (due && !this.#reading.underWay) void this.#reading.join();
     if (kid !== undefined) return this.#keys.find((one) => one.kid === kid && one.alg === alg);
     const fits = this.#keys.filter((one) => one.alg === alg);
     return fits.length === 1 ? fits[0] : undefined;
@@ -63,8 +65,8 @@ export class VerifyKeys {
    * @returns the key, that there is none, or that nobody can tell now.
    */
   async find(kid: string | undefined, alg: string): Promise<VerifyKey | "unknown" | "unavailable"> {
-    this.#begin(this.#options.time.monotonic());
-    await this.#reading;
+    const rested = this.#rested(this.#options.time.monotonic());
+    if (rested || this.#reading.underWay) await this.#reading.join();
     return this.among(kid, alg) ?? (this.#known ? "unknown" : "unavailable");
   }
 
@@ -73,15 +75,19 @@ export class VerifyKeys {
     return this.#keys.some((one) => one.kid === kid);
   }
 
-  #begin(now: number): void {
-    if (this.#reading !== undefined || now - this.#attemptAt < PAUSE_MS) return;
+  #rested(now: number): boolean {
+    return now - this.#attemptAt >= PAUSE_MS;
+  }
+
+  async #attempt(): Promise<void> {
+    const now = this.#options.time.monotonic();
+    try {
+      await this.#read(now);
+    } catch (error) {
+      this.#known = false;
+      this.#options.onError?.(error);
+    }
     this.#attemptAt = now;
-    this.#reading = this.#read(now)
-      .catch((error: unknown) => {
-        this.#known = false;
-        this.#options.onError?.(error);
-      })
-      .finally(() => (this.#reading = undefined));
   }
 
   async #read(now: number): Promise<void> {
@@ -94,6 +100,7 @@ export class VerifyKeys {
       const twice = keys.some((one) => one.kid === key?.kid && one.alg === key?.alg);
       if (key !== undefined && !twice) keys.push(key);
     }
+    if (now < this.#readAt) return;
     this.#keys = keys;
     this.#known = true;
     this.#readAt = now;

@@ -1,4 +1,5 @@
 /** Public keys as they are published (RFC 7517), made from whatever an operator has. */
+import { sha256 } from "#platform";
 import { decodeBase64Url, encodeBase64Url } from "../base64url.ts";
 import type { SigningAlgorithm } from "./algorithms.ts";
 import { factsOf, isSigningAlgorithm, RSA_BITS_MIN } from "./algorithms.ts";
@@ -66,18 +67,25 @@ export function algorithmOf(jwk: AnyJwk, wanted?: unknown): { alg: SigningAlgori
   return { alg };
 }
 
+const KID = /^[\x21-\x7e]{1,256}$/;
+/** 65537: with a small one a signature is easier to forge. FIPS 186-5 section 5.4. */
+const RSA_EXPONENT = "AQAB";
+
 /**
  * The public part of a key, with its id.
  *
  * @param jwk Of the right kind for `alg`; private members are left behind.
+ * @param kid Absent: the RFC 7638 thumbprint.
  * @returns what is wrong as a sentence part, or the key.
  */
 export async function publicJwk(
   jwk: AnyJwk,
   alg: SigningAlgorithm,
-  kid: string | undefined,
+  kid: unknown,
 ): Promise<PublicJwk | string> {
   const { kty } = factsOf(alg);
+  const named = typeof kid === "string" && KID.test(kid);
+  if (kid !== undefined && !named) return "has no usable kid: 1 to 256 printable characters";
   const parts: Record<string, string> = {};
   for (const name of MEMBERS[kty]) {
     const value = jwk[name];
@@ -87,14 +95,16 @@ export async function publicJwk(
   if (kty === "RSA" && modulusBits(parts["n"]) < RSA_BITS_MIN) {
     return `has ${modulusBits(parts["n"])} bits; an RSA key takes at least ${RSA_BITS_MIN}`;
   }
-  const id = kid ?? (await thumbprint(parts));
+  if (kty === "RSA" && parts["e"] !== RSA_EXPONENT) {
+    return `takes the public exponent ${RSA_EXPONENT} (65537)`;
+  }
+  const id = named ? kid : await thumbprint(parts);
   return { ...parts, kty, kid: id, alg, use: "sig" };
 }
 
 /** RFC 7638: SHA-256 over the required members in their order, as base64url. */
 export async function thumbprint(members: Readonly<Record<string, string>>): Promise<string> {
-  const text = new TextEncoder().encode(JSON.stringify(members));
-  return encodeBase64Url(new Uint8Array(await crypto.subtle.digest("SHA-256", text)));
+  return encodeBase64Url(await sha256(JSON.stringify(members)));
 }
 
 /** @param text The member "n", base64url. */

@@ -36,7 +36,6 @@ export interface KeyReading {
 }
 
 const PEM = /^-----BEGIN PRIVATE KEY-----\s+([A-Za-z0-9+/=\s]+?)\s+-----END PRIVATE KEY-----\s*$/;
-const KIDS_CHARS_MAX = 256;
 
 /** Read one text. @param path Names the place in problems. */
 export async function readKeyText(
@@ -89,12 +88,10 @@ async function readEntry(entry: KeyEntry): Promise<LocalKey | string> {
   const purpose = SIGNING_PURPOSES.find((one) => one === entry.purpose);
   if (purpose === undefined) return `has no known purpose: ${SIGNING_PURPOSES.join(", ")}`;
   if (entry.use !== undefined && entry.use !== "sig") return 'is not for signatures: use "sig"';
-  const kid = readKid(entry.kid);
-  if (kid === "") return `has no usable kid: 1 to ${KIDS_CHARS_MAX} printable characters`;
   const dates = readDates(entry);
   if (typeof dates === "string") return dates;
   const { alg } = algorithm;
-  const shown = await publicJwk(entry, alg, kid);
+  const shown = await publicJwk(entry, alg, entry.kid);
   if (typeof shown === "string") return shown;
   try {
     const privateKey = await importPrivate(entry, alg);
@@ -102,13 +99,6 @@ async function readEntry(entry: KeyEntry): Promise<LocalKey | string> {
   } catch {
     return `is no usable private key for ${alg}`;
   }
-}
-
-/** @returns `undefined` when there is none, `""` for one that cannot be used. */
-function readKid(kid: unknown): string | undefined {
-  if (kid === undefined) return undefined;
-  const usable = typeof kid === "string" && /^[\x21-\x7e]{1,256}$/.test(kid);
-  return usable ? kid : "";
 }
 
 function readDates(entry: KeyEntry): KeyDates | string {

@@ -9,6 +9,8 @@ import { factsOf } from "./algorithms.ts";
 import { ecdsaFromDer } from "./ecdsa-der.ts";
 import { algorithmOf, publicJwk } from "./jwk.ts";
 import type { AnyJwk } from "./jwk.ts";
+import { listProblems } from "./local-keys.ts";
+import { SIGNING_PURPOSES } from "./provider.ts";
 import type { KeyDates, KeyProvider, SigningKey, SigningPurpose } from "./provider.ts";
 
 export interface KmsKey extends Partial<KeyDates> {
@@ -39,6 +41,7 @@ export async function kmsKeys(options: KmsKeysOptions): Promise<KeyProvider> {
       problems.push({ path: `keys[${index}].publicJwk`, message: read });
     else keys.push(read);
   }
+  problems.push(...listProblems(keys));
   if (options.keys.length === 0) problems.push({ path: "keys", message: "is empty; give a key" });
   if (problems.length > 0) throw new ConfigError(problems);
   return {
@@ -62,6 +65,9 @@ export async function kmsKeys(options: KmsKeysOptions): Promise<KeyProvider> {
 async function readKmsKey(given: KmsKey): Promise<SigningKey | string> {
   const { purpose = "access-token", createdAt = 0, activatesAt = 0 } = given;
   if (given.publicJwk.d !== undefined) return "has a private part (d); give the public key alone";
+  if (!SIGNING_PURPOSES.includes(purpose)) {
+    return `has no known purpose: ${SIGNING_PURPOSES.join(", ")}`;
+  }
   const algorithm = algorithmOf(given.publicJwk, given.alg);
   if (typeof algorithm === "string") return algorithm;
   const shown = await publicJwk(given.publicJwk, algorithm.alg, given.kid);

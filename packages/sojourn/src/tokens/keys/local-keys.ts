@@ -49,14 +49,20 @@ export async function environmentKeys(options: EnvironmentKeysOptions): Promise<
   return localProvider("environment", () => Promise.resolve(keys));
 }
 
-export function listProblems(keys: readonly LocalKey[]): ConfigProblem[] {
-  const problems = keys.flatMap(({ kid }, index) =>
-    keys.findIndex((one) => one.kid === kid) === index
+/** One purpose and place per key, whatever it is called. ASVS 5.0 11.1.2. */
+export function listProblems(keys: readonly SigningKey[]): ConfigProblem[] {
+  const problems = keys.flatMap((key, index) =>
+    keys.findIndex((one) => isSame(one, key)) === index
       ? []
-      : [{ path: "keys", message: `has the key ${kid} twice; one purpose and place per key` }],
+      : [{ path: "keys", message: `has the key ${key.kid} twice; one purpose and place per key` }],
   );
   if (keys.length <= KEYS_MAX) return problems;
   return [...problems, { path: "keys", message: `has over ${KEYS_MAX} keys` }];
+}
+
+function isSame(one: SigningKey, other: SigningKey): boolean {
+  const [a, b] = [one.publicJwk, other.publicJwk];
+  return one.kid === other.kid || (a.x ?? a.n) === (b.x ?? b.n);
 }
 
 /** @param current The keys as they are now. */

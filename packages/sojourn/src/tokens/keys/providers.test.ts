@@ -1,8 +1,9 @@
 import { createSign, generateKeyPairSync, sign as nodeSign } from "node:crypto";
 import type { KeyObject } from "node:crypto";
-import { chmod, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { chmod, chown, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { getuid } from "node:process";
 import { importJWK, jwtVerify } from "jose";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { START } from "../../../../../tests/support/token-world.ts";
@@ -69,6 +70,7 @@ describe("environmentKeys", () => {
   it("[KY-04] refuses keys that are too weak or of another kind, by place and without a part", async () => {
     const p384 = generateKeyPairSync("ec", { namedCurve: "P-384" }).privateKey;
     const short = rsa(2048).privateKey;
+    const long = jwkOf(rsa(3072).privateKey);
     const hmac = { kty: "oct", k: "c2VjcmV0", alg: "HS256" };
     const ec = jwkOf(generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey);
     const { d: _private, ...publicOnly } = ec;
@@ -78,7 +80,8 @@ describe("environmentKeys", () => {
       "secret",
       pem(p384),
       JSON.stringify({ ...jwkOf(short), alg: "PS256" }),
-      JSON.stringify(jwkOf(rsa(3072).privateKey)),
+      JSON.stringify(long),
+      JSON.stringify({ ...long, alg: "RS256", e: "Aw" }),
       JSON.stringify(hmac),
       JSON.stringify(publicOnly),
       JSON.stringify({ ...ec, use: "enc" }),
@@ -94,14 +97,18 @@ describe("environmentKeys", () => {
       wrong.map((_, index) => `keys[${index}]`).toSorted(),
     );
     expect(message).toMatch(/has 2048 bits; an RSA key takes at least 3072/);
+    expect(message).toMatch(/takes the public exponent AQAB/);
     expect(message).toMatch(/is a shared secret/);
     expect(message).not.toContain("c2VjcmV0");
     expect(message).not.toContain(String(ec["d"]));
   });
 
-  it("refuses one key in two places", async () => {
-    const text = pem(generateKeyPairSync("ed25519").privateKey);
-    await expect(environmentKeys({ keys: [text, text] })).rejects.toThrow(/twice/);
+  it("[KY-01] refuses one key in two places, and for two purposes under two names", async () => {
+    const key = generateKeyPairSync("ed25519").privateKey;
+    await expect(environmentKeys({ keys: [pem(key), pem(key)] })).rejects.toThrow(/twice/);
+    const feed = { ...jwkOf(key), kid: "feed", purpose: "revocation-feed" };
+    const both = environmentKeys({ keys: [pem(key), JSON.stringify(feed)] });
+    await expect(both).rejects.toThrow(/keys: has the key feed twice/);
   });
 });
 
@@ -148,6 +155,16 @@ describe("fileKeys", () => {
     await expect(fileKeys({ path })).rejects.toThrow(/chmod 600/);
   });
 
+  it("[KY-06] leaves the file to its owner when root revokes: the service still reads it", async () => {
+    const { path, kid } = await keyFile("of-the-service");
+    // Only root may give a file away; anybody else's stays theirs.
+    if (getuid?.() === 0) await chown(path, 65_534, 65_534);
+    const { uid, gid } = await stat(path);
+    await createSigningKeys({ provider: await fileKeys({ path }) }).revoke(kid);
+    expect(await stat(path)).toMatchObject({ uid, gid });
+    expect(await readFile(path, "utf8")).toContain("revokedAt");
+  });
+
   it("[KY-06] keeps a revocation in the file, for its owner alone and whole", async () => {
     const { path, kid } = await keyFile("revoked");
     const keys = createSigningKeys({ provider: await fileKeys({ path }) });
@@ -181,6 +198,34 @@ describe("kmsKeys", () => {
     for (let time = 0; time < 40; time += 1) await signs(der);
     await signs(raw);
     expect(Object.keys((await raw.list())[0] ?? {})).not.toContain("privateKey");
+  });
+
+  it("lists at most 64 keys: as many as a verifier reads", async () => {
+    const sign = () => Promise.resolve(new Uint8Array(64));
+    const listing = (count: number) => {
+      const keys = Array.from({ length: count }, () => {
+        const { publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+        return { alg: "ES256", publicJwk: jwkOf(publicKey) } as const;
+      });
+      return kmsKeys({ keys, sign });
+    };
+    expect(await (await listing(64)).list()).toHaveLength(64);
+    await expect(listing(65)).rejects.toThrow(/keys: has over 64 keys/);
+  });
+
+  it("[KY-01, KY-04] lists a key once, under a kid that tokens can carry, for a known purpose", async () => {
+    const sign = () => Promise.resolve(new Uint8Array(64));
+    const listing = (...keys: object[]) =>
+      kmsKeys({ keys: keys.map((key) => ({ alg: "ES256", publicJwk, ...key })), sign });
+    const twice = listing({}, { kid: "feed", purpose: "revocation-feed" });
+    await expect(twice).rejects.toThrow(/keys: has the key feed twice/);
+    for (const kid of ["", "a b", "k".repeat(257)]) {
+      await expect(listing({ kid })).rejects.toThrow(/no usable kid/);
+    }
+    await expect(listing({ purpose: "everything" })).rejects.toThrow(/no known purpose/);
+    const p384 = jwkOf(generateKeyPairSync("ec", { namedCurve: "P-384" }).publicKey);
+    await expect(listing({ publicJwk: p384 })).rejects.toThrow(/is no key for ES256/);
+    await expect(listing({ alg: "RS256" })).rejects.toThrow(/is no key for RS256/);
   });
 
   it("refuses a signature that is none, and a key with a private part", async () => {

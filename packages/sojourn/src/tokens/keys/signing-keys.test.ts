@@ -193,6 +193,18 @@ describe("signing keys", () => {
     expect(await keys.revoke("other")).toBeUndefined();
   });
 
+  it("[KY-06] that signed before their time have reached that far back, too", async () => {
+    const time = new HandTime();
+    const { keys, rotate, kid } = await rotating(time);
+    time.pass(MINUTE);
+    const next = await rotate();
+    await keys.revoke(kid);
+    // The next one signs at once: nothing else is left.
+    expect((await keys.sign({}, {}, 0)).kid).toBe(next.kid);
+    time.pass(LEAD_MS);
+    expect(await keys.revoke(next.kid)).toMatchObject({ issuedFrom: START + MINUTE });
+  });
+
   it("sign nothing when no key may, and say so as trouble that may pass", async () => {
     const { keys, kid } = await rotating(new HandTime());
     const radius = await keys.revoke(kid);
@@ -201,6 +213,32 @@ describe("signing keys", () => {
       code: "ERR_KEY_UNAVAILABLE",
       retryable: true,
     });
+  });
+
+  it("[KY-02] sign nothing from the instant on in which they retire", async () => {
+    const time = new HandTime();
+    const { document } = await rotating(time);
+    const { keys: list } = JSON.parse(document()) as { keys: object[] };
+    const retiresAt = new Date(START + MINUTE).toISOString();
+    const dated = JSON.stringify({ ...list[0], retiresAt });
+    const provider = await environmentKeys({ keys: [dated] });
+    const keys = createSigningKeys({ provider, tokenLifeMs: LIFE_MS, now: time.wall });
+    time.pass(MINUTE - 1);
+    expect(await states(keys)).toEqual(["signing"]);
+    time.pass(1);
+    await expect(keys.sign({}, {}, 0)).rejects.toMatchObject({ code: "ERR_KEY_UNAVAILABLE" });
+    expect(await states(keys)).toEqual(["verifying"]);
+  });
+
+  it("[KY-06] are revoked here even where their provider cannot remember it", async () => {
+    const time = new HandTime();
+    const { document, kid } = await rotating(time);
+    const provider = await environmentKeys({ keys: [document()] });
+    const keys = createSigningKeys({ provider, now: time.wall });
+    expect(await keys.revoke(kid)).toMatchObject({ kept: false });
+    await expect(keys.sign({}, {}, 0)).rejects.toMatchObject({ code: "ERR_KEY_UNAVAILABLE" });
+    expect((await keys.jwks()).keys).toEqual([]);
+    expect(await keys.revoked()).toEqual([{ kid, at: START }]);
   });
 
   it("[KY-01] of one purpose sign nothing of another", async () => {

@@ -175,7 +175,8 @@ export class SigningKeys {
     revokedAt: number,
   ): Pick<BlastRadius, "issuedFrom" | "issuedUntil" | "expiredBy"> {
     const issuedUntil = Math.min(revokedAt, signsUntil ?? Infinity);
-    const issuedFrom = Math.min(key.activatesAt, issuedUntil);
+    // Where the key before it ended early, it has signed since then.
+    const issuedFrom = Math.min(key.createdAt, key.activatesAt, issuedUntil);
     return { issuedFrom, issuedUntil, expiredBy: issuedUntil + this.tokenLifeMs };
   }
 

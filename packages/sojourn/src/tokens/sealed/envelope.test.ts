@@ -46,6 +46,17 @@ describe("an envelope", () => {
     expect(await made.open([movedTo(Math.floor(NOW / HOUR_MS) + 1, chunk)])).toBeUndefined();
   });
 
+  it("has a key for each tenant, besides binding its name", async () => {
+    const ring = await createKeyRing({ secrets: [generateSecret()], digest });
+    const derive = vi.spyOn(ring, "derive");
+    for (const tenant of ["default", "other"]) {
+      await new Envelope({ ring, entropy, tenant, name: "sealed" }).seal(text("a"), 1, NOW);
+    }
+    const [one, two] = derive.mock.results.map(({ value }) => value as Uint8Array);
+    expect(one).toHaveLength(32);
+    expect(one).not.toEqual(two);
+  });
+
   it("keeps its ciphers ready whatever hours are made up", async () => {
     const { made, derive } = await envelope();
     const [chunk = ""] = (await made.seal(text("a"), 1, NOW)) ?? [];
@@ -72,5 +83,7 @@ describe("an envelope", () => {
     const two = (await made.seal(new Uint8Array(2_812), 2, NOW)) ?? [];
     expect(two.map(({ length }) => length)).toEqual([3_800, 1]);
     expect(await made.open(two)).toHaveLength(2_812);
+    expect(await made.seal(new Uint8Array(11_000), 9, NOW)).toHaveLength(4);
+    expect(await made.seal(new Uint8Array(12_000), 9, NOW)).toBeUndefined();
   });
 });

@@ -5,7 +5,7 @@ import type { Script } from "../link.ts";
 import { BURY, PUT, RAISE_TO } from "./apply.ts";
 import { DUE_TAGS, ERASE, LAST, RAISE, REVOKE, SWEEP, WORK_OFF } from "./end.ts";
 import { preludeFor } from "./prelude.ts";
-import { FIND, LIST } from "./read.ts";
+import { FIND, LIST, SCAN } from "./read.ts";
 import { CREATE, PATCH, REPLACE, TOUCH } from "./write.ts";
 
 /** What must work when memory is full: every end, and activity, which takes no more of it. I10. */
@@ -28,6 +28,7 @@ export interface Scripts {
   readonly last: Script;
   readonly find: Script;
   readonly list: Script;
+  readonly scan: Script;
   readonly put: Script;
   /** The same for a session that has ended. */
   readonly putPressed: Script;
@@ -53,6 +54,7 @@ export function scriptsFor(names: Names): Scripts {
     last: seldomScript("tail", preludeFor(names, LAST), READS),
     find: { ...make("find", FIND, READS), apart: true },
     list: make("list", LIST, READS),
+    scan: seldomScript("scan", preludeFor(names, SCAN), READS),
     put: make("apply", PUT),
     putPressed: make("apply", PUT, PRESSED),
     raiseTo: make("apply", RAISE_TO, PRESSED),

@@ -4,7 +4,10 @@
 export const REVOKE = `
 local raw = load(KEYS[1])
 if not raw then
-  if ARGV[6] ~= '' then bury(ARGV[1], ARGV[2], tonumber(ARGV[6])) end
+  if ARGV[6] ~= '' then
+    bury(ARGV[1], ARGV[2], tonumber(ARGV[6]))
+    note('e', ARGV[1], ARGV[2], nil, ARGV[3] .. ' ' .. ARGV[4] .. ' ' .. ARGV[5])
+  end
   return { 'absent' }
 end
 local h = head(raw)
@@ -13,13 +16,13 @@ finish(ARGV[1], ARGV[2], raw, h, tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5])
 return { 'ended', raw }`;
 
 /**
- * KEYS: epoch, index. ARGV: tag, tenant part, subject, name of the excepted. The step that ends
- * everything: whatever has a lower epoch is refused from here on.
+ * KEYS: epoch, index. ARGV: tag, tenant part, subject, name of the excepted, epoch to lie above.
+ * The step that ends everything: whatever has a lower epoch is refused from here on.
  */
 export const RAISE = `
 local t, part, subject, except = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local was = tonumber(redis.call('GET', KEYS[1]) or 0)
-local epoch = was + 1
+local epoch = math.max(was, tonumber(ARGV[5])) + 1
 redis.call('SET', KEYS[1], epoch)
 local _, at = split(except)
 local id = at == 0 and 'A' .. except or string.sub(except, at)
@@ -32,10 +35,10 @@ if score and tonumber(score) >= 0 then
   if h and writable(h, was) then
     h[EPOCH] = epoch
     redis.call('SET', k, encoded(h) .. string.sub(raw, h[HEAD] + 1))
-    note('m', tagof(except), except, subject)
+    note('m', tagof(except), except, subject, lockedness(h))
   end
 end
-return epoch`;
+return { epoch, was }`;
 
 /** KEYS: index. ARGV: epoch, offset, chunk, reason, instant, text. Ends what is below the epoch. */
 export const WORK_OFF = `

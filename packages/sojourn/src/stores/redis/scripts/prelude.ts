@@ -171,6 +171,7 @@ local function note(what, t, name, subject, detail)
   redis.call('XADD', key('l', t, ''), 'MAXLEN', '~', LOGMAX, '0-*',
     'w', what, 'n', name, 's', subject or '', 'x', subject and 1 or 0, 'd', detail or '')
 end
+local function lockedness(h) return h[STATE] == 2 and 'l' or '' end
 local function file(t, at, name)
   redis.call('RPUSH', key('q', t, at), name)
   redis.call('ZADD', key('w', t, ''), at, at)

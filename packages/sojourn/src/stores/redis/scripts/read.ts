@@ -44,3 +44,21 @@ while true do
   end
   if #names < 200 then return answer end
 end`;
+
+/**
+ * KEYS: any of the tag. ARGV: tag, kind of lists, kind of their slots, after which slot, about how
+ * many. Each session is filed in a list of its own bucket: live ones by when they are due, ended
+ * ones by when they ended. @returns the last slot that was read if there are more, then names.
+ */
+export const SCAN = `
+local t, kind, slots, limit = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[5])
+local answer = { '' }
+for _, at in ipairs(redis.call('ZRANGEBYSCORE', key(slots, t, ''), '(' .. ARGV[4], '+inf')) do
+  if #answer > limit then return answer end
+  for _, name in ipairs(redis.call('LRANGE', key(kind, t, at), 0, -1)) do
+    if redis.call('EXISTS', rowkey(t, name)) == 1 then table.insert(answer, name) end
+  end
+  answer[1] = at
+end
+answer[1] = ''
+return answer`;

@@ -103,7 +103,7 @@ local new = encoded(n) .. string.sub(old, h[HEAD] + 1, h[HEAD] + h[SUBJECTLEN]) 
 redis.call('SET', KEYS[1], new)
 if due < h[DUE] then file(t, due, name) end
 if ARGV[5] then finish(t, name, new, head(new), tonumber(ARGV[5]), tonumber(ARGV[6]), ARGV[7])
-else note('m', t, name, named(h) and subjectof(old, h) or nil) end
+else note('m', t, name, named(h) and subjectof(old, h) or nil, lockedness(n)) end
 return { 'replaced' }`;
 
 /**
