@@ -344,6 +344,19 @@ describe("a primary that hands over to its replica", () => {
     }
     heard.subscription.close();
   }, 60_000);
+
+  it("is no mistake in the set-up when connected anew: what was asked waits", async () => {
+    const { world, writer, sessions, heard } = await inUse();
+    heard.subscription.close();
+    const find = () => Promise.all(sessions.map((one) => writer.find(one)));
+    await find();
+    const { victim } = await primaryOf(world);
+    await ask(victim.node, "CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes");
+    // Connected again, and not looked at.
+    await sleep(500);
+    await world.engines.failover(victim.node);
+    expect((await find()).map((one) => one?.record.id)).toEqual(sessions.map(({ id }) => id));
+  }, 60_000);
 });
 
 describe("a primary that is emptied", () => {

@@ -3,7 +3,7 @@ import { StoreUnavailableError } from "../../engine/errors.ts";
 import { clientProblem, TEXT } from "./client.ts";
 import type { RedisClient } from "./client.ts";
 import { bounded, firstTry, hangUp } from "./connecting.ts";
-import { storeFault } from "./faults.ts";
+import { SlotMovingError, storeFault } from "./faults.ts";
 import { Link } from "./link.ts";
 import { ownersOf } from "./slots.ts";
 
@@ -209,8 +209,12 @@ export class ClusterNodes {
       if (client.isReady) node.link = link;
       return link;
     } catch (error) {
-      this.refreshSoon(node.driver.address);
-      throw storeFault(error, "connect");
+      const { address } = node.driver;
+      this.refreshSoon(address);
+      const cause = storeFault(error, "connect");
+      if (this.#closed || this.#nodes.get(address) === node) throw cause;
+      // Hung up by us, while it was looked at: it has handed its slots over.
+      throw new SlotMovingError("connect: the node serves no slot any more", { cause });
     }
   }
 

@@ -189,15 +189,16 @@ export class ClusterServers implements Servers {
 
   /**
    * @returns where the command is sent next; `undefined`: where it was, a little later.
-   * @throws what its caller is told. Only a redirection, and what {@link LATER} lists, say that the
-   * command was not run.
+   * @throws what its caller is told. Only a redirection, what {@link LATER} lists, and a server that
+   * became a replica before it was sent anything, say that the command was not run.
    */
   #next(error: unknown, address: string, call: Call): Redirect | undefined {
     const where = redirectOf(error, address);
     if (where?.ask === false) this.#nodes.moved(call.slot, where.address);
     if (where === undefined) this.#nodes.refreshSoon(address);
     if (where !== undefined && call.hops < HOPS_MAX) return where;
-    const notRun = where !== undefined || LATER.has(replyCode(error));
+    const notRun =
+      where !== undefined || LATER.has(replyCode(error)) || error instanceof SlotMovingError;
     if (!notRun) throw storeFault(error, call.operation);
     if (performance.now() < call.until) return where;
     const why = `${call.operation}: its slot is being moved, or has no server`;

@@ -92,7 +92,7 @@ function named(error: unknown): Error {
   return kept;
 }
 
-/** Not run, for as long as it was sent: its slot is being moved, or has no server. */
+/** Not run, for as long as it was sent: its slot is being moved, or its server is not known. */
 export class SlotMovingError extends StoreUnavailableError {}
 
 /** A row written by a newer release. Refused, not guessed at. */

@@ -53,6 +53,7 @@ export class Ground {
   readonly link: Servers;
   readonly #options: GroundOptions;
   readonly #records: Records;
+  readonly #isOneOfSeveral: boolean;
   #base: Base | undefined;
   #examining: Promise<Base> | undefined;
   /** As first seen: ids were made with it, so it is put back where it was lost. */
@@ -65,11 +66,12 @@ export class Ground {
     this.#options = options;
     const { prefix, buckets, acceptRisks } = options;
     const check = async (link: Link): Promise<void> =>
-      requireFit(await serverFacts(link), acceptRisks);
+      requireFit(await serverFacts(link), { accepted: acceptRisks, handsOver: true });
     this.link = isCluster(client)
       ? new ClusterServers(client, { prefix, buckets, check })
       : new OneServer(client, buckets, () => this.#connected());
     this.#records = new Records(this.link, prefix);
+    this.#isOneOfSeveral = isCluster(client) || client.sentinelFacts !== undefined;
   }
 
   /** At hand without waiting, while the connection lasts. */
@@ -129,7 +131,9 @@ export class Ground {
     await this.link.open();
     const connection = this.#connections;
     const seen = await this.#seen();
-    for (const { facts } of seen) requireFit(facts, this.#options.acceptRisks);
+    const accepted = this.#options.acceptRisks;
+    const handsOver = this.#isOneOfSeveral || this.#installation !== undefined;
+    for (const { facts } of seen) requireFit(facts, { accepted, handsOver });
     return this.#found(seen, candidate === undefined ? { connection } : { connection, candidate });
   }
 

@@ -21,7 +21,7 @@ const FIT: ServerFacts = {
 
 function reasons(facts: Partial<ServerFacts>, ...accepted: readonly RedisRisk[]): string {
   try {
-    requireFit({ ...FIT, ...facts }, accepted);
+    requireFit({ ...FIT, ...facts }, { accepted, handsOver: false });
     return "";
   } catch (error) {
     return (error as Error).message;
@@ -38,6 +38,14 @@ describe("a server", () => {
     const all: RedisRisk[] = ["eviction", "no-aof", "rdb-only", "stale-primary", "sentinels"];
     expect(reasons({ version: "6.2.14" }, ...all)).toContain("use Redis 7.0 or newer");
     expect(reasons({ role: "replica" }, ...all)).toContain("connect to the primary");
+  });
+
+  it("that became a replica where others take over is out of reach, and may be tried again", () => {
+    const replica: ServerFacts = { ...FIT, role: "replica", policy: "volatile-lru" };
+    const look = (): void => requireFit(replica, { accepted: [], handsOver: true });
+    expect(look).toThrow(
+      expect.objectContaining({ code: "ERR_STORE_UNAVAILABLE", retryable: true }),
+    );
   });
 
   it.each<[RedisRisk, Partial<ServerFacts>, string]>([

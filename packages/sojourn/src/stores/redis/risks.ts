@@ -1,5 +1,6 @@
 /** Which servers the store refuses, and which of them may be accepted by name. */
 import { ConfigError } from "../../engine/errors.ts";
+import { SlotMovingError } from "./faults.ts";
 import { sentinelProblems } from "./sentinel-facts.ts";
 import type { ServerFacts } from "./server.ts";
 
@@ -17,8 +18,20 @@ const MAJOR_MIN = 7;
 /** A primary that nobody follows any more goes on acknowledging for so long. */
 const REPLICAS_LAG_MAX_S = 10;
 
-/** @throws {ConfigError} with every reason not to keep sessions there. */
-export function requireFit(facts: ServerFacts, accepted: readonly RedisRisk[]): void {
+export interface Fitness {
+  readonly accepted: readonly RedisRisk[];
+  /** True where another server takes over, or has done so: a replica is nobody's mistake there. */
+  readonly handsOver: boolean;
+}
+
+/**
+ * @throws {ConfigError} with every reason not to keep sessions there.
+ * @throws {SlotMovingError} for a replica whose primary will be known in a moment.
+ */
+export function requireFit(facts: ServerFacts, { accepted, handsOver }: Fitness): void {
+  if (facts.role === "replica" && handsOver) {
+    throw new SlotMovingError("connect: the server is a replica by now; its primary is looked for");
+  }
   const messages: string[] = [];
   if (Number.parseInt(facts.version, 10) < MAJOR_MIN) {
     messages.push(
