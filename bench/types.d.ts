@@ -48,7 +48,7 @@ declare module "pg" {
 }
 
 declare module "autocannon" {
-  interface Result {
+  export interface Result {
     readonly duration: number;
     readonly "2xx": number;
     readonly non2xx: number;

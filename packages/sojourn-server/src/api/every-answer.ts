@@ -18,6 +18,9 @@ export const HEADERS: Readonly<Record<string, string>> = {
   "x-frame-options": "DENY",
 };
 
+/** The type of every answer in JSON that is no problem. */
+export const JSON_TYPE = "application/json; charset=utf-8";
+
 /** Of this process; with a number behind it an id comes once anywhere, and costs little. */
 const PROCESS = randomUUID().slice(0, 24);
 let requests = 0;

@@ -3,6 +3,7 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 import { problemOf } from "sojourn";
 import type { ProblemAnswer } from "sojourn";
 import type { Attempt, Replies } from "../control/replies.ts";
+import { JSON_TYPE } from "./every-answer.ts";
 import { callerOf } from "./guards.ts";
 import { invalid, Refusal } from "./problems.ts";
 
@@ -59,7 +60,7 @@ async function perform(
     throw error;
   }
   const body = JSON.stringify(result);
-  void reply.header("content-type", "application/json; charset=utf-8");
+  void reply.header("content-type", JSON_TYPE);
   const headers: Record<string, string> = {};
   for (const name of REPEATED) {
     const value = reply.getHeader(name);

@@ -29,7 +29,7 @@ interface Answered {
   readonly text: string;
 }
 
-export const JSON_TYPE = "application/json; charset=utf-8";
+export const VERIFY_PATH = "/v1/sessions/verify";
 
 /** Tokens of one batch that are looked at together. */
 const AT_ONCE = 16;

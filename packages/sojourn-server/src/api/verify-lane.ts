@@ -10,12 +10,12 @@ import type { FastifyBaseLogger } from "fastify";
 import type { Caller } from "../control/key-desk.ts";
 import type { BackendGate } from "./backend-gate.ts";
 import { TOKEN_CHARS_MAX } from "./binding-schemas.ts";
-import { HEADERS, noteAnswer, requestIdOf } from "./every-answer.ts";
+import { HEADERS, JSON_TYPE, noteAnswer, requestIdOf } from "./every-answer.ts";
 import { requestScope } from "./log.ts";
 import { answerOf, Refusal } from "./problems.ts";
 import { TOKENS_MAX } from "./schemas.ts";
 import type { House, RequestInHand } from "./types.ts";
-import { JSON_TYPE, verifyText } from "./verdicts.ts";
+import { VERIFY_PATH, verifyText } from "./verdicts.ts";
 import type { VerifyBody } from "./verdicts.ts";
 
 export interface VerifyLaneParts {
@@ -23,8 +23,6 @@ export interface VerifyLaneParts {
   readonly gate: BackendGate;
   readonly log: FastifyBaseLogger;
 }
-
-const VERIFY_PATH = "/v1/sessions/verify";
 
 /** More than that rarely comes in one piece. */
 const BODY_BYTES_MAX = 65_536;

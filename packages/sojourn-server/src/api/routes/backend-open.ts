@@ -5,6 +5,7 @@ import { problemOf } from "sojourn";
 import type { z } from "zod";
 import { setEtag } from "../conditional.ts";
 import { answers, backend, creates } from "../documents.ts";
+import { JSON_TYPE } from "../every-answer.ts";
 import { callerOf, requireScope } from "../guards.ts";
 import { once } from "../idempotency.ts";
 import { Refusal } from "../problems.ts";
@@ -13,7 +14,7 @@ import { createBody, createReply, verifyBody, verifyReply } from "../schemas.ts"
 import type { App, House } from "../types.ts";
 import { keptDevice } from "../circumstances.ts";
 import { offerOf } from "./device-bindings.ts";
-import { JSON_TYPE, verifyText } from "../verdicts.ts";
+import { VERIFY_PATH, verifyText } from "../verdicts.ts";
 import { instant, sessionView, summaryView } from "../views.ts";
 
 type CreateBody = z.infer<typeof createBody>;
@@ -35,7 +36,7 @@ export function openRoutes(app: App, house: House): void {
     (request, reply) => once(house.replies, request, reply, () => open(house, request, reply)),
   );
   app.post(
-    "/v1/sessions/verify",
+    VERIFY_PATH,
     {
       config: { scope: "sessions:read", repeatable: true },
       schema: {

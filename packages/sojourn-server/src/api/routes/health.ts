@@ -7,6 +7,7 @@ import { quantileBounds } from "../quantiles.ts";
 import { answers, backend } from "../documents.ts";
 import { instantText } from "../schemas.ts";
 import type { App, House } from "../types.ts";
+import { VERIFY_PATH } from "../verdicts.ts";
 import { instant } from "../views.ts";
 
 const SECOND_MS = 1_000;
@@ -170,7 +171,7 @@ function nodeOf(house: House, startedAt: number): Health["node"] {
   };
 }
 
-const VERIFY = { method: "POST", route: "/v1/sessions/verify" } as const;
+const VERIFY = { method: "POST", route: VERIFY_PATH } as const;
 
 /** The same numbers that Prometheus is given, of this process alone. */
 async function verifyOf({ metrics }: House): Promise<Pick<Health["node"], "verify">> {

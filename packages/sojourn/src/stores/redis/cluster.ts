@@ -189,8 +189,8 @@ export class ClusterServers implements Servers {
 
   /**
    * @returns where the command is sent next; `undefined`: where it was, a little later.
-   * @throws what its caller is told. Only a redirection, what {@link LATER} lists, and a server that
-   * became a replica before it was sent anything, say that the command was not run.
+   * @throws what its caller is told. Only a redirection, what {@link LATER} lists, and a server
+   * that became a replica before it was sent anything, say that the command was not run.
    */
   #next(error: unknown, address: string, call: Call): Redirect | undefined {
     const where = redirectOf(error, address);
