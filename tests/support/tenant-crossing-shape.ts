@@ -12,6 +12,7 @@ function isLong(text: string): boolean {
   return text.length > 8;
 }
 
+const HEARD = new Set(["audit", "sample"]);
 const COUNTED = new Set(["seq", "position", "ageSeconds", "jti", "nextCursor", "epoch"]);
 
 export function shapeOf({ answer, given }: Asked): unknown {
@@ -58,8 +59,8 @@ function plainly(value: unknown): unknown {
   return Object.fromEntries(
     Object.entries(value).map(([name, inner]) => {
       if (COUNTED.has(name) || typeof inner === "number") return [name, "<n>"];
-      // Of one's own subject the trail may have heard meanwhile.
-      if (name === "audit" && Array.isArray(inner)) return [name, "<entries>"];
+      // Of one's own subject the trail, and the index, may have heard meanwhile.
+      if (HEARD.has(name) && Array.isArray(inner)) return [name, "<entries>"];
       // Which one is the newest of one's own is no matter: only whether there is any.
       if (name === "items" && Array.isArray(inner)) return [name, inner.length > 0];
       return [name, plainly(inner)];
