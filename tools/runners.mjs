@@ -18,6 +18,7 @@ import { cleanEnvironment, node, oldestNode, root } from "./setup.mjs";
  * @typedef {object} Runner
  * @property {string} name
  * @property {boolean} needsBuild Left out, and counted as failed, when the build did not pass.
+ * @property {() => void} [ahead] Begin what waits for the network, while others compute.
  * @property {(options: { slow: boolean }) => Promise<Outcome>} run
  */
 
@@ -154,15 +155,22 @@ function hasFailure(suite) {
  */
 function vitest(name, lane = {}) {
   const { selected = [name], program = node, folders = [], slowFolders = folders, first } = lane;
+  /** @type {Promise<void> | undefined} */
+  let begun;
   return {
     name,
     needsBuild: BUILT.includes(name),
+    ahead() {
+      begun ??= first?.();
+      // Whoever waits for it is told.
+      begun?.catch(() => undefined);
+    },
     async run({ slow }) {
       const file = join(reports, `${name}.json`);
       mkdirSync(reports, { recursive: true });
       rmSync(file, { force: true });
       try {
-        await first?.();
+        await (begun ?? first?.());
       } catch (error) {
         return { passed: 0, failed: 1, notes: [], output: String(error) };
       }

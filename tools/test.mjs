@@ -89,6 +89,7 @@ async function main() {
   const rows = [];
   for (const one of missing) console.error(one.help);
   const began = performance.now();
+  for (const runner of chosen) runner.ahead?.();
   for (const runner of chosen) {
     const reason = obstacle(runner, rows, missing);
     if (reason === undefined) {
