@@ -46,6 +46,7 @@ function Gate() {
   const client = useQueryClient();
   const [location] = useLocation();
   const [why, setWhy] = useState<string>();
+  const [leaving, setLeaving] = useState(false);
   const me = useQuery({
     queryKey: ["me"],
     queryFn: async ({ client, queryKey, signal }) => {
@@ -57,14 +58,17 @@ function Gate() {
     // There somebody is about to become known; until then nobody is.
     enabled: location !== "/sign-in",
   });
-  const signedOut =
+  const refused =
     me.error instanceof ProblemError && me.error.status === 401 ? me.error : undefined;
+  const signedOut = leaving ? undefined : refused;
   useEffect(() => {
+    wiring.leaving = setLeaving;
     wiring.signedOut = (reason) => {
+      if (leaving) return;
       setWhy(reason);
       void client.resetQueries({ queryKey: ["me"] });
     };
-  }, [client]);
+  }, [client, leaving]);
   useEffect(() => {
     if (signedOut !== undefined) client.removeQueries({ predicate: (q) => q.queryKey[0] !== "me" });
   }, [client, signedOut]);

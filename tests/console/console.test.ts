@@ -68,6 +68,14 @@ async function comeWithPasskey(name: string): Promise<Visit> {
   return visitor;
 }
 
+function latch(): { readonly opened: Promise<void>; readonly open: () => void } {
+  let open = (): void => undefined;
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return { opened, open: () => open() };
+}
+
 interface Opened {
   readonly session: { readonly id: string };
   readonly token: string;
@@ -119,6 +127,29 @@ describe("signing in", () => {
     await second.page.goto(link);
     await second.page.getByRole("alert").waitFor();
     expect(await second.page.getByRole("button", { name: "Use a passkey" }).count()).toBe(1);
+  });
+
+  it("leaves as a whole: nobody signs in to a page that is about to go", async () => {
+    const { page, go } = await comeAs("ada", "admin");
+    await go("/sessions");
+    await page.getByText("Live", { exact: true }).waitFor();
+    signedIn.delete("ada");
+    const ended = latch();
+    const told = latch();
+    await page.route("**/console/session", async (route) => {
+      if (route.request().method() !== "DELETE") return route.continue();
+      const response = await route.fetch();
+      ended.open();
+      await told.opened;
+      return route.fulfill({ response });
+    });
+    await page.getByRole("button", { name: /ada/ }).click();
+    await page.getByRole("button", { name: "Sign out" }).click();
+    await ended.opened;
+    await page.waitForTimeout(500);
+    expect(await page.getByRole("button", { name: "Use a passkey" }).count()).toBe(0);
+    told.open();
+    await page.getByRole("button", { name: "Use a passkey" }).waitFor();
   });
 
   it("asks for the passkey again before what reaches far, and shows a new key once", async () => {

@@ -76,6 +76,8 @@ interface Wiring {
   /** Resolves to false when the person will not. */
   stepUp: () => Promise<boolean>;
   signedOut: (reason: string | undefined) => void;
+  /** The person has signed out: what is refused from now on is no news, until the page has gone. */
+  leaving: (yes: boolean) => void;
   reachable: (yes: boolean) => void;
 }
 
@@ -84,6 +86,7 @@ export const wiring: Wiring = {
   tenant: "default",
   stepUp: () => Promise.resolve(false),
   signedOut: () => undefined,
+  leaving: () => undefined,
   reachable: () => undefined,
 };
 

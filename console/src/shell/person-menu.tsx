@@ -2,7 +2,7 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { useEffect, useId, useRef, useState } from "react";
 import { Link, useLocation } from "wouter";
-import { call } from "../api/client.ts";
+import { call, wiring } from "../api/client.ts";
 import { useConsole } from "../api/console.ts";
 import { Button } from "../ui/button.tsx";
 import { Icon } from "../ui/icon.tsx";
@@ -63,11 +63,13 @@ function Card({ onKeys }: { readonly onKeys: () => void }) {
   const [theme, choose] = useTheme();
   const left = (at: string): string => spanWords((Date.parse(at) - now) / 1_000);
   const leave = async (): Promise<void> => {
+    wiring.leaving(true);
     try {
       await call("/session", { method: "DELETE" });
       client.clear();
       location.assign("/console/");
     } catch {
+      wiring.leaving(false);
       say("You are still signed in: the service did not answer.", true);
     }
   };
