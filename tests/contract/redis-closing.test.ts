@@ -1,8 +1,10 @@
 /** What is left of a connection to Redis once it was hung up. */
-import { createClient } from "redis";
+import { createClient, createCluster } from "redis";
+import { RedisStore } from "sojourn/stores/redis";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { hangUp } from "../../packages/sojourn/src/stores/redis/connecting.ts";
-import { startRedis } from "../../tools/engines.mjs";
+import { startCluster, startRedis } from "../../tools/engines.mjs";
+import { ask } from "../../tools/engines/resp.mjs";
 
 const WITHIN = { timeout: 10_000, interval: 20 };
 
@@ -37,4 +39,45 @@ it.each([
     return list.some((one) => one.name === name);
   };
   await expect.poll(there, WITHIN).toBe(false);
+});
+
+type Send = (args: readonly string[], ...rest: readonly unknown[]) => Promise<unknown>;
+
+it("a tail that is closed while it looks for the primaries connects to none of them", async () => {
+  const engines = await startCluster({ replicasPer: 0, args: ["--appendonly", "yes"] });
+  const name = "looking";
+  const rootNodes = engines.urls.map((url) => ({ url }));
+  const cluster = createCluster({ rootNodes, defaults: { name, disableOfflineQueue: true } });
+  let looks = (): void => undefined;
+  const nodeClient = cluster.nodeClient.bind(cluster);
+  const heard = new WeakSet<object>();
+  cluster.nodeClient = (async (node: never) => {
+    const client = (await nodeClient(node)) as unknown as { sendCommand: Send };
+    if (heard.has(client)) return client;
+    heard.add(client);
+    const send = client.sendCommand.bind(client);
+    client.sendCommand = (args, ...rest) => {
+      if (args[1] === "SLOTS") looks();
+      return send(args, ...rest);
+    };
+    return client;
+  }) as never;
+  const store = new RedisStore({ client: cluster });
+  await store.check();
+  const looking = new Promise<void>((resolve) => {
+    looks = () => {
+      subscription.close();
+      resolve();
+    };
+  });
+  const subscription = store.tail("now", { change: () => undefined });
+  await looking;
+  await store.health();
+  await store.close();
+  const left = async (): Promise<number> => {
+    const lists = await Promise.all(engines.nodes.map((node) => ask(node, "CLIENT", "LIST")));
+    return lists.join("").split(`name=${name} `).length - 1;
+  };
+  await expect.poll(left, WITHIN).toBe(0);
+  await engines.stop();
 });

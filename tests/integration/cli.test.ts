@@ -238,4 +238,11 @@ describe("the built command", () => {
     expect([wrong.code, wrong.out]).toEqual([2, ""]);
     expect(wrong.err).toMatch(/^sojourn: there is no command/);
   });
+
+  it("ends, and says so, although something was left open in it", async () => {
+    const held = "data:text/javascript,setInterval(() => undefined, 60000)";
+    const { code, out, err } = await sojourn(["secret"], { NODE_OPTIONS: `--import "${held}"` });
+    expect([code, out.length]).toEqual([0, 44]);
+    expect(err).toMatch(/something was left open \(.*Timeout/);
+  });
 });

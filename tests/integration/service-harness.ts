@@ -213,7 +213,13 @@ const READY_MS = 60_000;
 export async function serveProcess(env: Readonly<Record<string, string>>): Promise<ServedProcess> {
   const child = startCommand(["serve"], { SOJOURN_PORT: "0", SOJOURN_DRAIN: "0s", ...env });
   let said = "";
-  const ended = new Promise<number | null>((resolve) => child.on("close", resolve));
+  const ended = new Promise<number | null>((resolve, reject) => {
+    child.on("close", (code) => {
+      // It would have stood there for ever.
+      if (said.includes("something was left open")) reject(new Error(said));
+      resolve(code);
+    });
+  });
   const ready = new Promise<void>((resolve, reject) => {
     const timer = setTimeout(() => reject(new Error(`not ready; it said: ${said}`)), READY_MS);
     const hear = (chunk: Buffer): void => {

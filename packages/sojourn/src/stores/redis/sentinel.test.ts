@@ -191,6 +191,24 @@ describe("followSentinels", () => {
     expect(client.isReady).toBe(true);
   });
 
+  it("asks nobody any more once it is closed, not even in the middle of its questions", async () => {
+    const set = fakeSet(1);
+    const sentinels: RedisClient[] = [];
+    const client = followSentinels({
+      ...set.options,
+      connect: (address, to) => {
+        const made = set.options.connect(address, to);
+        if (to === "sentinel") sentinels.push(made);
+        return made;
+      },
+    });
+    await client.connect();
+    const facts = client.sentinelFacts?.();
+    client.destroy();
+    await expect(facts).rejects.toThrow("closed");
+    expect(sentinels.filter(({ isOpen }) => isOpen)).toEqual([]);
+  });
+
   it("does not wait for a Sentinel that says nothing, with the primary's host perhaps", async () => {
     const set = fakeSet();
     const { connect } = set.options;

@@ -80,7 +80,12 @@ class SentinelClient implements RedisClient {
   constructor(options: SentinelOptions) {
     this.#options = options;
     this.#sentinels = options.addresses.map(
-      (one) => new SentinelLine(one.host, () => options.connect(one, "sentinel")),
+      (one) =>
+        new SentinelLine(one.host, () => {
+          // What is asked in several steps goes on after the last of them was hung up.
+          if (!this.#open) throw new Error("closed");
+          return options.connect(one, "sentinel");
+        }),
     );
   }
 

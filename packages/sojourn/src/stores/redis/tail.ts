@@ -124,6 +124,8 @@ export class Tail implements Subscription {
   async #follow(base: Base): Promise<void> {
     const { link } = this.#ground;
     const primaries = await link.primaries();
+    // Whoever is closed has hung up: nobody would end what is connected now.
+    if (this.#closed) return;
     this.#owners.clear();
     this.#proofs.clear();
     const wanted = new Set(this.#arriving);
