@@ -1,7 +1,10 @@
 /** Bulk requests and operations over HTTP, with everything that can be wrong about them. */
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { at, bearer, startTestService } from "./service-harness.ts";
 import type { Answer, Json, TestService } from "./service-harness.ts";
+
+const WITHIN = { timeout: 15_000, interval: 100 };
 
 let s: TestService;
 let names = 0;
@@ -80,6 +83,28 @@ describe("a bulk request", () => {
     expect(sample).toHaveLength(10);
     for (const { id } of sample) expect(ids).toContain(id);
     expect(await stateOf(ids[0] ?? "")).toBe("active");
+  });
+
+  it("means what was opened in the very millisecond before, and nothing after it", async () => {
+    let heldAt: number | undefined = Date.now();
+    const clock = { now: () => heldAt ?? Date.now(), learn: () => undefined };
+    const still = await startTestService({ library: { clock } });
+    const filter = { client: "hasty" };
+    const dry = { action: "revoke", filter, dryRun: true };
+    for (const clientId of ["hasty", "another"]) await still.open("eve", { clientId });
+    const asked = again(() => still.api("POST", "/v1/bulk", { body: dry }));
+    await sleep(100);
+    heldAt = undefined;
+    const { json } = await asked;
+    expect(json).toMatchObject({ count: { value: 1, exact: true } });
+    const later = await still.open("eve", { clientId: "hasty" });
+    const body = { action: "revoke", filter, token: json["token"] };
+    expect(at((await still.api("POST", "/v1/bulk", { body })).json, "operation.total")).toBe(1);
+    await vi.waitFor(async () => {
+      const { json: list } = await still.api("GET", "/v1/sessions?client=hasty&state=active");
+      expect((list["items"] as Json[]).map(({ id }) => id)).toEqual([later.id]);
+    }, WITHIN);
+    await still.service.stop();
   });
 
   it("takes the token of the same request by the same key alone", async () => {
