@@ -5,7 +5,7 @@ import { call } from "../api/client.ts";
 import { useConsole } from "../api/console.ts";
 import { isRefetch } from "../api/hooks.ts";
 import { passkeyTrouble, registerPasskey } from "../shell/passkey.ts";
-import { Empty, PageHead, Panel, Trouble } from "../ui/blocks.tsx";
+import { ActionsHead, Empty, PageHead, Panel, Trouble } from "../ui/blocks.tsx";
 import { Button } from "../ui/button.tsx";
 import { Confirm } from "../ui/confirm.tsx";
 import { Field } from "../ui/field.tsx";
@@ -135,9 +135,7 @@ function PasskeyTable({ items, onRemove }: PasskeyTableProps) {
             <th scope="col" className="num">
               Last used
             </th>
-            <th scope="col">
-              <span className="hidden-text">Actions</span>
-            </th>
+            <ActionsHead />
           </tr>
         </thead>
         <tbody>

@@ -4,7 +4,7 @@ import { api } from "../api/client.ts";
 import { useConsole } from "../api/console.ts";
 import { useRead } from "../api/hooks.ts";
 import { Badge } from "../ui/badge.tsx";
-import { Empty, PageHead, Panel } from "../ui/blocks.tsx";
+import { ActionsHead, Empty, PageHead, Panel } from "../ui/blocks.tsx";
 import { Button } from "../ui/button.tsx";
 import { Confirm } from "../ui/confirm.tsx";
 import { Loaded } from "../ui/loaded.tsx";
@@ -83,9 +83,7 @@ function KeyTable({ keys, onAsk }: KeyTableProps) {
             <th scope="col" className="num">
               Last used
             </th>
-            <th scope="col">
-              <span className="hidden-text">Actions</span>
-            </th>
+            <ActionsHead />
           </tr>
         </thead>
         <tbody>

@@ -5,7 +5,7 @@ import { useConsole } from "../api/console.ts";
 import { useRead } from "../api/hooks.ts";
 import type { Page } from "../api/types.ts";
 import { Badge, reasonWords } from "../ui/badge.tsx";
-import { Empty, PageHead, Panel } from "../ui/blocks.tsx";
+import { ActionsHead, Empty, PageHead, Panel } from "../ui/blocks.tsx";
 import { Button } from "../ui/button.tsx";
 import { Confirm } from "../ui/confirm.tsx";
 import { SubjectLink } from "../ui/entry.tsx";
@@ -107,9 +107,7 @@ function LockTable({ locks, onLift }: LockTableProps) {
             <th scope="col" className="num">
               Expires
             </th>
-            <th scope="col">
-              <span className="hidden-text">Actions</span>
-            </th>
+            <ActionsHead />
           </tr>
         </thead>
         <tbody>

@@ -5,7 +5,7 @@ import { call } from "../api/client.ts";
 import { useConsole } from "../api/console.ts";
 import { isRefetch } from "../api/hooks.ts";
 import { Badge } from "../ui/badge.tsx";
-import { PageHead, Panel } from "../ui/blocks.tsx";
+import { ActionsHead, PageHead, Panel } from "../ui/blocks.tsx";
 import { Button } from "../ui/button.tsx";
 import { Confirm } from "../ui/confirm.tsx";
 import { Copyable } from "../ui/copyable.tsx";
@@ -92,9 +92,7 @@ function UserTable({ users, own, onDisable }: UserTableProps) {
             <th scope="col" className="num">
               Last sign-in
             </th>
-            <th scope="col">
-              <span className="hidden-text">Actions</span>
-            </th>
+            <ActionsHead />
           </tr>
         </thead>
         <tbody>

@@ -3,7 +3,7 @@ import { useState } from "react";
 import { api } from "../api/client.ts";
 import { useConsole } from "../api/console.ts";
 import { useAct, usePages } from "../api/hooks.ts";
-import { Empty } from "../ui/blocks.tsx";
+import { ActionsHead, Empty } from "../ui/blocks.tsx";
 import { Button } from "../ui/button.tsx";
 import { counted, whole } from "../ui/numbers.ts";
 import { Paged } from "../ui/paged.tsx";
@@ -129,9 +129,7 @@ function DeliveryTable({ deliveries, busy, onAgain }: TableProps) {
             <th scope="col" className="num wide-only">
               Happened
             </th>
-            <th scope="col">
-              <span className="hidden-text">Actions</span>
-            </th>
+            <ActionsHead />
           </tr>
         </thead>
         <tbody>

@@ -132,3 +132,12 @@ function Again({ problem, onRetry }: AgainProps) {
   if (onRetry === undefined || problem?.retryable === false) return null;
   return <Button onClick={onRetry}>Try again</Button>;
 }
+
+/** Heads a column of buttons: heard, not seen. */
+export function ActionsHead() {
+  return (
+    <th scope="col">
+      <span className="hidden-text">Actions</span>
+    </th>
+  );
+}
